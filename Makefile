@@ -1,0 +1,45 @@
+# Two commands do everything on a fresh machine with make and Python 3.10 or newer: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= auto
+CODE := powerenvs power_metrics tests examples
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format bench clean
+
+help:  ## show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP)  ## create .venv and install everything into it (the other commands do it when needed)
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("powerenvs needs Python 3.10 or newer, found %d.%d; choose one with: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
+	@echo "Installing into $(VENV); this takes a few minutes, once."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## compute POWER of a published maze; table, picture and numbers in results/demo/
+	@$(BIN)/python examples/demo.py
+
+test: $(STAMP)  ## run the tests (WORKERS=n for n processes)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
+
+lint: $(STAMP)  ## check style, spelling and types, changing nothing
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/codespell $(CODE) docs README.md CHANGELOG.md
+	$(BIN)/mypy
+
+format: $(STAMP)  ## fix style and formatting
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: $(STAMP)  ## measure speed; prints CPU time and ratios
+	@for script in tests/benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+clean:  ## remove .venv, results and caches
+	rm -rf $(VENV) results build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	find powerenvs power_metrics tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
