@@ -1,0 +1,94 @@
+"""Labels of states and actions: what makes "state 63" readable, and how they are stored.
+
+A label is a string, a number, a truth value, None, or a (named) tuple of labels. Named tuples carry
+features: ``Vase(agent=(2, 3), intact=True)`` prints as ``agent=(2, 3), intact=True`` and is found by
+``mdp.find(agent=(2, 3))``. Other hashables work in memory; only these can be saved.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import namedtuple
+from collections.abc import Hashable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+
+def check_labels(kind: str, labels: Iterable[Hashable], count: int) -> tuple[Hashable, ...]:
+    """The labels as a tuple, checked: ``count`` of them, hashable, no two equal.
+
+    Raises:
+        ValueError: with the first label at fault and what was expected of it.
+    """
+    labels = tuple(label.item() if isinstance(label, np.generic) else label for label in labels)
+    if len(labels) != count:
+        raise ValueError(f"{kind}_labels: expected {count} labels, one for each {kind}, found {len(labels)}")
+    first: dict[Hashable, int] = {}
+    for i, label in enumerate(labels):
+        try:
+            j = first.setdefault(label, i)
+        except TypeError:
+            raise ValueError(f"{kind}_labels: label {i} is {label!r}, which is not hashable") from None
+        if j != i:
+            raise ValueError(f"{kind}_labels: expected unique labels, found {label!r} for {kind}s {j} and {i}")
+    return labels
+
+
+def closest(name: object, known: Iterable[object]) -> str:
+    """The end of an error message about an unknown name: the nearest known ones, or all when few."""
+    options = [str(k) for k in known]
+    near = difflib.get_close_matches(str(name), options, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    shown = ", ".join(repr(k) for k in options[:12])
+    return f"known: {shown}" + (f", ... ({len(options)} in all)" if len(options) > 12 else "")
+
+
+def label_text(label: Hashable) -> str:
+    """The label for a reader: named tuples as ``name=value, ...``, anything else as it prints."""
+    fields = getattr(label, "_fields", None)
+    if fields:
+        return ", ".join(f"{name}={value}" for name, value in zip(fields, label, strict=True))  # type: ignore[call-overload]
+    return str(label)
+
+
+def features(label: Hashable) -> Mapping[str, Any]:
+    """The named features of a label; empty when it is not a named tuple."""
+    return label._asdict() if hasattr(label, "_asdict") else {}
+
+
+def encode_label(label: Hashable) -> Any:
+    """The label as JSON values. Tuples become lists, named tuples ``{"name", "fields", "values"}``.
+
+    Raises:
+        ValueError: if the label is of a kind that JSON has no place for.
+    """
+    if isinstance(label, np.generic):
+        label = label.item()
+    if isinstance(label, tuple):
+        values = [encode_label(v) for v in label]
+        if hasattr(label, "_fields"):
+            return {"name": type(label).__name__, "fields": list(label._fields), "values": values}
+        return values
+    if label is None or type(label) in (str, int, float, bool):
+        return label
+    raise ValueError(
+        f"labels: cannot store {label!r} of type {type(label).__name__}; expected a string, a number, a bool, None, "
+        "or a (named) tuple of these"
+    )
+
+
+def decode_label(data: Any) -> Hashable:
+    """The label that `encode_label` wrote. Named tuples come back equal, as tuples compare by value."""
+    if isinstance(data, dict):
+        return _named(data["name"], tuple(data["fields"]))(*(decode_label(v) for v in data["values"]))
+    if isinstance(data, list):
+        return tuple(decode_label(v) for v in data)
+    return data
+
+
+@lru_cache(maxsize=256)
+def _named(name: str, fields: tuple[str, ...]) -> type:
+    return namedtuple(name, fields)  # type: ignore[misc]

@@ -1,0 +1,342 @@
+"""`TabularMDP`: the frozen tables that environments step through and metrics solve."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from powerenvs import tables
+from powerenvs.formats.npz import load_arrays, save_arrays
+from powerenvs.labels import check_labels, closest, decode_label, encode_label, label_text
+from powerenvs.model import Model
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TabularMDP(Model):
+    """A finite Markov decision process as tables, with S states and A actions.
+
+    Row ``s * A + a`` of the compressed rows lists where action ``a`` leads from state ``s``. Arrays are
+    read-only; `with_` makes changed copies. Every invariant below is checked on construction.
+
+    Attributes:
+        indptr: (S·A + 1,) int64, row pointers.
+        successor: (nnz,) int32, next states.
+        probability: (nnz,) float64 in (0, 1]; each row sums to 1 (to 1e-12) or is empty.
+        reward: (nnz,) float64, the task's observed reward of each transition. Default: zeros.
+        performance: (nnz,) float64, the hidden performance of each transition. Default: ``reward``.
+        available: (S, A) bool, which actions exist; at least one in every state. Empty rows elsewhere.
+        terminal: (S,) bool, absorbing states: every row a self-loop with reward and performance 0.
+        initial: (S,) float64, start distribution. Default: uniform over states that are not terminal.
+        state_labels: S unique hashables (see `powerenvs.labels`). Default: 0 to S - 1.
+        action_labels: A unique hashables. Default: 0 to A - 1.
+        board: rows of text that pictures draw states on ('#' is a wall), or None. Not part of the model:
+            equality and `fingerprint` leave it and ``cells`` out.
+        cells: (S, 2) int32, the (row, column) on ``board`` of each state; -1 where it has none.
+
+    Raises:
+        ValueError: naming the field, what was expected and what was found (states and actions by label).
+    """
+
+    indptr: NDArray[np.int64]
+    successor: NDArray[np.int32]
+    probability: NDArray[np.float64]
+    available: NDArray[np.bool_]
+    reward: NDArray[np.float64] = None  # type: ignore[assignment]  # filled in below
+    performance: NDArray[np.float64] = None  # type: ignore[assignment]
+    terminal: NDArray[np.bool_] = None  # type: ignore[assignment]
+    initial: NDArray[np.float64] = None  # type: ignore[assignment]
+    state_labels: tuple[Hashable, ...] = None  # type: ignore[assignment]
+    action_labels: tuple[Hashable, ...] = None  # type: ignore[assignment]
+    board: tuple[str, ...] | None = None
+    cells: NDArray[np.int32] | None = None
+
+    content = ("indptr", "successor", "probability", "reward", "performance", "available", "terminal", "initial")
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        available = np.asarray(self.available)
+        if available.ndim != 2 or 0 in available.shape or available.dtype != bool:
+            raise ValueError(
+                f"available: expected a bool array (states, actions), found {available.dtype} {available.shape}"
+            )
+        num_states, num_actions = available.shape
+        put("available", tables.frozen("available", available, np.bool_))
+        put(
+            "state_labels",
+            check_labels("state", range(num_states) if self.state_labels is None else self.state_labels, num_states),
+        )
+        put(
+            "action_labels",
+            check_labels(
+                "action", range(num_actions) if self.action_labels is None else self.action_labels, num_actions
+            ),
+        )
+        put("indptr", tables.frozen("indptr", self.indptr, np.int64))
+        put("successor", tables.frozen("successor", self.successor, np.int32))
+        count = (len(self.successor),)
+        put("probability", tables.frozen("probability", self.probability, np.float64, count))
+        put(
+            "reward",
+            tables.frozen("reward", np.zeros(count) if self.reward is None else self.reward, np.float64, count),
+        )
+        put(
+            "performance",
+            self.reward
+            if self.performance is None
+            else tables.frozen("performance", self.performance, np.float64, count),
+        )
+        terminal = np.zeros(num_states, dtype=bool) if self.terminal is None else self.terminal
+        put("terminal", tables.frozen("terminal", terminal, np.bool_, (num_states,)))
+        initial = tables.start_distribution(self.initial, self.state_labels, self.terminal)
+        put("initial", tables.frozen("initial", initial, np.float64, (num_states,)))
+        if self.board is not None:
+            put("board", tuple(self.board))
+        if self.cells is not None:
+            put("cells", tables.frozen("cells", self.cells, np.int32, (num_states, 2)))
+        self._check()
+
+    def _check(self) -> None:
+        S, A = self.available.shape
+        tables.check_rows(self.indptr, self.successor, self.probability, S * A, S, self._row_name)
+        tables.check_finite("reward", self.reward)
+        tables.check_finite("performance", self.performance)
+        tables.check_distribution("initial", self.initial)
+        filled = (np.diff(self.indptr) > 0).reshape(S, A)
+        if np.any(filled != self.available):
+            s, a = (int(i) for i in np.argwhere(filled != self.available)[0])
+            raise ValueError(
+                f"available: expected actions to be available exactly where their row has entries, found "
+                f"{bool(self.available[s, a])} for {self._row_name(s * A + a)}, which has {'some' if filled[s, a] else 'none'}"
+            )
+        if not np.all(self.available.any(axis=1)):
+            s = int(np.flatnonzero(~self.available.any(axis=1))[0])
+            raise ValueError(
+                f"available: expected at least one action in every state, found none in {self._state_name(s)}"
+            )
+        self._check_terminal()
+
+    def _labels(self) -> Mapping[str, tuple[Hashable, ...]]:
+        return {"states": self.state_labels, "actions": self.action_labels}
+
+    def _features(self) -> Mapping[str, NDArray[Any]]:
+        return {} if self.cells is None else {"cell": self.cells}
+
+    def _row_name(self, row: int) -> str:
+        s, a = divmod(row, self.num_actions)
+        return f"{self._state_name(s)}, action {a} ({label_text(self.action_labels[a])})"
+
+    @classmethod
+    def from_transitions(
+        cls,
+        transitions: Iterable[tuple[Hashable, Hashable, Hashable, float]],
+        state_labels: Sequence[Hashable] | None = None,
+        action_labels: Sequence[Hashable] | None = None,
+        initial: ArrayLike | Mapping[Hashable, float] | Hashable | None = None,
+        terminal: Iterable[Hashable] | None = None,
+        reward: ArrayLike | Mapping[tuple[Hashable, Hashable, Hashable], float] | None = None,
+        performance: ArrayLike | Mapping[tuple[Hashable, Hashable, Hashable], float] | None = None,
+    ) -> TabularMDP:
+        """Builds a model from a list of ``(state, action, next state, probability)``.
+
+        States and actions are labels, or indices when ``state_labels`` or ``action_labels`` are given and
+        do not contain them. Without labels given, they are numbered in order of first appearance (integers
+        0 to n - 1 keep their own order). An action that a state has no transition for is unavailable
+        there. Terminal states without transitions loop to themselves under every action.
+
+        Args:
+            transitions: the list; equal transitions add up.
+            state_labels: all states, in order.
+            action_labels: all actions, in order.
+            initial: start distribution: (S,) array, a state, or {state: probability}.
+            terminal: the absorbing states, or a (S,) bool array.
+            reward: one number for each transition in the list, or {(s, a, s'): reward}, 0 where unnamed.
+            performance: hidden performance in the same form; equal to ``reward`` when not given.
+
+        Raises:
+            ValueError: for unknown names, wrong lengths, rows that do not sum to 1, and every check of the class.
+        """
+        listed, source, target, state_labels, mask = tables.read_list(transitions, "action", state_labels, terminal)
+        action, action_labels = tables.label_indices("action", [t[1] for t in listed], action_labels)
+        rewards = tables.per_transition("reward", reward, listed)
+        rewards = np.zeros(len(listed)) if rewards is None else rewards
+        performances = tables.per_transition("performance", performance, listed)
+        performances = rewards if performances is None else performances
+        indptr, successor, probability, rewards, performances = tables.compress_list(
+            listed, source, action, target, mask, len(action_labels), rewards, performances
+        )
+        return cls(
+            indptr=indptr,
+            successor=successor,
+            probability=probability,
+            reward=rewards,
+            performance=performances,
+            available=(np.diff(indptr) > 0).reshape(len(state_labels), len(action_labels)),
+            terminal=mask,
+            initial=initial,  # type: ignore[arg-type]
+            state_labels=state_labels,
+            action_labels=action_labels,
+        )
+
+    # Sizes and lookups
+
+    @property
+    def num_actions(self) -> int:
+        """A."""
+        return int(self.available.shape[1])
+
+    def action_index(self, label: Hashable) -> int:
+        """The action with this label; a ValueError with the closest one if there is none."""
+        try:
+            return self.action_labels.index(label)
+        except ValueError:
+            raise ValueError(f"unknown action {label!r}; {closest(label, self.action_labels)}") from None
+
+    def describe(self, state: int) -> str:
+        """One line about a state: its features, whether it is terminal or a start, its available actions."""
+        if not 0 <= state < self.num_states:
+            raise ValueError(f"state: expected 0 to {self.num_states - 1}, found {state}")
+        notes = []
+        if self.terminal[state]:
+            notes.append("terminal")
+        if self.initial[state] > 0:
+            notes.append(f"start with probability {self.initial[state]:.4g}")
+        if not self.available[state].all():
+            names = (label_text(self.action_labels[a]) for a in np.flatnonzero(self.available[state]))
+            notes.append("actions " + ", ".join(names))
+        return label_text(self.state_labels[state]) + (f" [{'; '.join(notes)}]" if notes else "")
+
+    # Views
+
+    def successors(self) -> NDArray[np.int32]:
+        """(S, A) int32: the one next state of each action, -1 where it is unavailable.
+
+        Raises:
+            ValueError: if the model is stochastic; the message names a state and action.
+        """
+        return self._successors
+
+    def transition_tensor(
+        self,
+        sparse: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        max_gib: float = 4.0,
+    ) -> torch.Tensor:
+        """The transition probabilities as a torch tensor.
+
+        Args:
+            sparse: False for a dense (S, A, S) tensor, True for sparse CSR (S·A, S).
+            device: torch device.
+            dtype: torch dtype; float64 when None.
+            max_gib: the dense tensor is refused above this size, in GiB.
+
+        Raises:
+            ValueError: if the dense tensor would need more than ``max_gib``.
+        """
+        import torch
+
+        dtype = torch.float64 if dtype is None else dtype
+        S, A = self.available.shape
+        if sparse:
+            matrix = self.transition_matrix()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+                return torch.sparse_csr_tensor(
+                    torch.from_numpy(matrix.indptr.astype(np.int64)),
+                    torch.from_numpy(matrix.indices.astype(np.int64)),
+                    torch.from_numpy(matrix.data).to(dtype),
+                    size=(S * A, S),
+                    device=device,
+                    check_invariants=True,
+                )
+        gib = S * A * S * dtype.itemsize / 2**30
+        if gib > max_gib:
+            raise ValueError(
+                f"transition_tensor: the dense ({S}, {A}, {S}) tensor needs {gib:.1f} GiB, more than max_gib={max_gib}; "
+                "use sparse=True, or raise max_gib"
+            )
+        dense = torch.zeros((S * A, S), dtype=dtype)
+        position = (torch.from_numpy(tables.entry_rows(self.indptr)), torch.from_numpy(self.successor.astype(np.int64)))
+        dense.index_put_(position, torch.from_numpy(self.probability.copy()).to(dtype), accumulate=True)
+        return dense.reshape(S, A, S).to(device)
+
+    def reward_tensor(self, performance: bool = False) -> torch.Tensor:
+        """(S, A) float64 torch tensor: the expected reward (or hidden ``performance``) of each action, 0 where unavailable."""
+        import torch
+
+        values = self.performance if performance else self.reward
+        return torch.from_numpy(tables.row_sums(self.indptr, self.probability * values).reshape(self.available.shape))
+
+    @cached_property
+    def P(self) -> dict[int, dict[int, list[tuple[float, int, float, bool]]]]:
+        """``{state: {action: [(probability, next state, reward, terminated)]}}``, as FrozenLake's ``P``.
+
+        Unavailable actions have no key.
+        """
+        table: dict[int, dict[int, list[tuple[float, int, float, bool]]]] = {s: {} for s in range(self.num_states)}
+        entries = list(
+            zip(
+                self.probability.tolist(),
+                self.successor.tolist(),
+                self.reward.tolist(),
+                self.terminal[self.successor].tolist(),
+                strict=True,
+            )
+        )
+        for row in np.flatnonzero(np.diff(self.indptr)).tolist():
+            s, a = divmod(row, self.num_actions)
+            table[s][a] = entries[self.indptr[row] : self.indptr[row + 1]]
+        return table
+
+    def __repr__(self) -> str:
+        kind = "deterministic" if self.deterministic else "stochastic"
+        return (
+            f"TabularMDP({self.num_states} states, {self.num_actions} actions, {self.num_transitions} transitions, "
+            f"{kind}, {int(self.terminal.sum())} terminal, fingerprint {self.fingerprint[:12]})"
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the model to an ``.npz`` file, whole or not at all, without pickle.
+
+        Raises:
+            ValueError: if a label is of a kind that cannot be stored (see `powerenvs.labels`).
+        """
+        header = {
+            "state_labels": [encode_label(label) for label in self.state_labels],
+            "action_labels": [encode_label(label) for label in self.action_labels],
+            "board": self.board,
+        }
+        arrays = {name: getattr(self, name) for name in self.content}
+        if self.cells is not None:
+            arrays["cells"] = self.cells
+        save_arrays(path, "TabularMDP", arrays, header)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TabularMDP:
+        """Reads a model that `save` wrote; all checks run again.
+
+        Raises:
+            ValueError: if the file is not a saved model.
+        """
+        arrays, header = load_arrays(path, "TabularMDP")
+        try:
+            return cls(
+                **arrays,  # type: ignore[arg-type]
+                state_labels=tuple(decode_label(label) for label in header["state_labels"]),
+                action_labels=tuple(decode_label(label) for label in header["action_labels"]),
+                board=header["board"],
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{os.fspath(path)!r}: expected a complete TabularMDP, found none ({error})") from None

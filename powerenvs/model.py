@@ -1,0 +1,198 @@
+"""`Model`: what `TabularMDP` and `TabularGame` have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping
+from dataclasses import fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powerenvs import tables
+from powerenvs.labels import closest, features, label_text
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+AnyModel = TypeVar("AnyModel", bound="Model")
+
+
+class Model(ABC):
+    """Frozen tables in compressed rows with labelled states; a subclass is a frozen dataclass.
+
+    The rows of state ``s`` follow each other: with k rows a state, they are rows ``s * k`` to ``s * k + k - 1``.
+    """
+
+    indptr: NDArray[np.int64]
+    successor: NDArray[np.int32]
+    probability: NDArray[np.float64]
+    reward: NDArray[np.float64]
+    performance: NDArray[np.float64]
+    terminal: NDArray[np.bool_]
+    initial: NDArray[np.float64]
+    state_labels: tuple[Hashable, ...]
+
+    content: ClassVar[tuple[str, ...]]
+    """The arrays that say which model it is; pictures are left out."""
+
+    @abstractmethod
+    def _labels(self) -> Mapping[str, tuple[Hashable, ...]]:
+        """Every kind of label, by name."""
+
+    @abstractmethod
+    def _row_name(self, row: int) -> str:
+        """State and action of a row, for messages."""
+
+    def _features(self) -> Mapping[str, NDArray[Any]]:
+        """Features of states, (S, k), that `find` knows besides those of the labels."""
+        return {}
+
+    def _state_name(self, s: int) -> str:
+        return f"state {s} ({label_text(self.state_labels[s])})"
+
+    def _check_terminal(self) -> None:
+        """Raises a ValueError unless terminal states loop to themselves for nothing."""
+        if not self.terminal.any():
+            return
+        rows = tables.entry_rows(self.indptr)
+        state = rows // (self.num_rows // self.num_states)
+        paid = np.any(np.atleast_2d(self.reward) != 0, axis=0) | np.any(np.atleast_2d(self.performance) != 0, axis=0)
+        bad = self.terminal[state] & ((self.successor != state) | paid)
+        if np.any(bad):
+            i = int(np.flatnonzero(bad)[0])
+            raise ValueError(
+                f"terminal: expected a terminal state to loop to itself with reward and performance 0, found "
+                f"{self._row_name(int(rows[i]))} leading to {self._state_name(int(self.successor[i]))} with reward "
+                f"{self.reward[..., i]} and performance {self.performance[..., i]}"
+            )
+
+    @property
+    def num_states(self) -> int:
+        """S."""
+        return len(self.state_labels)
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows, empty ones included."""
+        return len(self.indptr) - 1
+
+    @property
+    def num_transitions(self) -> int:
+        """The number of stored entries, nnz."""
+        return len(self.successor)
+
+    @cached_property
+    def deterministic(self) -> bool:
+        """Whether every row that exists leads to exactly one state."""
+        if int(np.diff(self.indptr).max()) == 1:
+            return True
+        return not self._splits().size
+
+    def _splits(self) -> NDArray[np.int64]:
+        """The rows with more than one next state; several entries, by reward, may share one."""
+        rows = tables.entry_rows(self.indptr)
+        return rows[1:][(rows[1:] == rows[:-1]) & (self.successor[1:] != self.successor[:-1])]
+
+    @cached_property
+    def _state_index(self) -> dict[Hashable, int]:
+        return {label: i for i, label in enumerate(self.state_labels)}
+
+    def index(self, label: Hashable) -> int:
+        """The state with this label.
+
+        Raises:
+            ValueError: if there is none; the message has the closest label.
+        """
+        try:
+            return self._state_index[label]
+        except (KeyError, TypeError):
+            raise ValueError(f"unknown state {label!r}; {closest(label, self.state_labels)}") from None
+
+    def find(self, **wanted: Hashable) -> NDArray[np.int64]:
+        """The states with these features, e.g. ``mdp.find(agent=(2, 3), intact=True)``.
+
+        Features are the fields of named-tuple labels. Where the model has ``cells``, the (row, column) is one
+        too: ``cell=(2, 3)`` of a `TabularMDP`, and each agent's name in a `TabularGame`.
+
+        Returns:
+            State indices in order; empty if no state has all the features.
+
+        Raises:
+            ValueError: if no state has a feature of that name.
+        """
+        found = np.ones(self.num_states, dtype=bool)
+        for name, value in wanted.items():
+            labelled = {key for label in self.state_labels for key in features(label)}
+            if name in labelled:
+                values = (features(label).get(name, ...) == value for label in self.state_labels)
+                found &= np.fromiter(values, bool, self.num_states)
+                continue
+            known = self._features()
+            if name not in known:
+                names = sorted(labelled | set(known))
+                raise ValueError(
+                    f"find: no state has a feature {name!r}; {closest(name, names) if names else 'labels have none'}"
+                )
+            found &= np.all(known[name] == np.asarray(value), axis=1)
+        return np.flatnonzero(found)
+
+    @cached_property
+    def _successors(self) -> NDArray[np.int32]:
+        if not self.deterministic:
+            raise ValueError(
+                "successors: expected a deterministic model, found several next states in "
+                f"{self._row_name(int(self._splits()[0]))}"
+            )
+        table = np.full(self.num_rows, -1, dtype=np.int32)
+        filled = np.flatnonzero(np.diff(self.indptr))
+        table[filled] = self.successor[self.indptr[filled]]
+        table.flags.writeable = False
+        return table.reshape(self.num_states, -1)
+
+    def transition_matrix(self) -> scipy.sparse.csr_array:
+        """The transitions as a SciPy sparse array (rows, S); rows of what does not exist are empty."""
+        import scipy.sparse
+
+        shape = (self.num_rows, self.num_states)
+        matrix = scipy.sparse.csr_array(
+            (self.probability.copy(), self.successor.copy(), self.indptr.copy()), shape=shape
+        )
+        matrix.sum_duplicates()
+        return matrix
+
+    def with_(self: AnyModel, **changes: Any) -> AnyModel:
+        """A copy with some fields changed, e.g. ``mdp.with_(reward=..., initial=...)``; all checks run again.
+
+        Changing ``reward`` leaves ``performance`` as it is.
+
+        Raises:
+            ValueError: for an unknown field, and whatever the checks find.
+        """
+        known = [f.name for f in fields(self)]  # type: ignore[arg-type]  # subclasses are dataclasses
+        for name in changes:
+            if name not in known:
+                raise ValueError(f"with_: unknown field {name!r}; {closest(name, known)}")
+        return replace(self, **changes)  # type: ignore[type-var]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 (hex) of the arrays and labels: says which model a result belongs to."""
+        arrays = {name: getattr(self, name) for name in self.content}
+        return tables.content_fingerprint(type(self).__name__, arrays, self._labels())
+
+    def __eq__(self, other: object) -> bool:
+        """Equal arrays and labels; what is there for pictures does not count."""
+        if not isinstance(other, Model) or type(other) is not type(self):
+            return NotImplemented
+        return self._labels() == other._labels() and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in self.content
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.num_states, self.num_rows, self.num_transitions, self.state_labels[:8]))
+
+    def __deepcopy__(self: AnyModel, memo: dict[int, Any]) -> AnyModel:
+        return self  # nothing in it can change

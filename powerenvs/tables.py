@@ -1,0 +1,321 @@
+"""Compressed rows: what `TabularMDP` and `TabularGame` have in common.
+
+A table is a list of rows, one for each (state, action) or (state, joint action). Row ``i`` is the slice
+``indptr[i]:indptr[i + 1]`` of the entry arrays, each entry one possible next state with its probability.
+A row without entries is an action that does not exist in that state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from powerenvs.labels import closest, encode_label
+
+TOLERANCE = 1e-12
+"""How far from 1 the probabilities of a row, or of a start distribution, may sum."""
+
+
+def frozen(name: str, values: ArrayLike, dtype: Any, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
+    """A read-only contiguous copy of ``values`` (or ``values`` itself if it is one), with its shape checked."""
+    given = np.asarray(values)
+    if np.issubdtype(dtype, np.integer) and not np.issubdtype(given.dtype, np.integer) and given.size:
+        raise ValueError(f"{name}: expected integers, found dtype {given.dtype}")
+    array: NDArray[Any] = np.ascontiguousarray(given, dtype=dtype)
+    if shape is not None and array.shape != shape:
+        raise ValueError(f"{name}: expected shape {shape}, found {array.shape}")
+    if array.flags.writeable:
+        array = array.copy() if array is values or array.base is not None else array
+        array.flags.writeable = False
+    return array
+
+
+def row_sums(indptr: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sum of each row's entries; 0 for an empty row. Rows add up on their own, so one row's rounding
+    does not depend on the others.
+    """
+    sums = np.zeros(len(indptr) - 1)
+    filled = np.flatnonzero(np.diff(indptr))
+    if filled.size:
+        sums[filled] = np.add.reduceat(values, indptr[filled])
+    return sums
+
+
+def entry_rows(indptr: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The row of each entry, shape (nnz,)."""
+    return np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+
+
+def check_rows(
+    indptr: NDArray[np.int64],
+    successor: NDArray[np.int32],
+    probability: NDArray[np.float64],
+    num_rows: int,
+    num_states: int,
+    row_name: Callable[[int], str],
+) -> None:
+    """Raises a ValueError unless the rows are well formed and each non-empty one sums to 1."""
+    if indptr.shape != (num_rows + 1,):
+        raise ValueError(
+            f"indptr: expected shape ({num_rows + 1},), rows of all states and actions plus one, found {indptr.shape}"
+        )
+    if indptr[0] != 0 or indptr[-1] != len(successor) or np.any(np.diff(indptr) < 0):
+        raise ValueError(
+            f"indptr: expected to rise from 0 to the number of entries, {len(successor)}, "
+            f"found {indptr[0]} to {indptr[-1]}" + (", falling on the way" if np.any(np.diff(indptr) < 0) else "")
+        )
+    if len(successor) and (successor.min() < 0 or successor.max() >= num_states):
+        entry = int(np.flatnonzero((successor < 0) | (successor >= num_states))[0])
+        raise ValueError(
+            f"successor: expected states 0 to {num_states - 1}, found {successor[entry]} in "
+            f"{row_name(int(np.searchsorted(indptr, entry, side='right') - 1))}"
+        )
+    if not np.all((probability > 0) & (probability <= 1 + TOLERANCE)):
+        entry = int(np.flatnonzero(~((probability > 0) & (probability <= 1 + TOLERANCE)))[0])
+        raise ValueError(
+            f"probability: expected values above 0 and at most 1, found {probability[entry]} in "
+            f"{row_name(int(np.searchsorted(indptr, entry, side='right') - 1))}"
+        )
+    sums = row_sums(indptr, probability)
+    bad = np.flatnonzero((np.diff(indptr) > 0) & (np.abs(sums - 1) > TOLERANCE))
+    if bad.size:
+        row = int(bad[0])
+        raise ValueError(
+            f"probability: expected every row to sum to 1 (to {TOLERANCE}), found {float(sums[row])!r} "
+            f"in {row_name(row)}" + (f" and {bad.size - 1} more rows" if bad.size > 1 else "")
+        )
+
+
+def check_distribution(name: str, values: NDArray[np.float64]) -> None:
+    """Raises a ValueError unless the values are probabilities that sum to 1."""
+    if not np.all(np.isfinite(values)) or np.any(values < 0) or abs(float(values.sum()) - 1) > TOLERANCE:
+        raise ValueError(
+            f"{name}: expected probabilities that sum to 1 (to {TOLERANCE}), found a sum of {float(values.sum())!r} "
+            f"and a smallest value of {float(values.min())!r}"
+        )
+
+
+def check_finite(name: str, values: NDArray[np.float64]) -> None:
+    """Raises a ValueError if any value is infinite or not a number."""
+    if not np.all(np.isfinite(values)):
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        raise ValueError(
+            f"{name}: expected finite numbers, found {float(values[where])} at index "
+            f"{where if len(where) > 1 else where[0]}"
+        )
+
+
+def compress(
+    rows: NDArray[np.int64],
+    num_rows: int,
+    successor: NDArray[np.int32],
+    probability: NDArray[np.float64],
+    *columns: NDArray[np.float64],
+) -> tuple[NDArray[Any], ...]:
+    """Sorts entries into rows and merges those that lead to the same state with the same columns.
+
+    Entries of probability 0 are dropped. Equal transitions listed several times (as FrozenLake's table
+    does) become one with the summed probability; transitions to one state with *different* rewards stay
+    apart, so that the distribution of the reward is kept and not only its mean.
+
+    Returns:
+        ``indptr, successor, probability, *columns``, entries in order of (row, successor, columns).
+    """
+    keep = probability != 0
+    if not keep.all():
+        rows, successor, probability = rows[keep], successor[keep], probability[keep]
+        columns = tuple(c[keep] for c in columns)
+    keys: tuple[NDArray[Any], ...] = (*columns[::-1], successor, rows)
+    order = np.lexsort(keys)
+    rows, successor, probability = rows[order], successor[order], probability[order]
+    columns = tuple(c[order] for c in columns)
+    if len(rows):
+        new = np.ones(len(rows), dtype=bool)
+        new[1:] = (rows[1:] != rows[:-1]) | (successor[1:] != successor[:-1])
+        for c in columns:
+            new[1:] |= c[1:] != c[:-1]
+        starts = np.flatnonzero(new)
+        probability = np.add.reduceat(probability, starts)
+        rows, successor = rows[starts], successor[starts]
+        columns = tuple(c[starts] for c in columns)
+    indptr = np.zeros(num_rows + 1, dtype=np.int64)
+    np.cumsum(np.bincount(rows, minlength=num_rows), out=indptr[1:])
+    return indptr, successor, probability, *columns
+
+
+def read_list(
+    transitions: Iterable[tuple[Any, ...]],
+    action: str,
+    state_labels: Sequence[Hashable] | None,
+    terminal: Iterable[Hashable] | None,
+) -> tuple[list[tuple[Any, ...]], NDArray[np.int64], NDArray[np.int64], tuple[Hashable, ...], NDArray[np.bool_]]:
+    """A list of transitions ``(s, a, s', p)`` with its states as indices; ``action`` says what ``a`` is, for messages.
+
+    Returns:
+        The list, the state and the next state of each transition, all state labels, and the terminal mask.
+
+    Raises:
+        ValueError: for an empty list, anything that is no 4-tuple, or unknown states.
+    """
+    listed = [tuple(t) for t in transitions]
+    if not listed or any(len(t) != 4 for t in listed):
+        bad = next((t for t in listed if len(t) != 4), "an empty list")
+        raise ValueError(f"transitions: expected tuples (state, {action}, next state, probability), found {bad!r}")
+    names = [name for t in listed for name in (t[0], t[2])]
+    if state_labels is None and terminal is not None and not isinstance(terminal, np.ndarray):
+        terminal = list(terminal)
+        names += terminal
+    indices, labels = label_indices("state", names, state_labels)
+    source, target = indices[: 2 * len(listed)].reshape(-1, 2).T
+    return listed, source, target, labels, terminal_mask(terminal, labels)
+
+
+def compress_list(
+    listed: Sequence[tuple[Any, ...]],
+    source: NDArray[np.int64],
+    action: NDArray[np.int64],
+    target: NDArray[np.int64],
+    terminal: NDArray[np.bool_],
+    num_actions: int,
+    *columns: NDArray[np.float64],
+) -> tuple[NDArray[Any], ...]:
+    """`compress` for a list of transitions; terminal states without any loop to themselves under every action."""
+    silent = np.flatnonzero(terminal & ~np.isin(np.arange(len(terminal)), source))
+    loops = np.repeat(silent, num_actions)
+    every = np.tile(np.arange(num_actions), len(silent))
+    return compress(
+        np.concatenate([source * num_actions + action, loops * num_actions + every]),
+        len(terminal) * num_actions,
+        np.concatenate([target, loops]).astype(np.int32),
+        np.concatenate([np.array([t[3] for t in listed], dtype=np.float64), np.ones(len(loops))]),
+        *(np.concatenate([column, np.zeros(len(loops))]) for column in columns),
+    )
+
+
+def reachable(
+    indptr: NDArray[np.int64], successor: NDArray[np.int32], initial: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """(S,) the states that can be reached from the start states, those included."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import breadth_first_order
+
+    count = len(initial)
+    starts = np.flatnonzero(initial)
+    # one more node with an edge to every start makes it a search from a single node
+    edges = np.concatenate([successor, starts])
+    pointers = np.append(indptr[:: (len(indptr) - 1) // count], len(edges))
+    graph = csr_array((np.ones(len(edges), dtype=np.int8), edges, pointers), shape=(count + 1, count + 1))
+    found = np.zeros(count + 1, dtype=bool)
+    found[breadth_first_order(graph, count, return_predecessors=False)] = True
+    return found[:count]
+
+
+def label_indices(
+    kind: str, used: Sequence[Hashable], labels: Sequence[Hashable] | None
+) -> tuple[NDArray[np.int64], tuple[Hashable, ...]]:
+    """Turns the names used in a list of transitions into indices.
+
+    ``used`` holds labels or, where none of ``labels`` covers them, indices into ``labels``. Without
+    ``labels`` the names are the labels, in order of first appearance; if all of them are the integers
+    0 to n - 1, in that order.
+
+    Returns:
+        The index of each used name, and the labels.
+
+    Raises:
+        ValueError: naming the first unknown name, with the closest known one.
+    """
+    if labels is None:
+        distinct = tuple(dict.fromkeys(used))
+        if all(type(u) is int for u in distinct) and set(distinct) == set(range(len(distinct))):
+            distinct = tuple(range(len(distinct)))
+        labels = distinct
+    labels = tuple(labels)
+    index = {label: i for i, label in enumerate(labels)}
+    try:
+        return np.fromiter((index[u] for u in used), np.int64, len(used)), labels
+    except KeyError as error:
+        unknown = error.args[0]
+    if all(isinstance(u, (int, np.integer)) and not isinstance(u, bool) and 0 <= u < len(labels) for u in used):
+        return np.fromiter((int(u) for u in used), np.int64, len(used)), labels  # type: ignore[call-overload]
+    raise ValueError(f"transitions: unknown {kind} {unknown!r}; {closest(unknown, labels)}")
+
+
+def per_transition(
+    name: str, values: ArrayLike | Mapping[Any, float] | None, transitions: Sequence[tuple[Any, ...]]
+) -> NDArray[np.float64] | None:
+    """Numbers that go with a list of transitions ``(s, a, s', p)``: a sequence in the same order, or a
+    mapping from ``(s, a, s')``, where what it does not name is 0.
+    """
+    if values is None:
+        return None
+    if isinstance(values, Mapping):
+        known = {t[:3] for t in transitions}
+        unknown = next((key for key in values if key not in known), None)
+        if unknown is not None:
+            raise ValueError(f"{name}: {unknown!r} is not among the transitions; {closest(unknown, known)}")
+        return np.array([values.get(t[:3], 0.0) for t in transitions], dtype=np.float64)
+    return frozen(name, values, np.float64, (len(transitions),))
+
+
+def start_distribution(initial: Any, labels: Sequence[Hashable], terminal: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """A start distribution (S,) from an array, a label, a mapping label -> probability, or None: uniform
+    over the states that are not terminal.
+    """
+    if initial is None:
+        weights = (~terminal if not terminal.all() else np.ones(len(labels), dtype=bool)).astype(np.float64)
+        return weights / weights.sum()
+    index = {label: i for i, label in enumerate(labels)}
+    if isinstance(initial, Mapping):
+        array = np.zeros(len(labels))
+        for label, weight in initial.items():
+            if label not in index:
+                raise ValueError(f"initial: unknown state {label!r}; {closest(label, labels)}")
+            array[index[label]] = weight
+        return array
+    if isinstance(initial, Hashable) and initial in index:
+        array = np.zeros(len(labels))
+        array[index[initial]] = 1.0
+        return array
+    if isinstance(initial, (str, int)) or (isinstance(initial, tuple) and len(initial) != len(labels)):
+        raise ValueError(f"initial: unknown state {initial!r}; {closest(initial, labels)}")
+    return np.asarray(initial, dtype=np.float64)
+
+
+def terminal_mask(terminal: Iterable[Hashable] | None, labels: Sequence[Hashable]) -> NDArray[np.bool_]:
+    """Which states are terminal (S,), from a mask or from a list of labels."""
+    mask = np.zeros(len(labels), dtype=bool)
+    if terminal is None:
+        return mask
+    if isinstance(terminal, np.ndarray) and terminal.dtype == bool:
+        return terminal
+    index = {label: i for i, label in enumerate(labels)}
+    for label in terminal:
+        if label not in index:
+            raise ValueError(f"terminal: unknown state {label!r}; {closest(label, labels)}")
+        mask[index[label]] = True
+    return mask
+
+
+def content_fingerprint(kind: str, arrays: Mapping[str, NDArray[Any]], labels: Mapping[str, Sequence[Hashable]]) -> str:
+    """The sha256 (hex) of the arrays and labels: equal models have equal fingerprints, on every machine."""
+    digest = hashlib.sha256(kind.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        digest.update(f"|{name}:{little.dtype.str}:{little.shape}|".encode())
+        digest.update(little.tobytes())
+    for name in sorted(labels):
+        digest.update(f"|{name}|".encode())
+        for label in labels[name]:
+            try:
+                text = json.dumps(encode_label(label))
+            except ValueError:  # a label that cannot be stored still tells models apart by how it prints
+                text = repr(label)
+            digest.update(text.encode() + b"\0")
+    return digest.hexdigest()
