@@ -1,0 +1,26 @@
+"""Gymnasium and PettingZoo environments that carry their exact tabular models.
+
+Importing this package registers the environments: ``gymnasium.make("PowerGrid-v0")``.
+"""
+
+from powerenvs.clone import compile_env
+from powerenvs.compile import compile_world, tabular_model
+from powerenvs.level import Level
+from powerenvs.mdp import TabularMDP
+from powerenvs.registry import register_environments
+from powerenvs.version import __version__
+from powerenvs.world import Outcome, TableWorld, World
+
+__all__ = [
+    "Level",
+    "Outcome",
+    "TableWorld",
+    "TabularMDP",
+    "World",
+    "__version__",
+    "compile_env",
+    "compile_world",
+    "tabular_model",
+]
+
+register_environments()

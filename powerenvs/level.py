@@ -1,0 +1,151 @@
+"""`Level`: ASCII text as cells."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powerenvs.labels import closest
+
+WALL = "#"
+START = "S"
+
+
+@dataclass(frozen=True)
+class Level:
+    """A rectangle of glyphs.
+
+    Attributes:
+        rows: the text, one string a row, all of one length.
+        legend: what each glyph means; '#' is always a wall.
+        name: what error messages and pictures call the level.
+    """
+
+    rows: tuple[str, ...]
+    legend: Mapping[str, str] = field(hash=False)
+    name: str = "level"
+
+    @classmethod
+    def parse(
+        cls,
+        text: str | Sequence[str],
+        legend: Mapping[str, str],
+        name: str = "level",
+        start: str | None = START,
+    ) -> Level:
+        """Reads a level from text and checks it.
+
+        Args:
+            text: lines of glyphs (common indentation and blank lines around it are dropped), or the rows.
+            legend: {glyph: meaning} of every glyph that may appear besides the wall '#'.
+            name: for messages.
+            start: the glyph that marks where an agent starts: at least one must be there, and every free cell
+                must be reachable from one. None for levels that need no start.
+
+        Raises:
+            ValueError: for an empty or ragged level, an unknown glyph, a missing start, or a cell that cannot
+                be reached from a start, with line and column (from 1).
+        """
+        rows = _rows(text)
+        if not rows or not rows[0]:
+            raise ValueError(f"{name}: expected lines of glyphs, found an empty level")
+        for line, row in enumerate(rows, 1):
+            if len(row) != len(rows[0]):
+                raise ValueError(
+                    f"{name}: expected lines of one length, found {len(rows[0])} columns in line 1 "
+                    f"and {len(row)} in line {line}"
+                )
+            for column, glyph in enumerate(row, 1):
+                if glyph != WALL and glyph not in legend:
+                    raise ValueError(
+                        f"{name}: unknown glyph {glyph!r} in line {line}, column {column}; "
+                        f"{closest(glyph, [WALL, *legend])}"
+                    )
+        level = cls(tuple(rows), dict(legend), name)
+        if not len(level.cells):
+            raise ValueError(f"{name}: expected at least one free cell, found walls only")
+        if start is not None:
+            level._check_start(start)
+        return level
+
+    def _check_start(self, start: str) -> None:
+        starts = self.find(start)
+        if not len(starts):
+            raise ValueError(
+                f"{self.name}: found no start; mark one with {start!r}, for example in "
+                f"line {self.cells[0][0] + 1}, column {self.cells[0][1] + 1}"
+            )
+        region = self._regions()
+        lost = ~np.isin(region, region[self.state_grid[tuple(starts.T)]])
+        walled_in = len(self.cells) > 1 and np.bincount(region)[region[self.state_grid[tuple(starts[0])]]] == 1
+        if walled_in:
+            line, column = starts[0] + 1
+            raise ValueError(f"{self.name}: the start in line {line}, column {column} is walled in on all sides")
+        if lost.any():
+            line, column = self.cells[np.flatnonzero(lost)[0]] + 1
+            raise ValueError(
+                f"{self.name}: the cell in line {line}, column {column} cannot be reached from a start; open a way or "
+                f"make it a wall {WALL!r}"
+            )
+
+    def _regions(self) -> NDArray[np.int32]:
+        """(n,) the connected region of each free cell."""
+        import scipy.sparse
+        from scipy.sparse.csgraph import connected_components
+
+        grid = self.state_grid
+        pairs = [(grid[:-1], grid[1:]), (grid[:, :-1], grid[:, 1:])]
+        ends = [(a[(a >= 0) & (b >= 0)], b[(a >= 0) & (b >= 0)]) for a, b in pairs]
+        source, target = (np.concatenate(side) for side in zip(*ends, strict=True))
+        graph = scipy.sparse.coo_array((np.ones(len(source), bool), (source, target)), shape=(len(self.cells),) * 2)
+        return connected_components(graph, directed=False)[1]  # type: ignore[no-any-return]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return len(self.rows), len(self.rows[0])
+
+    @cached_property
+    def glyphs(self) -> NDArray[np.str_]:
+        """(rows, columns) array of single characters."""
+        return np.array([list(row) for row in self.rows])
+
+    @cached_property
+    def walls(self) -> NDArray[np.bool_]:
+        """(rows, columns) bool."""
+        return self.glyphs == WALL
+
+    @cached_property
+    def cells(self) -> NDArray[np.int32]:
+        """(n, 2) row and column of each free cell, in reading order."""
+        return np.argwhere(~self.walls).astype(np.int32)
+
+    @cached_property
+    def state_grid(self) -> NDArray[np.int32]:
+        """(rows, columns) the position of each free cell in `cells`; -1 on walls."""
+        grid = np.full(self.shape, -1, dtype=np.int32)
+        grid[tuple(self.cells.T)] = np.arange(len(self.cells))
+        return grid
+
+    def find(self, glyph: str) -> NDArray[np.int32]:
+        """(k, 2) the cells with this glyph, in reading order."""
+        return np.argwhere(self.glyphs == glyph).astype(np.int32)
+
+    def __str__(self) -> str:
+        return "\n".join(self.rows)
+
+
+def _rows(text: str | Sequence[str]) -> list[str]:
+    if not isinstance(text, str):
+        return [str(row) for row in text]
+    lines = [line.rstrip("\r") for line in textwrap.dedent(text).split("\n")]
+    while lines and not lines[0].strip():
+        lines.pop(0)
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return lines

@@ -1,0 +1,87 @@
+"""`World`: what an author writes. The compiler turns it into tables, the environments step through those."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from powerenvs.level import Level
+    from powerenvs.mdp import TabularMDP
+
+State = TypeVar("State", bound=Hashable)
+
+
+class Outcome(NamedTuple, Generic[State]):
+    """One thing that may happen: with ``probability`` the world goes to ``state``, paying ``reward``.
+
+    ``performance`` is the hidden performance of the step; None means it equals the reward.
+    """
+
+    probability: float
+    state: State
+    reward: float = 0.0
+    performance: float | None = None
+
+
+class TableWorld(ABC, Generic[State]):
+    """A finite world that gives its own tables; movement worlds build them by array operations.
+
+    A world knows nothing of Gymnasium, tensors or rendering. What is here besides `tables` is what
+    observations and pictures are made from.
+
+    Attributes:
+        actions: all actions, in order.
+        legend: what each glyph of `board` means.
+        level: the level the world plays on, when it has one; its free cells become the map in pictures.
+    """
+
+    actions: ClassVar[tuple[str, ...]]
+    legend: ClassVar[Mapping[str, str]] = {}
+    level: Level | None = None
+
+    @abstractmethod
+    def tables(self) -> TabularMDP:
+        """The complete model; its state labels are the states that `board` and `cell` take."""
+
+    def board(self, state: State) -> tuple[str, ...] | None:
+        """The rows of glyphs that an observer sees in this state, or None for worlds without a board."""
+        return None
+
+    def cell(self, state: State) -> tuple[int, int] | None:
+        """Where on the board the agent is: (row, column). The default reads the state's ``agent`` field."""
+        return getattr(state, "agent", None)
+
+
+class World(TableWorld[State]):
+    """A finite world, described by functions of its state: what most authors write.
+
+    States are hashable and hold everything the future depends on; named tuples are best, because their
+    fields become the features of labels and files. Actions are strings.
+    """
+
+    @abstractmethod
+    def initial(self) -> Iterable[tuple[float, State]]:
+        """The start states with their probabilities."""
+
+    @abstractmethod
+    def step(self, state: State, action: str) -> Iterable[Outcome[State]]:
+        """What may happen when ``action`` is taken in ``state``; probabilities sum to 1.
+
+        Never called on terminal states, nor with unavailable actions.
+        """
+
+    def available(self, state: State) -> Iterable[str]:
+        """The actions that exist in a state; all of them unless a world says otherwise."""
+        return self.actions
+
+    def terminal(self, state: State) -> bool:
+        """Whether the episode has ended in this state. A terminal state absorbs."""
+        return False
+
+    def tables(self) -> TabularMDP:
+        """The model of all states that can be reached from the start."""
+        from powerenvs.compile import compile_world
+
+        return compile_world(self)

@@ -1,0 +1,1 @@
+"""The worlds, by family. A family never imports another."""
