@@ -1,0 +1,7 @@
+"""Worlds as environments: Gymnasium's single and vector interfaces, which step through a world's tables."""
+
+from powerenvs.envs.observations import ObservationTable
+from powerenvs.envs.single import TabularEnv
+from powerenvs.envs.vector import TabularVectorEnv
+
+__all__ = ["ObservationTable", "TabularEnv", "TabularVectorEnv"]
