@@ -5,8 +5,10 @@ Importing this package registers the environments: ``gymnasium.make("PowerGrid-v
 
 from powerenvs.clone import compile_env
 from powerenvs.compile import compile_world, tabular_model
+from powerenvs.game import TabularGame
 from powerenvs.level import Level
 from powerenvs.mdp import TabularMDP
+from powerenvs.product import product_game
 from powerenvs.registry import register_environments
 from powerenvs.version import __version__
 from powerenvs.world import Outcome, TableWorld, World
@@ -15,11 +17,13 @@ __all__ = [
     "Level",
     "Outcome",
     "TableWorld",
+    "TabularGame",
     "TabularMDP",
     "World",
     "__version__",
     "compile_env",
     "compile_world",
+    "product_game",
     "tabular_model",
 ]
 

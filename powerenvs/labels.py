@@ -83,12 +83,23 @@ def encode_label(label: Hashable) -> Any:
 def decode_label(data: Any) -> Hashable:
     """The label that `encode_label` wrote. Named tuples come back equal, as tuples compare by value."""
     if isinstance(data, dict):
-        return _named(data["name"], tuple(data["fields"]))(*(decode_label(v) for v in data["values"]))
+        return label_type(data["name"], tuple(data["fields"]))(*(decode_label(v) for v in data["values"]))
     if isinstance(data, list):
         return tuple(decode_label(v) for v in data)
     return data
 
 
 @lru_cache(maxsize=256)
-def _named(name: str, fields: tuple[str, ...]) -> type:
-    return namedtuple(name, fields)  # type: ignore[misc]
+def label_type(name: str, fields: tuple[str, ...]) -> type:
+    """A named tuple type made at run time; unlike those of `collections.namedtuple`, its labels can be pickled.
+
+    Raises:
+        ValueError: if a field is not an identifier.
+    """
+    kind = namedtuple(name, fields)  # type: ignore[misc]
+    kind.__reduce__ = lambda self: (_rebuild, (name, fields, tuple(self)))  # type: ignore[assignment,method-assign,arg-type]
+    return kind
+
+
+def _rebuild(name: str, fields: tuple[str, ...], values: tuple[Hashable, ...]) -> Hashable:
+    return label_type(name, fields)(*values)  # type: ignore[no-any-return]

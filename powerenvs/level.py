@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,6 +14,9 @@ from powerenvs.labels import closest
 
 WALL = "#"
 START = "S"
+
+Cell = tuple[int, int]
+"""(row, column)."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +97,22 @@ class Level:
             )
 
     def _regions(self) -> NDArray[np.int32]:
-        """(n,) the connected region of each free cell."""
-        import scipy.sparse
-        from scipy.sparse.csgraph import connected_components
+        """(n,) the connected region of each free cell, named by its lowest cell.
 
+        Regions that touch are joined, each under the lower name, until none is left to join.
+        """
         grid = self.state_grid
         pairs = [(grid[:-1], grid[1:]), (grid[:, :-1], grid[:, 1:])]
         ends = [(a[(a >= 0) & (b >= 0)], b[(a >= 0) & (b >= 0)]) for a, b in pairs]
         source, target = (np.concatenate(side) for side in zip(*ends, strict=True))
-        graph = scipy.sparse.coo_array((np.ones(len(source), bool), (source, target)), shape=(len(self.cells),) * 2)
-        return connected_components(graph, directed=False)[1]  # type: ignore[no-any-return]
+        region = np.arange(len(self.cells), dtype=np.int32)
+        while np.any(region[source] != region[target]):
+            low = np.minimum(region[source], region[target])
+            np.minimum.at(region, region[source], low)
+            np.minimum.at(region, region[target], low)
+            while np.any(region[region] != region):
+                region = region[region]
+        return region
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -135,6 +144,27 @@ class Level:
     def find(self, glyph: str) -> NDArray[np.int32]:
         """(k, 2) the cells with this glyph, in reading order."""
         return np.argwhere(self.glyphs == glyph).astype(np.int32)
+
+    def places(self, glyphs: str) -> tuple[Cell, ...]:
+        """The cells with one of these glyphs, in reading order, as plain tuples."""
+        return tuple((r, c) for r, row in enumerate(self.rows) for c, glyph in enumerate(row) if glyph in glyphs)
+
+    def is_wall(self, cell: Cell) -> bool:
+        """Whether there is a wall in this cell; everything outside the level is wall."""
+        r, c = cell
+        return not (0 <= r < len(self.rows) and 0 <= c < len(self.rows[0])) or self.rows[r][c] == WALL
+
+    def __getitem__(self, cell: Cell) -> str:
+        """The glyph of a cell."""
+        return self.rows[cell[0]][cell[1]]
+
+    def draw(self, *layers: tuple[str, Iterable[Cell]]) -> tuple[str, ...]:
+        """The rows with glyphs drawn over them: layers of (glyph, cells), the last on top."""
+        canvas = list(map(list, self.rows))
+        for glyph, cells in layers:
+            for r, c in cells:
+                canvas[r][c] = glyph
+        return tuple(map("".join, canvas))
 
     def __str__(self) -> str:
         return "\n".join(self.rows)

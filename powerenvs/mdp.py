@@ -42,6 +42,8 @@ class TabularMDP(Model):
         board: rows of text that pictures draw states on ('#' is a wall), or None. Not part of the model:
             equality and `fingerprint` leave it and ``cells`` out.
         cells: (S, 2) int32, the (row, column) on ``board`` of each state; -1 where it has none.
+        observation: (S,) int32, equal for states that an observer of the world's board cannot tell apart; None
+            where every state looks different. Not part of the model either.
 
     Raises:
         ValueError: naming the field, what was expected and what was found (states and actions by label).
@@ -59,6 +61,7 @@ class TabularMDP(Model):
     action_labels: tuple[Hashable, ...] = None  # type: ignore[assignment]
     board: tuple[str, ...] | None = None
     cells: NDArray[np.int32] | None = None
+    observation: NDArray[np.int32] | None = None
 
     content = ("indptr", "successor", "probability", "reward", "performance", "available", "terminal", "initial")
 
@@ -105,6 +108,8 @@ class TabularMDP(Model):
             put("board", tuple(self.board))
         if self.cells is not None:
             put("cells", tables.frozen("cells", self.cells, np.int32, (num_states, 2)))
+        if self.observation is not None:
+            put("observation", tables.frozen("observation", self.observation, np.int32, (num_states,)))
         self._check()
 
     def _check(self) -> None:
@@ -118,7 +123,8 @@ class TabularMDP(Model):
             s, a = (int(i) for i in np.argwhere(filled != self.available)[0])
             raise ValueError(
                 f"available: expected actions to be available exactly where their row has entries, found "
-                f"{bool(self.available[s, a])} for {self._row_name(s * A + a)}, which has {'some' if filled[s, a] else 'none'}"
+                f"{bool(self.available[s, a])} for {self._row_name(s * A + a)}, which has "
+                f"{'some' if filled[s, a] else 'none'}"
             )
         if not np.all(self.available.any(axis=1)):
             s = int(np.flatnonzero(~self.available.any(axis=1))[0])
@@ -156,7 +162,7 @@ class TabularMDP(Model):
         there. Terminal states without transitions loop to themselves under every action.
 
         Args:
-            transitions: the list; equal transitions add up.
+            transitions: the list; equal transitions add up, and rows that sum to 1 to 1e-6 (float32) are scaled to it.
             state_labels: all states, in order.
             action_labels: all actions, in order.
             initial: start distribution: (S,) array, a state, or {state: probability}.
@@ -203,19 +209,21 @@ class TabularMDP(Model):
         except ValueError:
             raise ValueError(f"unknown action {label!r}; {closest(label, self.action_labels)}") from None
 
-    def describe(self, state: int) -> str:
-        """One line about a state: its features, whether it is terminal or a start, its available actions."""
-        if not 0 <= state < self.num_states:
-            raise ValueError(f"state: expected 0 to {self.num_states - 1}, found {state}")
-        notes = []
-        if self.terminal[state]:
-            notes.append("terminal")
-        if self.initial[state] > 0:
-            notes.append(f"start with probability {self.initial[state]:.4g}")
-        if not self.available[state].all():
-            names = (label_text(self.action_labels[a]) for a in np.flatnonzero(self.available[state]))
-            notes.append("actions " + ", ".join(names))
-        return label_text(self.state_labels[state]) + (f" [{'; '.join(notes)}]" if notes else "")
+    def _action_notes(self, state: int) -> list[str]:
+        if self.available[state].all():
+            return []
+        names = (label_text(self.action_labels[a]) for a in np.flatnonzero(self.available[state]))
+        return [f"actions {', '.join(names)}"]
+
+    def observation_classes(self) -> tuple[NDArray[np.int64], ...]:
+        """The states that look alike: the indices of each class in order, classes by their first state.
+
+        A class of more than one state is aliased: no policy that acts on the board alone can tell its states apart.
+        """
+        numbers = np.arange(self.num_states) if self.observation is None else self.observation
+        _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
+        members = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
+        return tuple(members[k] for k in np.argsort(first))
 
     # Views
 
@@ -264,23 +272,30 @@ class TabularMDP(Model):
         gib = S * A * S * dtype.itemsize / 2**30
         if gib > max_gib:
             raise ValueError(
-                f"transition_tensor: the dense ({S}, {A}, {S}) tensor needs {gib:.1f} GiB, more than max_gib={max_gib}; "
-                "use sparse=True, or raise max_gib"
+                f"transition_tensor: the dense ({S}, {A}, {S}) tensor needs {gib:.1f} GiB, more than "
+                f"max_gib={max_gib}; use sparse=True, or raise max_gib"
             )
         dense = torch.zeros((S * A, S), dtype=dtype)
-        position = (torch.from_numpy(tables.entry_rows(self.indptr)), torch.from_numpy(self.successor.astype(np.int64)))
-        dense.index_put_(position, torch.from_numpy(self.probability.copy()).to(dtype), accumulate=True)
+        row, target = tables.entry_rows(self.indptr), self.successor.astype(np.int64)
+        dense.index_put_(
+            (torch.from_numpy(row), torch.from_numpy(target)),
+            torch.from_numpy(self.probability.copy()).to(dtype),
+            accumulate=True,
+        )
         return dense.reshape(S, A, S).to(device)
 
     def reward_tensor(self, performance: bool = False) -> torch.Tensor:
-        """(S, A) float64 torch tensor: the expected reward (or hidden ``performance``) of each action, 0 where unavailable."""
+        """(S, A) float64 torch tensor: the expected reward (or hidden ``performance``) of each action.
+
+        It is 0 where an action is unavailable.
+        """
         import torch
 
         values = self.performance if performance else self.reward
         return torch.from_numpy(tables.row_sums(self.indptr, self.probability * values).reshape(self.available.shape))
 
     @cached_property
-    def P(self) -> dict[int, dict[int, list[tuple[float, int, float, bool]]]]:
+    def P(self) -> dict[int, dict[int, list[tuple[float, int, float, bool]]]]:  # noqa: N802  the field's name for it
         """``{state: {action: [(probability, next state, reward, terminated)]}}``, as FrozenLake's ``P``.
 
         Unavailable actions have no key.
@@ -319,8 +334,9 @@ class TabularMDP(Model):
             "board": self.board,
         }
         arrays = {name: getattr(self, name) for name in self.content}
-        if self.cells is not None:
-            arrays["cells"] = self.cells
+        for name in ("cells", "observation"):
+            if getattr(self, name) is not None:
+                arrays[name] = getattr(self, name)
         save_arrays(path, "TabularMDP", arrays, header)
 
     @classmethod

@@ -50,6 +50,10 @@ class Model(ABC):
         """Features of states, (S, k), that `find` knows besides those of the labels."""
         return {}
 
+    @abstractmethod
+    def _action_notes(self, state: int) -> list[str]:
+        """Which actions exist in a state, where some do not."""
+
     def _state_name(self, s: int) -> str:
         return f"state {s} ({label_text(self.state_labels[s])})"
 
@@ -139,6 +143,18 @@ class Model(ABC):
             found &= np.all(known[name] == np.asarray(value), axis=1)
         return np.flatnonzero(found)
 
+    def describe(self, state: int) -> str:
+        """One line about a state: its features, whether it is terminal or a start, its actions if some are missing."""
+        if not 0 <= state < self.num_states:
+            raise ValueError(f"state: expected 0 to {self.num_states - 1}, found {state}")
+        notes = []
+        if self.terminal[state]:
+            notes.append("terminal")
+        if self.initial[state] > 0:
+            notes.append(f"start with probability {self.initial[state]:.4g}")
+        notes += self._action_notes(state)
+        return label_text(self.state_labels[state]) + (f" [{'; '.join(notes)}]" if notes else "")
+
     @cached_property
     def _successors(self) -> NDArray[np.int32]:
         if not self.deterministic:
@@ -193,6 +209,12 @@ class Model(ABC):
 
     def __hash__(self) -> int:
         return hash((self.num_states, self.num_rows, self.num_transitions, self.state_labels[:8]))
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False  # pickle does not keep this
 
     def __deepcopy__(self: AnyModel, memo: dict[int, Any]) -> AnyModel:
         return self  # nothing in it can change

@@ -18,6 +18,7 @@ class Registered:
         world: import path of the `powerenvs.world.TableWorld` class, ``"module:Class"``.
         summary: one line for lists.
         kwargs: arguments of the world that differ from its defaults.
+        exact: further arguments that make the world small enough for tables, where without them it is too large.
         max_episode_steps: the time limit, which is not part of the tables.
     """
 
@@ -25,11 +26,28 @@ class Registered:
     world: str
     summary: str
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    exact: Mapping[str, Any] = field(default_factory=dict)
     max_episode_steps: int = 100
+
+
+def _safety(name: str, summary: str, exact: Mapping[str, Any] | None = None) -> Registered:
+    """One of the AI Safety Gridworlds."""
+    return Registered(f"powerenvs/{name}-v0", f"powerenvs.worlds.safety:{name}", summary, exact=exact or {})
 
 
 ENVIRONMENTS = (
     Registered("PowerGrid-v0", "powerenvs.worlds.power:PowerGrid", "movement on a grid: mazes, rooms, dead ends"),
+    _safety("AbsentSupervisor", "a punishment that is only paid while somebody watches"),
+    _safety("BoatRace", "a reward that can be collected without making progress"),
+    _safety("ConveyorBelt", "a vase to be saved, sushi to be left alone"),
+    _safety("DistributionalShift", "lava that is elsewhere than in training"),
+    _safety("FriendFoe", "boxes filled by a friend, by chance, or by an adversary"),
+    _safety("IslandNavigation", "water that ends the episode and costs only performance"),
+    _safety("RocksDiamonds", "switches that change what the reward counts", exact={"level": 1}),
+    _safety("SafeInterruptibility", "an interruption, and a button that disables it"),
+    _safety("Sokoban", "boxes that can be pushed where they can never be moved again"),
+    _safety("TomatoWatering", "a bucket that makes everything look watered", exact={"level": "small"}),
+    _safety("WhiskyGold", "whisky that makes the agent act at random"),
 )
 
 
@@ -43,8 +61,8 @@ def register_environments() -> None:
         if entry.id not in gym.registry:
             gym.register(
                 id=entry.id,
-                entry_point="powerenvs.envs.single:TabularEnv",
-                vector_entry_point="powerenvs.envs.vector:TabularVectorEnv",
+                entry_point="powerenvs.envs.make:make_env",
+                vector_entry_point="powerenvs.envs.make:make_vector_env",
                 kwargs={"world": entry.world, **entry.kwargs},
                 max_episode_steps=entry.max_episode_steps,
                 disable_env_checker=True,

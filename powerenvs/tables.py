@@ -20,6 +20,9 @@ from powerenvs.labels import closest, encode_label
 TOLERANCE = 1e-12
 """How far from 1 the probabilities of a row, or of a start distribution, may sum."""
 
+LIST_TOLERANCE = 1e-6
+"""How far from 1 they may sum in a list of transitions: such lists are often written in float32."""
+
 
 def frozen(name: str, values: ArrayLike, dtype: Any, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
     """A read-only contiguous copy of ``values`` (or ``values`` itself if it is one), with its shape checked."""
@@ -184,17 +187,23 @@ def compress_list(
     num_actions: int,
     *columns: NDArray[np.float64],
 ) -> tuple[NDArray[Any], ...]:
-    """`compress` for a list of transitions; terminal states without any loop to themselves under every action."""
+    """`compress` for a list of transitions; terminal states without any loop to themselves under every action.
+
+    Rows that sum to 1 only to `LIST_TOLERANCE` are scaled to do so.
+    """
     silent = np.flatnonzero(terminal & ~np.isin(np.arange(len(terminal)), source))
     loops = np.repeat(silent, num_actions)
     every = np.tile(np.arange(num_actions), len(silent))
-    return compress(
+    indptr, successor, probability, *merged = compress(
         np.concatenate([source * num_actions + action, loops * num_actions + every]),
         len(terminal) * num_actions,
         np.concatenate([target, loops]).astype(np.int32),
         np.concatenate([np.array([t[3] for t in listed], dtype=np.float64), np.ones(len(loops))]),
         *(np.concatenate([column, np.zeros(len(loops))]) for column in columns),
     )
+    sums = np.repeat(row_sums(indptr, probability), np.diff(indptr))
+    rounded = (np.abs(sums - 1) > TOLERANCE) & (np.abs(sums - 1) <= LIST_TOLERANCE)
+    return indptr, successor, np.where(rounded, probability / sums, probability), *merged
 
 
 def reachable(

@@ -9,7 +9,7 @@ check_env_against_tables(gym.make("MyWorld-v0"))
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from powerenvs.game import TabularGame
 from powerenvs.labels import closest, encode_label, label_text
 from powerenvs.level import WALL
 from powerenvs.mdp import TabularMDP
-from powerenvs.world import TableWorld
+from powerenvs.world import TableWorld, World
 
 FALSE_ALARM = 1e-8
 """The probability, at most, with which a check of frequencies fails though the environment is right."""
@@ -48,7 +48,7 @@ def check_tabular(model: Any) -> None:
     mdp = tabular_model(model)
     _check_rows(mdp)
     _check_terminal(mdp)
-    _check_reachable(mdp)
+    _check_reachable(mdp, [state for _, state in world.initial()] if isinstance(world, World) else [])
     _check_labels(mdp)
     _check_round_trip(mdp)
     if isinstance(world, TableWorld):
@@ -59,7 +59,8 @@ def check_env_against_tables(env: Any, num_steps: int = 10_000, seed: int = 0) -
     """Plays random actions and compares what happens with the tables behind an environment.
 
     Every start, reward, performance, termination and action mask has to be the table's, exactly; and how often each
-    start and outcome occurs has to agree with its probability, by a test that is wrong once in 100 million times.
+    start and outcome occurs has to agree with its probability, by a test that is wrong once in 100 million times. A
+    world that remembers starts every episode with the memory that its tables are for.
 
     Args:
         env: a Gymnasium environment, wrapped or not, whose ``info`` has "state", "action_mask" and "performance".
@@ -73,6 +74,9 @@ def check_env_against_tables(env: Any, num_steps: int = 10_000, seed: int = 0) -
     mdp = tabular_model(env)
     if not isinstance(mdp, TabularMDP):
         raise ValueError(f"env: expected an environment for one agent, found a {type(mdp).__name__}")
+    world = getattr(env.unwrapped, "world", None)
+    memory = world.memory if isinstance(world, World) else None
+    options = None if memory is None else {"memory": memory}
     rng = np.random.default_rng(seed)
     starts: NDArray[np.int64] = np.zeros(mdp.num_states, dtype=np.int64)
     visits: NDArray[np.int64] = np.zeros(mdp.num_transitions, dtype=np.int64)
@@ -80,7 +84,7 @@ def check_env_against_tables(env: Any, num_steps: int = 10_000, seed: int = 0) -
     state = None
     for _ in range(num_steps):
         if state is None:
-            _, info = env.reset(seed=seed if not starts.any() else None)
+            _, info = env.reset(seed=seed if not starts.any() else None, options=options)
             state = _state_of(info, mdp)
             if mdp.initial[state] == 0 or info["performance"] != 0:
                 raise AssertionError(
@@ -202,12 +206,13 @@ def _check_terminal(model: TabularMDP | TabularGame) -> None:
         _expect(not paid.size, f"terminal: expected {name} 0 after the end, found {paid.size} entries with another")
 
 
-def _check_reachable(model: TabularMDP | TabularGame) -> None:
+def _check_reachable(model: TabularMDP | TabularGame, listed: Sequence[Hashable]) -> None:
+    """What a world lists as starts counts as such, with probability 0 too: a world that remembers needs these later."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import breadth_first_order
 
     S = model.num_states
-    starts = np.flatnonzero(model.initial)
+    starts = np.union1d(np.flatnonzero(model.initial), np.array([model.index(s) for s in listed], dtype=np.int64))
     source = np.concatenate([tables.entry_rows(model.indptr) // (model.num_rows // S), np.full(len(starts), S)])
     graph = coo_array((np.ones(len(source)), (source, np.concatenate([model.successor, starts]))), shape=(S + 1, S + 1))
     reached = np.zeros(S + 1, dtype=bool)

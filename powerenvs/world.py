@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from powerenvs.level import Level
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 State = TypeVar("State", bound=Hashable)
 
 
-class Outcome(NamedTuple, Generic[State]):
+class Outcome(NamedTuple):
     """One thing that may happen: with ``probability`` the world goes to ``state``, paying ``reward``.
 
     ``performance`` is the hidden performance of the step; None means it equals the reward.
     """
 
     probability: float
-    state: State
+    state: Hashable
     reward: float = 0.0
     performance: float | None = None
 
@@ -37,7 +37,7 @@ class TableWorld(ABC, Generic[State]):
         level: the level the world plays on, when it has one; its free cells become the map in pictures.
     """
 
-    actions: ClassVar[tuple[str, ...]]
+    actions: tuple[str, ...]
     legend: ClassVar[Mapping[str, str]] = {}
     level: Level | None = None
 
@@ -59,14 +59,35 @@ class World(TableWorld[State]):
 
     States are hashable and hold everything the future depends on; named tuples are best, because their
     fields become the features of labels and files. Actions are strings.
+
+    Attributes:
+        large: for a world that is too large for tables, what there is too much of and what to use instead.
+            Environments of such a world make the rows that they visit.
+        memory: what the world carries from one episode to the next, as the first episode finds it; None for a
+            world in which all episodes are alike. See `starts` and `remember`.
     """
+
+    large: str = ""
+    memory: Any = None
 
     @abstractmethod
     def initial(self) -> Iterable[tuple[float, State]]:
-        """The start states with their probabilities."""
+        """The start states with their probabilities; one with probability 0 is in the tables all the same."""
+
+    def starts(self, memory: Any) -> Iterable[tuple[float, State]]:
+        """The start states of an episode that begins with this memory: those of `initial`, with other probabilities.
+
+        Raises:
+            ValueError: for what is no memory of this world.
+        """
+        return self.initial()
+
+    def remember(self, memory: Any, last: State) -> Any:
+        """What becomes of the memory when an episode that began with it is left in the state ``last``."""
+        return memory
 
     @abstractmethod
-    def step(self, state: State, action: str) -> Iterable[Outcome[State]]:
+    def step(self, state: State, action: str) -> Iterable[Outcome]:
         """What may happen when ``action`` is taken in ``state``; probabilities sum to 1.
 
         Never called on terminal states, nor with unavailable actions.

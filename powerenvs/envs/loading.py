@@ -20,10 +20,8 @@ WorldLike = str | type[TableWorld[Any]] | TableWorld[Any] | TabularMDP
 """An import path ``"module:Class"``, a world class, a world, or a model without a world."""
 
 
-def load_world(
-    world: WorldLike, kwargs: Mapping[str, Any], options: Sequence[str]
-) -> tuple[TabularMDP, TableWorld[Any] | None]:
-    """The tables, and the world they come from if there is one.
+def build_world(world: WorldLike, kwargs: Mapping[str, Any], options: Sequence[str]) -> TableWorld[Any] | TabularMDP:
+    """The world that is meant, built; or the model without a world.
 
     Args:
         world: see `WorldLike`.
@@ -44,14 +42,24 @@ def load_world(
         raise ValueError(
             f"{name}: unknown argument for a {type(world).__name__}, which is built already; {closest(name, options)}"
         )
-    if isinstance(world, TabularMDP):
-        return world, None
-    if isinstance(world, TableWorld):
-        return compile_world(world), world
+    if isinstance(world, (TableWorld, TabularMDP)):
+        return world
     raise ValueError(
         f'world: expected an import path "module:Class", a TableWorld (class or instance) or a TabularMDP, '
         f"found {world!r}"
     )
+
+
+def load_world(
+    world: WorldLike, kwargs: Mapping[str, Any], options: Sequence[str]
+) -> tuple[TabularMDP, TableWorld[Any] | None]:
+    """The tables, and the world they come from if there is one; arguments and errors as of `build_world`.
+
+    Raises:
+        ValueError: besides, if the world is too large for tables.
+    """
+    built = build_world(world, kwargs, options)
+    return (built, None) if isinstance(built, TabularMDP) else (compile_world(built), built)
 
 
 def _import_world(path: str) -> type[TableWorld[Any]]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from powerenvs.labels import closest
+from powerenvs.labels import closest, label_text
 from powerenvs.level import WALL
 from powerenvs.mdp import TabularMDP
-from powerenvs.render import StatePictures
+from powerenvs.render import StatePictures, render_board
 from powerenvs.world import TableWorld
 
 KINDS = ("state", "onehot", "board", "rgb")
@@ -32,6 +33,65 @@ class GlyphPlanes(spaces.MultiBinary):
     def __init__(self, shape: tuple[int, int, int], seed: int | np.random.Generator | None = None):
         super().__init__(shape, seed)
         self.dtype = np.dtype(np.uint8)
+
+
+class BoardEncoder:
+    """Boards as arrays: "board" planes or "rgb" pictures, as `ObservationTable` describes them.
+
+    Args:
+        kind: "board" or "rgb".
+        first: a board; all others have its shape.
+        legend: {glyph: meaning} of every glyph besides the wall '#'.
+        ground: what lies below agents in pictures, if it has the shape of the boards.
+
+    Attributes:
+        space: the space of one observation.
+        glyphs: for "board", the glyph that each plane shows.
+    """
+
+    def __init__(self, kind: str, first: Sequence[str], legend: Mapping[str, str], ground: Sequence[str] | None = None):
+        self._shape = len(first), len(first[0])
+        self._legend = dict(legend)
+        self._ground = ground if ground is not None and self._fits(ground) else None
+        self.glyphs: tuple[str, ...] = ()
+        self.space: spaces.Space[Any]
+        if kind == "board":
+            self.glyphs = (WALL, *(glyph for glyph in legend if glyph != WALL))
+            self._codes = np.array([ord(glyph) for glyph in self.glyphs], dtype=np.uint32)[:, None]
+            self.space = GlyphPlanes((len(self.glyphs), *self._shape))
+        else:
+            self._tile = max(TILE, math.ceil(MIN_IMAGE / min(self._shape)))
+            self.space = spaces.Box(0, 255, (*(n * self._tile for n in self._shape), 3), np.uint8)
+
+    def _fits(self, rows: Sequence[str]) -> bool:
+        return len(rows) == self._shape[0] and all(len(row) == self._shape[1] for row in rows)
+
+    def encode(self, rows: Sequence[str], state: str) -> NDArray[np.uint8]:
+        """(*space.shape) the observation of a board.
+
+        Args:
+            rows: the board.
+            state: the state that it is the board of, for messages.
+
+        Raises:
+            ValueError: for a board of another shape, or with a glyph that the legend does not have.
+        """
+        if not self._fits(rows):
+            raise ValueError(
+                f"observation: expected a board of {self._shape[0]} rows and {self._shape[1]} columns in every state, "
+                f"found {len(rows)} rows of {sorted({len(row) for row in rows})} in {state}"
+            )
+        if not self.glyphs:
+            return render_board(rows, self._legend, self._tile, ground=self._ground)
+        text = "".join(rows)
+        planes = np.frombuffer(text.encode("utf-32-le"), np.uint32) == self._codes
+        if planes.sum() != len(text):
+            unknown = next(glyph for glyph in text if glyph not in self.glyphs)
+            raise ValueError(
+                f"observation: the board of {state} has the glyph {unknown!r}, which is not in the legend; "
+                f"{closest(unknown, self.glyphs)}"
+            )
+        return planes.reshape(-1, *self._shape).astype(np.uint8)
 
 
 class ObservationTable:
@@ -77,46 +137,15 @@ class ObservationTable:
                 raise ValueError(
                     f'observation: {kind!r} needs a board, and this model has none; use "state" or "onehot"'
                 )
-            shape = (len(first), len(first[0]))
-            self.values = self._planes(mdp, pictures, shape) if kind == "board" else self._images(mdp, pictures, shape)
-            self.space = (
-                GlyphPlanes(self.values.shape[1:])
-                if kind == "board"
-                else spaces.Box(0, 255, self.values.shape[1:], np.uint8)
-            )
+            encoder = BoardEncoder(kind, first, pictures.legend, mdp.board)
+            self.space, self.glyphs = encoder.space, encoder.glyphs
+            shape: tuple[int, ...] = encoder.space.shape or ()
+            _check_size(kind, mdp.num_states, math.prod(shape))
+            self.values = np.empty((mdp.num_states, *shape), dtype=np.uint8)
+            for s in range(mdp.num_states):
+                name = f"state {s} ({label_text(mdp.state_labels[s])})"
+                self.values[s] = encoder.encode(pictures.board(s) or (), name)
         self.values.flags.writeable = False
-
-    def _planes(self, mdp: TabularMDP, pictures: StatePictures, shape: tuple[int, int]) -> NDArray[np.uint8]:
-        self.glyphs = (WALL, *(glyph for glyph in pictures.legend if glyph != WALL))
-        S, (H, W) = mdp.num_states, shape
-        _check_size("board", S, len(self.glyphs) * H * W)
-        planes = np.empty((S, len(self.glyphs), H, W), dtype=np.uint8)
-        codes = np.array([ord(glyph) for glyph in self.glyphs], dtype=np.uint32)[:, None]
-        for s in range(S):
-            rows = pictures.board(s) or ()
-            if len(rows) != H or any(len(row) != W for row in rows):
-                raise ValueError(
-                    f"observation: expected a board of {H} rows and {W} columns in every state, found "
-                    f"{len(rows)} rows of {sorted({len(row) for row in rows})} in state {mdp.describe(s)}"
-                )
-            text = "".join(rows)
-            planes[s] = (np.frombuffer(text.encode("utf-32-le"), np.uint32) == codes).reshape(-1, H, W)
-            if planes[s].sum() != H * W:
-                unknown = next(glyph for glyph in text if glyph not in self.glyphs)
-                raise ValueError(
-                    f"observation: the board of state {mdp.describe(s)} has the glyph {unknown!r}, which is not in the "
-                    f"legend; {closest(unknown, self.glyphs)}"
-                )
-        return planes
-
-    def _images(self, mdp: TabularMDP, pictures: StatePictures, shape: tuple[int, int]) -> NDArray[np.uint8]:
-        tile = max(TILE, math.ceil(MIN_IMAGE / min(shape)))
-        S = mdp.num_states
-        _check_size("rgb", S, shape[0] * shape[1] * tile**2 * 3)
-        images = np.empty((S, shape[0] * tile, shape[1] * tile, 3), dtype=np.uint8)
-        for s in range(S):
-            images[s] = pictures.frame(s, tile)
-        return images
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ObservationTable:
         return self  # nothing in it changes

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from functools import cached_property
 from itertools import pairwise
 from operator import index
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import gymnasium as gym
 import numpy as np
@@ -14,12 +14,13 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from powerenvs.envs.loading import WorldLike, check_options, load_world, refusal, start_state
+from powerenvs.envs.memory import EpisodeMemory
 from powerenvs.envs.observations import ObservationTable
+from powerenvs.envs.rendered import RenderedEnv
 from powerenvs.envs.sampling import cumulative
-from powerenvs.labels import closest
 from powerenvs.mdp import TabularMDP
 from powerenvs.render import StatePictures
-from powerenvs.render.window import Window
+from powerenvs.world import World
 
 Outcome = tuple[int, Any, float, bool, NDArray[np.int8], float]
 """Next state, its observation, reward, whether it is terminal, its action mask, performance."""
@@ -27,7 +28,7 @@ Branches = tuple[list[float], list[Outcome]]
 """What an action may lead to, and for several outcomes the cumulative probability of each."""
 
 
-class TabularEnv(gym.Env[Any, int]):
+class TabularEnv(RenderedEnv):
     """Steps through the tables of a world; there are no dynamics besides them.
 
     Every ``info`` has ``"state"``, the index of the state; ``"action_mask"``, (A,) int8 and read-only, 1 for actions
@@ -50,17 +51,10 @@ class TabularEnv(gym.Env[Any, int]):
         ValueError: for an unknown argument, observation or render mode, and whatever the world refuses.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": 8}  # type: ignore[misc]
-
     def __init__(
         self, world: WorldLike, *, observation: str = "state", render_mode: str | None = None, **world_kwargs: Any
     ):
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(
-                f"render_mode: unknown mode {render_mode!r}; {closest(render_mode, self.metadata['render_modes'])}"
-            )
-        self.render_mode = render_mode
-        self._window = Window("powerenvs", self.metadata["render_fps"]) if render_mode == "human" else None
+        super().__init__(render_mode)
         self.mdp, self.world = load_world(world, world_kwargs, ("observation", "render_mode"))
         self.observation_table = ObservationTable(self.mdp, self.world, observation)
         self.observation_space = self.observation_table.space
@@ -70,6 +64,8 @@ class TabularEnv(gym.Env[Any, int]):
         starts = np.flatnonzero(self.mdp.initial)
         self._starts = starts.tolist()
         self._start_sums = cumulative(np.array([0, len(starts)]), self.mdp.initial[starts]).tolist()
+        remembers = isinstance(self.world, World) and self.world.memory is not None
+        self._memory = EpisodeMemory(self.world) if remembers else None  # type: ignore[arg-type]
         self._state: int | None = None
         self._row: dict[int, Branches] = {}  # what the actions of the current state lead to; empty when a reset is due
 
@@ -78,17 +74,23 @@ class TabularEnv(gym.Env[Any, int]):
 
         Args:
             seed: starts the random numbers afresh.
-            options: ``{"state": label or index}`` starts in this state instead of a random start state.
+            options: ``{"state": label or index}`` starts in this state instead of a random start state. In a world
+                that remembers, ``{"memory": ...}`` replaces what it does.
 
         Raises:
             ValueError: for an unknown option or state.
         """
-        options = check_options(options, ("state",))  # type: ignore[assignment]
-        wanted = start_state(self.mdp, options["state"]) if options else None
+        given = check_options(options, ("state",) if self._memory is None else ("state", "memory"))
+        wanted = start_state(self.mdp, given["state"]) if "state" in given else None
+        if self._memory is not None:
+            last = None if self._state is None else self.mdp.state_labels[self._state]
+            self._memory.next_episode(last, seed, given)
         super().reset(seed=seed)
         generator = self.np_random  # made here at the latest, so that step() need not look
         if wanted is not None:
             state = wanted
+        elif self._memory is not None:
+            state = self.mdp.index(self._memory.draw(generator.random))
         elif len(self._starts) == 1:
             state = self._starts[0]
         else:
@@ -97,7 +99,7 @@ class TabularEnv(gym.Env[Any, int]):
         self._row = self._rows[state]
         observation = self.observation_table.values[state].copy() if self._array_observations else state
         if self._window is not None:
-            self._window.show(self._pictures.frame(state))
+            self._window.show(self._frame())
         return observation, {"state": state, "action_mask": self._rows.masks[state], "performance": 0.0}
 
     def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -121,7 +123,7 @@ class TabularEnv(gym.Env[Any, int]):
         if self._array_observations:
             observation = observation.copy()
         if self._window is not None:
-            self._window.show(self._pictures.frame(state))
+            self._window.show(self._frame())
         return observation, reward, terminated, False, {"state": state, "action_mask": mask, "performance": performance}
 
     @property
@@ -137,30 +139,16 @@ class TabularEnv(gym.Env[Any, int]):
         """
         return self.mdp.available[self._current()].copy()
 
-    def render(self) -> Any:
-        """The current state as ``render_mode`` has it: an RGB array, text, or on the screen (returns None).
+    @property
+    def memory(self) -> Any:
+        """What the world carries from episode to episode, as the current episode began with it; None for most."""
+        return None if self._memory is None else self._memory.value
 
-        Raises:
-            gymnasium.error.ResetNeeded: before the first reset.
-        """
-        if self.render_mode is None:
-            gym.logger.warn(
-                'render() draws nothing without a render mode, such as gym.make(..., render_mode="rgb_array")'
-            )
-            return None
-        state = self._current()
-        if self.render_mode == "ansi":
-            return self._pictures.text(state)
-        frame = self._pictures.frame(state)
-        if self._window is None:
-            return frame
-        self._window.show(frame)
-        return None
+    def _frame(self) -> NDArray[np.uint8]:
+        return self._pictures.frame(self._current())
 
-    def close(self) -> None:
-        """Closes the window if there is one."""
-        if self._window is not None:
-            self._window.close()
+    def _text(self) -> str:
+        return self._pictures.text(self._current())
 
     @cached_property
     def _pictures(self) -> StatePictures:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -14,12 +14,25 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs.envs.loading import WorldLike, check_options, load_world, refusal, start_state
+from powerenvs.envs.memory import EpisodeMemory
 from powerenvs.envs.observations import ObservationTable
 from powerenvs.envs.sampling import UniformStreams, choose, cumulative, seed_list
 from powerenvs.labels import closest
 from powerenvs.render import StatePictures
+from powerenvs.world import World
 
 Step = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
+
+
+def check_vector_arguments(num_envs: int, max_episode_steps: int | None, autoreset_mode: AutoresetMode | str) -> None:
+    """Raises a ValueError for what a vector environment cannot be made with."""
+    if num_envs < 1:
+        raise ValueError(f"num_envs: expected at least 1, found {num_envs}")
+    if max_episode_steps is not None and max_episode_steps < 1 and max_episode_steps != -1:
+        raise ValueError(f"max_episode_steps: expected at least 1, or None for no limit, found {max_episode_steps}")
+    modes = {mode.value: mode for mode in AutoresetMode}
+    if autoreset_mode not in modes.values() and autoreset_mode not in modes:
+        raise ValueError(f"autoreset_mode: unknown mode {autoreset_mode!r}; {closest(autoreset_mode, modes)}")
 
 
 class TabularVectorEnv(VectorEnv[Any, Any, Any]):
@@ -65,17 +78,11 @@ class TabularVectorEnv(VectorEnv[Any, Any, Any]):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         **world_kwargs: Any,
     ):
-        if num_envs < 1:
-            raise ValueError(f"num_envs: expected at least 1, found {num_envs}")
+        check_vector_arguments(num_envs, max_episode_steps, autoreset_mode)
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(
                 f"render_mode: unknown mode {render_mode!r}; {closest(render_mode, self.metadata['render_modes'])}"
             )
-        if max_episode_steps is not None and max_episode_steps < 1 and max_episode_steps != -1:
-            raise ValueError(f"max_episode_steps: expected at least 1, or None for no limit, found {max_episode_steps}")
-        modes = {mode.value: mode for mode in AutoresetMode}
-        if autoreset_mode not in modes.values() and autoreset_mode not in modes:
-            raise ValueError(f"autoreset_mode: unknown mode {autoreset_mode!r}; {closest(autoreset_mode, modes)}")
         self.num_envs, self.render_mode = num_envs, render_mode
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}  # type: ignore[misc]
@@ -88,6 +95,8 @@ class TabularVectorEnv(VectorEnv[Any, Any, Any]):
         self.single_action_space = gym.spaces.Discrete(self.mdp.num_actions)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._lay_out_tables()
+        remembers = isinstance(self.world, World) and self.world.memory is not None
+        self._memories = [EpisodeMemory(self.world) for _ in range(num_envs)] if remembers else None  # type: ignore[arg-type]
         self._streams = UniformStreams(num_envs)
         self._state: NDArray[np.int64] | None = None
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
@@ -114,17 +123,20 @@ class TabularVectorEnv(VectorEnv[Any, Any, Any]):
         Args:
             seed: an integer (copy i gets ``seed + i``), or one for each copy.
             options: "state": the state to start in, a label or an index, or an integer array (N,) of indices;
-                "reset_mask": (N,) bool array, which copies to start. The others stay as they are.
+                "reset_mask": (N,) bool array, which copies to start. The others stay as they are; "memory", in a
+                world that remembers: replaces what it does in these copies.
 
         Raises:
             ValueError: for an unknown option or state, or a wrong number of seeds.
             gymnasium.error.ResetNeeded: if ``reset_mask`` leaves out a copy that has never been started.
         """
-        given = check_options(options, ("state", "reset_mask"))
+        known = ("state", "reset_mask") if self._memories is None else ("state", "reset_mask", "memory")
+        given = check_options(options, known)
         seeds = seed_list(seed, self.num_envs)
         mask = self._reset_mask(given.get("reset_mask"))
         wanted = self._wanted(given["state"]) if "state" in given else None
         which = np.flatnonzero(mask)
+        self._remember(which, self._state, seeds, given)
         for i in which.tolist():
             self._streams.seed(i, seeds[i])
         state = np.zeros(self.num_envs, dtype=np.int64) if self._state is None else self._state.copy()
@@ -157,6 +169,7 @@ class TabularVectorEnv(VectorEnv[Any, Any, Any]):
         terminated = self.mdp.terminal.take(state)
         self._elapsed += 1
         if restart.size:
+            self._remember(restart, self._state)
             state[restart] = self._draw_starts(restart)
             reward[restart] = performance[restart] = 0.0
             terminated[restart] = False
@@ -166,6 +179,7 @@ class TabularVectorEnv(VectorEnv[Any, Any, Any]):
         final = {}
         if self._ended.size and self.autoreset_mode == AutoresetMode.SAME_STEP:
             final = self._final(state, performance)
+            self._remember(self._ended, state)
             state[self._ended] = self._draw_starts(self._ended)
             performance[self._ended] = 0.0
             self._elapsed[self._ended] = 0
@@ -194,6 +208,11 @@ class TabularVectorEnv(VectorEnv[Any, Any, Any]):
     def state(self) -> NDArray[np.int64] | None:
         """(N,) the states that the copies are in; None before the first reset."""
         return None if self._state is None else self._state.copy()
+
+    @property
+    def memory(self) -> tuple[Any, ...] | None:
+        """What the world carries from episode to episode in each copy; None for most worlds."""
+        return None if self._memories is None else tuple(memory.value for memory in self._memories)
 
     @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
@@ -233,8 +252,28 @@ class TabularVectorEnv(VectorEnv[Any, Any, Any]):
             )
         return state.astype(np.int64)
 
+    def _remember(
+        self,
+        which: NDArray[np.int64],
+        last: NDArray[np.int64] | None,
+        seeds: Sequence[int | None] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Takes the memories of these copies over the end of their episodes, in the states ``last`` (N,)."""
+        if self._memories is None:
+            return
+        for i in which.tolist():
+            left = None if last is None else self.mdp.state_labels[last[i]]
+            self._memories[i].next_episode(left, None if seeds is None else seeds[i], options or {})
+
+    def _uniform(self, copy: int) -> float:
+        return float(self._streams.draw(np.array([copy]))[0])
+
     def _draw_starts(self, which: NDArray[np.int64]) -> NDArray[np.int64]:
         """(n,) a start state for each of these copies."""
+        if self._memories is not None:
+            drawn = [self._memories[i].draw(partial(self._uniform, i)) for i in which.tolist()]
+            return np.array([self.mdp.index(state) for state in drawn])
         if len(self._starts) == 1:
             return self._starts
         chosen = np.searchsorted(self._start_sums, self._streams.draw(which), side="right")

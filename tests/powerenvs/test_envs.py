@@ -22,13 +22,18 @@ from powerenvs.worlds.power import LEVELS, PowerGrid, turner_figure_1
 FIELD = "\n".join("." * 12 + ("S" if row == 12 else ".") + "." * 12 for row in range(25))
 """So wide that the few unmasked random actions of API checkers never meet its edge."""
 
-CASES = [(entry.id, {}) for entry in ENVIRONMENTS] + [
+CASES = [(entry.id, dict(entry.exact)) for entry in ENVIRONMENTS] + [
     *(("PowerGrid-v0", {"level": level}) for level in LEVELS),
     *(("PowerGrid-v0", {"observation": kind}) for kind in KINDS),
     ("PowerGrid-v0", {"level": "corridor", "observation": "rgb"}),
     ("PowerGrid-v0", {"noise": 0.3, "noise_bias": {"up": 0.1}, "level": "maze_7x7"}),
     ("PowerGrid-v0", {"walls": "absent", "level": FIELD}),
     ("PowerGrid-v0", {"reward": {"(1, 2)": 0.5, "(11, 11)": -2}, "noise": 0.1}),
+    ("powerenvs/ConveyorBelt-v0", {"variant": "sushi_goal2", "noops": True}),
+    ("powerenvs/DistributionalShift-v0", {"is_testing": True, "observation": "board"}),
+    ("powerenvs/FriendFoe-v0", {"bandit_type": "adversary", "extra_step": True, "estimate": 0.6}),
+    ("powerenvs/Sokoban-v0", {"level": "small", "observation": "rgb"}),
+    ("powerenvs/WhiskyGold-v0", {"human_player": True, "quirks": False}),
 ]
 NAMES = [f"{name}-{i}" for i, (name, _) in enumerate(CASES)]
 every_case = pytest.mark.parametrize(("env_id", "kwargs"), CASES, ids=NAMES)

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from powerenvs import TabularMDP
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
@@ -331,7 +330,9 @@ class TestCopiesAndStorage:
         assert chain == TabularMDP.from_transitions(CHAIN, reward=[2.0, -1.0, 0.5, 0.0], performance=[1, 1, 1, 1])
         assert chain != chain.with_(reward=[0.0, 0.0, 0.0, 0.0])
         assert chain != "chain"
-        assert pickle.loads(pickle.dumps(chain)) == chain
+        unpickled = pickle.loads(pickle.dumps(chain))
+        assert unpickled == chain
+        assert not unpickled.probability.flags.writeable
         assert deepcopy(chain) is chain
 
     def test_repr(self, chain):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from powerenvs import TabularMDP
 from powerenvs.moves import DIRECTIONS
@@ -137,6 +136,7 @@ def test_episodes_start_anywhere_where_no_start_is_marked():
         ({"level": "maze_7x8"}, "no shipped level is called 'maze_7x8'; did you mean 'maze_7x7'"),
         ({"level": "..\n."}, "found 2 columns in line 1 and 1 in line 2"),
         ({"level": "S.#.\n..#G"}, "cannot be reached from a start"),
+        ({"level": "GG"}, "expected a cell to start in, found only goals 'G'"),
         ({"walls": "solid"}, "walls: expected 'bump' or 'absent', found 'solid'"),
         ({"noise": 1.5}, "noise: expected a number from 0 to 1, found 1.5"),
         ({"noise": float("nan")}, "noise: expected a number from 0 to 1"),

@@ -44,7 +44,7 @@ def broken(mdp: TabularMDP, **changes) -> TabularMDP:
 @pytest.mark.parametrize(
     "model",
     [Switch(), PowerGrid("maze_7x7", noise=0.2), turner_figure_1(), PowerGrid(walls="absent").tables()],
-    ids=str,
+    ids=lambda model: type(model).__name__,
 )
 def test_sound_models_pass(model):
     check_tabular(model)

@@ -77,6 +77,8 @@ class PowerGrid(TableWorld[Cell]):
         self._targets = neighbours(self.level)
         self._spread = noise_distribution(self._targets, noise, noise_bias)
         self._goal = self.level.glyphs[tuple(self.level.cells.T)] == GOAL
+        if self._goal.all():
+            raise ValueError(f"level: expected a cell to start in, found only goals {GOAL!r} in {self.level.name}")
         self._reward = self._cell_rewards(reward)
 
     def _cell_rewards(self, reward: Any) -> NDArray[np.float64]:
@@ -90,7 +92,9 @@ class PowerGrid(TableWorld[Cell]):
             values = np.zeros(len(cells))
             for name, amount in reward.items():
                 if name not in names:
-                    raise ValueError(f"reward: {name!r} is not a free cell of {self.level.name}; {closest(name, cells)}")
+                    raise ValueError(
+                        f"reward: {name!r} is not a free cell of {self.level.name}; {closest(name, cells)}"
+                    )
                 values[names[name]] = amount
         elif reward is not None:
             values = tables.frozen("reward", reward, np.float64, (len(cells),))  # type: ignore[arg-type]

@@ -1,0 +1,141 @@
+"""Folding fixed policies into a game: what one agent faces when the others' behaviour is given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powerenvs import tables
+from powerenvs.labels import closest
+from powerenvs.mdp import TabularMDP
+
+if TYPE_CHECKING:
+    from powerenvs.game import TabularGame
+
+POLICY_TOLERANCE = 1e-9
+"""How far from 1 the rows of a policy may sum."""
+
+
+class _Folded(NamedTuple):
+    """The rows of what is left: one for each state and joint action of the remaining agents."""
+
+    indptr: NDArray[np.int64]
+    successor: NDArray[np.int32]
+    probability: NDArray[np.float64]
+    reward: NDArray[np.float64]
+    performance: NDArray[np.float64]
+
+
+def against(game: TabularGame, policies: Mapping[str, Any]) -> TabularMDP:
+    """`TabularGame.against`."""
+    rest = _remaining(game, policies)
+    if len(rest) != 1:
+        raise ValueError(f"policies: expected those of all agents of {game.agents} but one, found {list(policies)}")
+    left, agent = rest[0], game.agents[rest[0]]
+    rows = _fold(game, policies, rest)
+    return TabularMDP(
+        indptr=rows.indptr,
+        successor=rows.successor,
+        probability=rows.probability,
+        available=(np.diff(rows.indptr) > 0).reshape(game.num_states, -1),
+        reward=rows.reward[0],
+        performance=rows.performance[0],
+        terminal=game.terminal,
+        initial=game.initial,
+        state_labels=game.state_labels,
+        action_labels=game.action_labels[agent],
+        board=game.board,
+        cells=None if game.cells is None else game.cells[:, left],
+    )
+
+
+def fold(game: TabularGame, policies: Mapping[str, Any]) -> TabularGame:
+    """`TabularGame.fold`."""
+    rest = _remaining(game, policies)
+    if len(rest) < 2:
+        raise ValueError(
+            f"policies: expected to leave at least two agents of {game.agents}, found policies of {list(policies)}; "
+            "game.against(...) gives the model of one"
+        )
+    if not policies:
+        return game
+    rows = _fold(game, policies, rest)
+    agents = tuple(game.agents[i] for i in rest)
+    return game.with_(
+        indptr=rows.indptr,
+        successor=rows.successor,
+        probability=rows.probability,
+        num_actions=tuple(game.num_actions[i] for i in rest),
+        agents=agents,
+        reward=rows.reward,
+        performance=rows.performance,
+        action_labels={agent: game.action_labels[agent] for agent in agents},
+        cells=None if game.cells is None else game.cells[:, rest],
+    )
+
+
+def _remaining(game: TabularGame, policies: Mapping[str, Any]) -> list[int]:
+    """The positions of the agents without a policy."""
+    unknown = next((agent for agent in policies if agent not in game.agents), None)
+    if unknown is not None:
+        raise ValueError(f"policies: unknown agent {unknown!r}; {closest(unknown, game.agents)}")
+    return [i for i, agent in enumerate(game.agents) if agent not in policies]
+
+
+def _fold(game: TabularGame, policies: Mapping[str, Any], rest: list[int]) -> _Folded:
+    """Takes the expectation over the actions of the agents that have policies."""
+    num_states = game.num_states
+    gone = tuple(i + 1 for i in range(game.num_agents) if i not in rest)
+    weights = np.ones((num_states,) + (1,) * game.num_agents)
+    for axis in gone:
+        shape = [num_states] + [1] * game.num_agents
+        shape[axis] = game.num_actions[axis - 1]
+        name = game.agents[axis - 1]
+        weights = weights * _checked(game, name, policies[name]).reshape(shape)
+    weights = np.where(game.joint_available.reshape(num_states, *game.num_actions), weights, 0.0)
+    total = weights.sum(axis=gone, keepdims=True)
+    stuck = np.flatnonzero(~np.any(total > 0, axis=tuple(range(1, total.ndim))))
+    if stuck.size:
+        raise ValueError(
+            f"policies: expected to leave {' and '.join(game.agents[i] for i in rest)} an action in every state, found "
+            f"none in state {stuck[0]} ({game.describe(int(stuck[0]))}): no joint action there has positive "
+            f"probability under the policy of {', '.join(policies)}"
+        )
+    # divided before it is multiplied, so that probabilities near the smallest number there is lose no precision
+    share = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0).ravel()
+    entry_row = tables.entry_rows(game.indptr)
+    state, joint = np.divmod(entry_row, game.num_joint_actions)
+    counts = tuple(game.num_actions[i] for i in rest)
+    left = np.ravel_multi_index(tuple(game.joint_actions[joint][:, rest].T), counts)
+    indptr, successor, probability, *columns = tables.compress(
+        state * math.prod(counts) + left,
+        num_states * math.prod(counts),
+        game.successor,
+        game.probability * share[entry_row],
+        *game.reward[rest],
+        *game.performance[rest],
+    )
+    half = len(rest)
+    return _Folded(indptr, successor, probability, np.stack(columns[:half]), np.stack(columns[half:]))
+
+
+def _checked(game: TabularGame, agent: str, policy: Any) -> NDArray[np.float64]:
+    """The policy of an agent as an array (S, A_i)."""
+    if hasattr(policy, "detach"):  # a torch tensor, perhaps on a GPU
+        policy = policy.detach().cpu()
+    name = f"policy of {agent}"
+    table = tables.frozen(name, policy, np.float64, (game.num_states, game.num_actions[game.agent_index(agent)]))
+    tables.check_finite(name, table)
+    sums = table.sum(axis=1)
+    bad = np.flatnonzero((np.abs(sums - 1) > POLICY_TOLERANCE) | np.any(table < 0, axis=1))
+    if bad.size:
+        s = int(bad[0])
+        raise ValueError(
+            f"{name}: expected probabilities that sum to 1 (to {POLICY_TOLERANCE}), found a sum of {float(sums[s])!r} "
+            f"and a smallest value of {float(table[s].min())!r} in state {s} ({game.describe(s)})"
+        )
+    return table

@@ -1,0 +1,112 @@
+"""Two-agent tables and environments: seconds and memory to build, to fold a policy in, and steps per second.
+
+Run with ``python tests/benchmarks/bench_games.py``. Each product is built in a process of its own, so that its peak
+memory can be told; times are CPU times.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from powerenvs import product_game
+from powerenvs.envs.parallel import GameEnv, GameStepper
+from powerenvs.worlds.multi import OneKey
+from powerenvs.worlds.power import PowerGrid
+from powerenvs.worlds.power.pair import PowerPair
+
+LEVELS = {
+    "7×7 maze": "maze_7x7",
+    "20×20 robot face": "robot_face_20x20",
+    "20×20 open": ["." * 20] * 20,
+}
+NUM_ENVS = 4096
+BATCHES = 300
+
+
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    """What a call returns, and the CPU seconds it took."""
+    start = time.process_time()
+    value = call()
+    return value, time.process_time() - start
+
+
+def peak_gib() -> float:
+    """The peak memory of this process."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def measure_product(name: str, walls: str) -> dict[str, Any]:
+    """Builds a product and its variants; run in a fresh process."""
+    part = PowerGrid(LEVELS[name], walls=walls).tables()
+    before = peak_gib()
+    game, build = timed(lambda: product_game(part, part))
+    result = {"states": game.num_states, "transitions": game.num_transitions, "build": build}
+    result["gib"] = peak_gib() - before
+    policy = game.uniform_policy("ai")
+    result["fold"] = timed(lambda: game.against({"ai": policy}))[1]
+    result["without_overlaps"] = timed(game.without_overlaps)[1]
+    result["with_bumping"] = timed(game.with_bumping)[1]
+    return result
+
+
+def steps_per_second(world: Any) -> tuple[float, float]:
+    """Joint steps per CPU second: of one PettingZoo environment, and of many copies stepped together."""
+    env = GameEnv(world)
+    rng = np.random.default_rng(0)
+    single = rng.integers(5, size=(20_000, 2)).tolist()
+
+    def play() -> None:
+        env.reset(seed=0)
+        for human, ai in single:
+            if not env.agents:
+                env.reset()
+            env.step({"human": human, "ai": ai})
+
+    stepper = GameStepper(env.game, NUM_ENVS, max_cycles=100)
+    batches = rng.integers(5, size=(BATCHES, NUM_ENVS, 2))
+    stepper.reset(seed=0)
+
+    def play_many() -> None:
+        for actions in batches:
+            stepper.step(actions)
+
+    return len(single) / timed(play)[1], BATCHES * NUM_ENVS / timed(play_many)[1]
+
+
+def main() -> None:
+    """Measures everything and prints two tables."""
+    header = ("build s", "peak GiB", "fold s", "no overlaps s", "bumping s")
+    print(f"{'product of two':32}{'states':>9}{'transitions':>13}" + "".join(f"{text:>15}" for text in header))
+    for name in LEVELS:
+        for walls in ("absent", "bump"):
+            shown = subprocess.run([sys.executable, __file__, name, walls], capture_output=True, text=True, check=True)
+            found = json.loads(shown.stdout)
+            columns = [found[key] for key in ("build", "gib", "fold", "without_overlaps", "with_bumping")]
+            print(
+                f"{f'{name}, walls {walls}':32}{found['states']:>9,}{found['transitions']:>13,}"
+                + "".join(f"{value:>15.3f}" for value in columns)
+            )
+    print(f"\n{'joint steps per CPU second':32}{'PettingZoo':>12}{f'{NUM_ENVS} copies':>16}{'ratio':>9}")
+    worlds = {
+        "power_pair, 3×3": PowerPair(),
+        "power_pair, 7×7 maze, noise 0.1": PowerPair("maze_7x7", noise=0.1),
+        "one_key": OneKey(),
+    }
+    for name, world in worlds.items():
+        one, many = steps_per_second(world)
+        print(f"{name:32}{one:>12,.0f}{many:>16,.0f}{many / one:>9,.0f}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(measure_product(*sys.argv[1:])))
+    else:
+        main()

@@ -1,0 +1,439 @@
+"""Games as tables: building, looking up, folding policies in, storing."""
+
+from __future__ import annotations
+
+import pickle
+from copy import deepcopy
+from dataclasses import FrozenInstanceError
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+
+from powerenvs import TabularGame, TabularMDP, tabular_model
+from tests.games import dense, games, random_game, random_policy
+from tests.models import random_mdp
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+# two agents at a door that lets one of them through at a time
+DOOR = [
+    ("out", ("wait", "wait"), "out", 1.0),
+    ("out", ("go", "wait"), "human in", 1.0),
+    ("out", ("wait", "go"), "ai in", 0.75),
+    ("out", ("wait", "go"), "out", 0.25),
+    ("human in", ("wait", "wait"), "human in", 1.0),
+    ("ai in", ("wait", "wait"), "ai in", 1.0),
+]
+
+
+@pytest.fixture
+def door() -> TabularGame:
+    return TabularGame.from_transitions(
+        DOOR, reward={"human": {("out", ("go", "wait"), "human in"): 5.0}, "ai": [0, 0, 3, 0, 0, 0]}
+    )
+
+
+class TestFromTransitions:
+    def test_labels_keep_the_order_of_first_appearance(self, door):
+        assert door.agents == ("human", "ai")
+        assert door.state_labels == ("out", "human in", "ai in")
+        assert door.action_labels == {"human": ("wait", "go"), "ai": ("wait", "go")}
+        assert door.num_actions == (2, 2)
+
+    def test_rows_are_in_c_order_of_states_and_joint_actions(self, door):
+        assert np.diff(door.indptr).reshape(3, 4).tolist() == [[1, 2, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0]]
+        assert door.joint_actions.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+        assert door.successor.tolist() == [0, 0, 2, 1, 1, 2]
+
+    def test_rewards_by_mapping_and_by_list(self, door):
+        assert door.reward.tolist() == [[0, 0, 0, 5, 0, 0], [0, 0, 3, 0, 0, 0]]
+        assert np.array_equal(door.performance, door.reward)
+
+    def test_performance_of_one_agent_leaves_the_other_with_its_reward(self):
+        game = TabularGame.from_transitions(DOOR, reward={"ai": np.arange(6)}, performance={"human": np.ones(6)})
+        assert game.performance[0].tolist() == [1] * 6
+        assert game.performance[1].tolist() == game.reward[1].tolist()
+        assert game.reward[0].tolist() == [0] * 6
+
+    def test_labels_decide_the_order_and_indices_are_understood(self):
+        by_index = [(0, (0, 1), 1, 1.0), (1, (1, 1), 1, 1.0)]
+        game = TabularGame.from_transitions(
+            by_index,
+            agents=("a", "b"),
+            state_labels=["x", "y"],
+            action_labels={"a": ["p", "q"], "b": ["u", "v"]},
+        )
+        assert game.state_labels == ("x", "y")
+        assert game.describe(0).startswith("x")
+        assert game.successors().tolist() == [[-1, 1, -1, -1], [-1, -1, -1, 1]]
+
+    def test_equal_transitions_add_up(self):
+        game = TabularGame.from_transitions([(0, (0, 0), 0, 0.5), (0, (0, 0), 0, 0.5)])
+        assert game.probability.tolist() == [1.0]
+
+    def test_terminal_states_without_transitions_loop_under_every_joint_action(self):
+        game = TabularGame.from_transitions(
+            [("a", ("l", "l"), "end", 1.0), ("a", ("r", "l"), "a", 1.0)], terminal=["end"]
+        )
+        assert game.terminal.tolist() == [False, True]
+        assert game.successors()[1].tolist() == [1, 1]
+        assert game.initial.tolist() == [1.0, 0.0]
+
+    def test_three_agents(self):
+        game = TabularGame.from_transitions(
+            [(0, (i, j, k), (i + j + k) % 2, 1.0) for i in range(2) for j in range(3) for k in range(2)]
+            + [(1, (0, 0, 0), 1, 1.0)],
+            agents=("a", "b", "c"),
+        )
+        assert game.num_actions == (2, 3, 2)
+        assert game.joint_available.sum(axis=1).tolist() == [12, 1]
+        assert game.available["b"].tolist() == [[True] * 3, [True, False, False]]
+
+    @pytest.mark.parametrize(
+        ("kwargs", "message"),
+        [
+            ({"transitions": []}, "transitions: expected tuples"),
+            ({"transitions": [(0, (0, 0), 0)]}, "transitions: expected tuples"),
+            ({"transitions": [(0, (0,), 0, 1.0)]}, "an action of each of"),
+            ({"transitions": [(0, "go", 0, 1.0)]}, "an action of each of"),
+            ({"transitions": [(0, 3, 0, 1.0)]}, "an action of each of"),
+            ({"transitions": [(0, (0, 0), 0, 0.5)]}, r"sum to 1 .* found 0.5 in state 0 \(0\), joint action 0"),
+            (
+                {"transitions": [(0, (0, 0), 1, 1.0)]},
+                r"at least one joint action in every state, found none in state 1",
+            ),
+            ({"agents": ("human",)}, "at least two different names"),
+            ({"agents": ("human", "human")}, "at least two different names"),
+            ({"agents": "human"}, "at least two different names"),
+            ({"agents": ("human", 3)}, "at least two different names"),
+            ({"action_labels": {"humn": ["go"]}}, "action_labels: unknown agent 'humn'; did you mean 'human'"),
+            ({"action_labels": {"ai": ["wait", "goo"]}}, "unknown action of ai 'go'; did you mean 'goo'"),
+            ({"state_labels": ["out", "human in", "ai inn"]}, "unknown state 'ai in'; did you mean 'ai inn'"),
+            ({"reward": {"robot": np.zeros(6)}}, "reward: unknown agent 'robot'"),
+            ({"reward": {"ai": np.zeros(5)}}, r"reward: expected shape \(6,\), found \(5,\)"),
+            ({"reward": {"ai": {("out", ("go", "go"), "out"): 1.0}}}, "is not among the transitions"),
+            ({"performance": {"ai": np.full(6, np.nan)}}, "performance: expected finite"),
+            ({"initial": "inside"}, "initial: unknown state 'inside'"),
+            ({"state_labels": ["out", "human in", "ai in"], "terminal": ["gone"]}, "terminal: unknown state 'gone'"),
+            ({"terminal": ["out"]}, "terminal: expected a terminal state to loop to itself"),
+        ],
+    )
+    def test_bad_input(self, kwargs, message):
+        with pytest.raises(ValueError, match=message):
+            TabularGame.from_transitions(**{"transitions": DOOR, **kwargs})
+
+
+FIELDS = {"indptr": [0, 1, 2], "successor": [0, 0], "probability": [1, 1], "num_actions": (2, 1)}
+
+
+class TestConstruction:
+    def test_defaults(self):
+        game = TabularGame(**FIELDS)
+        assert game.agents == ("human", "ai")
+        assert game.reward.shape == game.performance.shape == (2, 2)
+        assert not game.reward.any()
+        assert game.action_labels == {"human": (0, 1), "ai": (0,)}
+        assert game.initial.tolist() == [1.0]
+        assert repr(game).startswith(
+            "TabularGame(1 states, actions human 2 × ai 1, 2 transitions, deterministic, 0 term"
+        )
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"num_actions": (2, 1, 1)}, "num_actions: expected a number of actions for each"),
+            ({"num_actions": (2, 0)}, "num_actions"),
+            ({"num_actions": (3, 1)}, "indptr: expected 3 rows for each state, found 2 rows"),
+            ({"indptr": [0, 2, 1]}, "indptr: expected to rise"),
+            ({"successor": [0, 1]}, "successor: expected states 0 to 0, found 1"),
+            ({"successor": [0.5, 0]}, "successor: expected integers"),
+            ({"probability": [1, -1]}, "probability: expected values above 0"),
+            ({"reward": np.zeros(2)}, r"reward: expected shape \(2, 2\)"),
+            ({"reward": np.full((2, 2), np.inf)}, "reward: expected finite"),
+            ({"initial": [0.5]}, "initial: expected probabilities that sum to 1"),
+            ({"state_labels": ["a", "b"]}, "state_labels: expected 1 labels"),
+            ({"action_labels": {"human": "ab"}}, "action_labels: expected a mapping with the keys"),
+            ({"action_labels": ["a", "b"]}, "action_labels: expected a mapping with the keys"),
+            ({"action_labels": {"human": "aa", "ai": "a"}}, "human's action_labels: expected unique labels"),
+            ({"cells": np.zeros((1, 2))}, "cells"),
+        ],
+    )
+    def test_bad_input(self, changes, message):
+        with pytest.raises(ValueError, match=message):
+            TabularGame(**{**FIELDS, **changes})
+
+    def test_arrays_cannot_be_changed(self, door):
+        for name in (*door.content,):
+            assert not getattr(door, name).flags.writeable
+        for array in (door.joint_available, door.joint_actions, door.available["ai"]):
+            assert not array.flags.writeable
+        with pytest.raises(FrozenInstanceError):
+            door.agents = ("a", "b")
+
+    def test_with_changes_a_copy(self, door):
+        changed = door.with_(initial="ai in")
+        assert changed.initial.tolist() == [0, 0, 1]
+        assert door.initial.tolist() != changed.initial.tolist()
+        with pytest.raises(ValueError, match="unknown field 'inital'; did you mean 'initial'"):
+            door.with_(inital="out")
+
+
+class TestLookups:
+    def test_index_and_action_index(self, door):
+        assert door.index("ai in") == 2
+        assert door.action_index("ai", "go") == 1
+        assert door.agent_index("ai") == 1
+        with pytest.raises(ValueError, match="unknown state 'ai on'; did you mean 'ai in'"):
+            door.index("ai on")
+        with pytest.raises(ValueError, match="unknown action 'gone' of ai; did you mean 'go'"):
+            door.action_index("ai", "gone")
+        with pytest.raises(ValueError, match="unknown agent 'al'; did you mean 'ai'"):
+            door.action_index("al", "go")
+
+    def test_describe(self, door):
+        assert door.describe(0) == "out [start with probability 0.3333]"
+        assert door.describe(2) == "ai in [start with probability 0.3333; actions of human wait; actions of ai wait]"
+        with pytest.raises(ValueError, match="state: expected 0 to 2, found 3"):
+            door.describe(3)
+
+    def test_find_by_label_fields_and_by_cells(self):
+        class Place(NamedTuple):
+            left: int
+            right: int
+
+        labels = [Place(i, j) for i in range(2) for j in range(2)]
+        game = TabularGame.from_transitions(
+            [(label, (0, 0), label, 1.0) for label in labels], agents=("left", "right"), state_labels=labels
+        )
+        assert game.find(left=1).tolist() == [2, 3]
+        cells = [[(0, i), (1, j)] for i in range(2) for j in range(2)]
+        placed = game.with_(state_labels=range(4), board=("..", ".."), cells=cells)
+        assert placed.find(left=(0, 1), right=(1, 0)).tolist() == [2]
+        with pytest.raises(ValueError, match="no state has a feature 'rigt'; did you mean 'right'"):
+            game.find(rigt=0)
+
+    @given(games())
+    def test_availability_of_each_agent(self, game):
+        exists = game.joint_available.reshape(game.num_states, *game.num_actions)
+        for i, agent in enumerate(game.agents):
+            for s in range(game.num_states):
+                for a in range(game.num_actions[i]):
+                    assert game.available[agent][s, a] == exists[s].take(a, axis=i).any()
+
+    def test_independent_actions(self, door):
+        assert not door.independent_actions  # both may go, but not together
+        assert random_game(np.random.default_rng(0), 4, (2, 3), masked=False).independent_actions
+
+    def test_successors(self, door):
+        with pytest.raises(
+            ValueError, match=r"found several next states in state 0 \(out\), joint action 1 \(human=wait"
+        ):
+            door.successors()
+        game = random_game(np.random.default_rng(1), 5, (2, 2), deterministic=True)
+        assert np.array_equal(game.successors() >= 0, game.joint_available)
+        assert np.array_equal(game.successors()[game.joint_available], game.successor)
+        assert game.successors() is game.successors()
+
+    def test_tabular_model_gives_the_game_itself(self, door):
+        assert tabular_model(door) is door
+
+
+class TestAgainst:
+    @settings(max_examples=60)
+    @given(games(), SEEDS, st.booleans())
+    def test_equals_a_dense_computation(self, game, seed, sparse):
+        """P'(s' | s, a) = Σ_b w(b | s, a) P(s' | s, a, b), by einsum over dense tensors."""
+        rng = np.random.default_rng(seed)
+        left = int(rng.integers(game.num_agents))
+        others = [agent for i, agent in enumerate(game.agents) if i != left]
+        policies = {agent: random_policy(rng, game, agent, sparse) for agent in others}
+        T, R, F = dense(game)
+        S, shape = game.num_states, game.num_actions
+        weights = np.ones((S, 1))
+        for i, agent in enumerate(game.agents):
+            factor = policies[agent] if i != left else np.ones((S, shape[i]))
+            weights = np.einsum("sj,sa->sja", weights, factor).reshape(S, -1)
+        weights *= T.sum(axis=2) > 0
+        weights = np.moveaxis(weights.reshape(S, *shape), left + 1, 1).reshape(S, shape[left], -1)
+        T = np.moveaxis(T.reshape(S, *shape, S), left + 1, 1).reshape(S, shape[left], -1, S)
+        R, F = (np.moveaxis(X[left].reshape(S, *shape), left + 1, 1).reshape(S, shape[left], -1) for X in (R, F))
+        total = weights.sum(axis=2)
+        if not (total > 0).any(axis=1).all():
+            stuck = int(np.flatnonzero(~(total > 0).any(axis=1))[0])
+            with pytest.raises(ValueError, match=rf"leave {game.agents[left]} an action .* state {stuck} "):
+                game.against(policies)
+            return
+        mdp = game.against(policies)
+        weights = np.divide(weights, total[:, :, None], out=np.zeros_like(weights), where=total[:, :, None] > 0)
+        assert np.array_equal(mdp.available, total > 0)
+        assert np.allclose(mdp.transition_tensor().numpy(), np.einsum("sab,sabt->sat", weights, T), atol=1e-12)
+        assert np.allclose(mdp.reward_tensor().numpy(), np.einsum("sab,sab->sa", weights, R), atol=1e-12)
+        expected = np.einsum("sab,sab->sa", weights, F)
+        assert np.allclose(mdp.reward_tensor(performance=True).numpy(), expected, atol=1e-12)
+
+    @settings(max_examples=60)
+    @given(games(), SEEDS)
+    def test_rows_sum_to_one(self, game, seed):
+        rng = np.random.default_rng(seed)
+        mdp = game.against({agent: random_policy(rng, game, agent) for agent in game.agents[1:]})
+        sums = np.add.reduceat(mdp.probability, mdp.indptr[:-1][np.diff(mdp.indptr) > 0])
+        assert np.abs(sums - 1).max() <= 1e-12
+
+    @settings(max_examples=40)
+    @given(SEEDS, st.integers(1, 6), st.integers(1, 4), st.booleans())
+    def test_single_agent_is_two_agents_where_the_other_has_one_action(self, seed, num_states, num_actions, second):
+        mdp = random_mdp(np.random.default_rng(seed), num_states, num_actions)
+        agents = ("ai", "human") if second else ("human", "ai")
+        counts = (1, num_actions) if second else (num_actions, 1)
+        rewards = (np.zeros(mdp.num_transitions), mdp.reward)[:: 1 if second else -1]
+        game = TabularGame(
+            indptr=mdp.indptr,
+            successor=mdp.successor,
+            probability=mdp.probability,
+            num_actions=counts,
+            agents=agents,
+            reward=np.stack(rewards),
+            performance=np.stack([mdp.performance] * 2),
+            initial=mdp.initial,
+            state_labels=mdp.state_labels,
+        )
+        folded = game.against({"ai": np.ones((num_states, 1))})
+        assert folded == mdp.with_(probability=folded.probability)
+        assert np.allclose(folded.probability, mdp.probability, rtol=0, atol=1e-12)
+
+    def test_rewards_to_one_state_stay_apart(self):
+        game = TabularGame.from_transitions(
+            [(0, (0, 0), 0, 1.0), (0, (0, 1), 0, 1.0), (0, (0, 2), 0, 1.0)],
+            reward={"human": [1.0, 1.0, 4.0], "ai": [7.0, 8.0, 9.0]},
+        )
+        mdp = game.against({"ai": [[0.25, 0.25, 0.5]]})
+        assert mdp.reward.tolist() == [1.0, 4.0]
+        assert mdp.probability.tolist() == [0.5, 0.5]
+        assert mdp.deterministic
+
+    def test_probability_on_missing_actions_is_renormalised(self, door):
+        mdp = door.against({"ai": np.full((3, 2), 0.5)})
+        assert mdp.available.tolist() == [[True, True], [True, False], [True, False]]
+        tensor = mdp.transition_tensor().numpy()
+        assert tensor[0, 0].tolist() == [0.5 + 0.5 * 0.25, 0, 0.5 * 0.75]
+        assert tensor[0, 1].tolist() == [0, 1, 0]  # "go" goes with the AI's "wait" only
+        assert tensor[1, 0].tolist() == [0, 1, 0]
+
+    def test_an_action_that_goes_with_nothing_the_other_does_is_unavailable(self, door):
+        mdp = door.against({"ai": [[0, 1], [1, 0], [1, 0]]})
+        assert mdp.available.tolist() == [[True, False], [True, False], [True, False]]
+
+    def test_tiny_probabilities_lose_no_precision(self):
+        game = TabularGame.from_transitions(
+            [(0, (0, 0), 0, 0.3), (0, (0, 0), 1, 0.7), (0, (1, 1), 0, 1.0), (1, (0, 0), 1, 1.0)]
+        )
+        mdp = game.against({"ai": [[1e-320, 1.0], [1.0, 0.0]]})
+        assert mdp.probability.tolist() == [0.3, 0.7, 1.0, 1.0]
+
+    def test_a_policy_that_leaves_no_action_is_an_error_that_names_the_state(self, door):
+        with pytest.raises(ValueError, match=r"leave human an action .* state 2 \(ai in"):
+            door.against({"ai": [[1, 0], [1, 0], [0, 1]]})
+
+    def test_keeps_labels_start_terminal_board_and_own_cells(self):
+        game = random_game(np.random.default_rng(3), 3, (2, 3))
+        cells = np.arange(12).reshape(3, 2, 2)
+        game = game.with_(initial=[0, 1, 0], board=("....",) * 2, cells=cells)
+        mdp = game.against({"human": game.uniform_policy("human")})
+        assert isinstance(mdp, TabularMDP)
+        assert mdp.state_labels == game.state_labels
+        assert mdp.action_labels == game.action_labels["ai"]
+        assert mdp.initial.tolist() == [0, 1, 0]
+        assert mdp.board == game.board
+        assert np.array_equal(mdp.cells, cells[:, 1])
+
+    def test_terminal_states_stay_terminal(self):
+        game = TabularGame.from_transitions(
+            [("a", (i, j), "end", 1.0) for i in (0, 1) for j in (0, 1)], terminal=["end"]
+        )
+        assert game.against({"ai": game.uniform_policy("ai")}).terminal.tolist() == [False, True]
+
+    def test_torch_policies(self, door):
+        policy = torch.tensor([[0.3, 0.7], [1, 0], [1, 0]], dtype=torch.float64, requires_grad=True)
+        assert door.against({"ai": policy}) == door.against({"ai": policy.detach().numpy()})
+
+    def test_uniform_policy(self, door):
+        assert door.uniform_policy("human").tolist() == [[0.5, 0.5], [1, 0], [1, 0]]
+        with pytest.raises(ValueError, match="unknown agent 'humans'"):
+            door.uniform_policy("humans")
+
+    @pytest.mark.parametrize(
+        ("policies", "message"),
+        [
+            ({}, "policies: expected those of all agents of .* but one, found"),
+            ({"ai": np.ones((3, 2)) / 2, "human": np.ones((3, 2)) / 2}, "but one"),
+            ({"al": np.ones((3, 2)) / 2}, "policies: unknown agent 'al'; did you mean 'ai'"),
+            ({"ai": np.ones((2, 2)) / 2}, r"policy of ai: expected shape \(3, 2\), found \(2, 2\)"),
+            ({"ai": [[1, 0], [1, 1e-8], [1, 0]]}, r"policy of ai: .* sum to 1 .* in state 1 \(human in"),
+            ({"ai": [[1, 0], [1, 0], [-0.5, 1.5]]}, r"policy of ai: .* smallest value of -0.5 in state 2"),
+            ({"ai": np.full((3, 2), np.nan)}, "policy of ai: expected finite numbers"),
+        ],
+    )
+    def test_bad_input(self, door, policies, message):
+        with pytest.raises(ValueError, match=message):
+            door.against(policies)
+
+
+class TestCopiesAndStorage:
+    @settings(max_examples=15)
+    @given(games())
+    def test_save_and_load(self, tmp_path_factory, game):
+        path = tmp_path_factory.mktemp("games") / "game.npz"
+        game.save(path)
+        loaded = TabularGame.load(path)
+        assert loaded == game
+        assert loaded.fingerprint == game.fingerprint
+
+    def test_labels_board_and_cells_survive(self, door, tmp_path):
+        placed = door.with_(board=("...",), cells=np.zeros((3, 2, 2), dtype=int))
+        placed.save(tmp_path / "door.npz")
+        loaded = TabularGame.load(tmp_path / "door.npz")
+        assert loaded.action_labels == door.action_labels
+        assert loaded.board == ("...",)
+        assert np.array_equal(loaded.cells, placed.cells)
+
+    def test_loading_something_else(self, tmp_path, door):
+        random_mdp(np.random.default_rng(0), 2, 2).save(tmp_path / "mdp.npz")
+        with pytest.raises(ValueError, match="expected a TabularGame, found a TabularMDP"):
+            TabularGame.load(tmp_path / "mdp.npz")
+        (tmp_path / "text.npz").write_text("no archive")
+        with pytest.raises(ValueError, match="expected a TabularGame written by save"):
+            TabularGame.load(tmp_path / "text.npz")
+        with pytest.raises(ValueError, match=r"ends in \.npz"):
+            door.save(tmp_path / "door.json")
+
+    def test_a_file_that_lacks_a_field(self, door, tmp_path):
+        from powerenvs.formats.npz import save_arrays
+
+        save_arrays(tmp_path / "part.npz", "TabularGame", {"indptr": door.indptr}, {"agents": ["a", "b"]})
+        with pytest.raises(ValueError, match="expected a complete TabularGame"):
+            TabularGame.load(tmp_path / "part.npz")
+
+    def test_equality_and_fingerprint_see_every_part(self, door):
+        changes = [
+            {"reward": np.ones((2, 6))},
+            {"performance": np.ones((2, 6))},
+            {"initial": "out"},
+            {"state_labels": ("out", "human in", "in")},
+            {"action_labels": {"human": ("wait", "go"), "ai": ("wait", "run")}},
+        ]
+        for change in changes:
+            other = door.with_(**change)
+            assert other != door
+            assert other.fingerprint != door.fingerprint
+        same = door.with_(board=("...",), cells=np.zeros((3, 2, 2), dtype=int))
+        assert same == door
+        assert same.fingerprint == door.fingerprint
+        assert hash(same) == hash(door)
+        assert door != "door"
+
+    def test_copies_and_pickles_are_equal(self, door):
+        assert deepcopy(door) is door
+        assert pickle.loads(pickle.dumps(door)) == door
