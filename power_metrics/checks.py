@@ -1,0 +1,165 @@
+"""Checks of arguments that the metrics share: each raises a ValueError before any long work."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powerenvs.labels import label_text
+from powerenvs.mdp import TabularMDP
+
+POLICY_TOLERANCE = 1e-6
+"""How far from 1 the probabilities of a state may sum, so that float32 policies pass; they are renormalised."""
+
+
+def resolve_model(env_or_mdp: Any) -> TabularMDP:
+    """The tables of an environment, wrapped or not, or of what is a model already.
+
+    Raises:
+        ValueError: if the environment has no tables; the message says why.
+    """
+    if isinstance(env_or_mdp, TabularMDP):
+        return env_or_mdp
+    from powerenvs.compile import tabular_model
+
+    model = tabular_model(env_or_mdp)
+    if not isinstance(model, TabularMDP):
+        raise ValueError(
+            f"env: expected an environment or a TabularMDP of one agent, found {model!r}; "
+            "fold the others' policies in with game.against(...)"
+        )
+    return model
+
+
+def check_gamma(gamma: float, name: str = "gamma", *, closed: bool = False) -> float:
+    """A discount in [0, 1), or in [0, 1] where it is ``closed``, as a float."""
+    try:
+        value = float(gamma)
+    except (TypeError, ValueError):
+        value = math.nan
+    if value == 1.0 and not closed:
+        raise ValueError(
+            f"{name}: expected a discount below 1, found 1, where values have no bound; "
+            "power_metrics.optimal_gain gives the limit of (1 - gamma) times the optimal value"
+        )
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name}: expected a discount in [0, 1{']' if closed else ')'}, found {gamma!r}")
+    return value
+
+
+def check_gammas(gamma: float | Iterable[float], name: str = "gamma") -> tuple[list[float], bool]:
+    """One discount in [0, 1] or several as a list, and whether several were given."""
+    if not isinstance(gamma, Iterable) or isinstance(gamma, str) or getattr(gamma, "ndim", 1) == 0:
+        return [check_gamma(gamma, name, closed=True)], False  # type: ignore[arg-type]  # checked there
+    values = [check_gamma(value, name, closed=True) for value in gamma]
+    if not values:
+        raise ValueError(f"{name}: expected at least one discount, found none")
+    return values, True
+
+
+def as_float64(name: str, values: Any) -> NDArray[np.float64]:
+    """An array or tensor (on any device) as a contiguous float64 array."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().numpy()
+    try:
+        return np.ascontiguousarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: expected an array of numbers, found {type(values).__name__} ({error})") from None
+
+
+def check_rewards(rewards: Any, num_states: int, name: str = "rewards") -> NDArray[np.float64]:
+    """State rewards as (B, S) float64; a single reward function (S,) becomes (1, S)."""
+    array = as_float64(name, rewards)
+    if array.ndim == 1:
+        array = array[None, :]
+    if array.ndim != 2 or array.shape[1] != num_states or len(array) == 0:
+        raise ValueError(
+            f"{name}: expected shape (B, {num_states}) or ({num_states},), one reward for each state, "
+            f"found {np.shape(rewards)}"
+        )
+    check_finite(name, array)
+    return array
+
+
+def check_finite(name: str, rewards: NDArray[np.float64]) -> None:
+    """Raises a ValueError unless all of (B, S) are finite."""
+    if not (np.isfinite(rewards.min()) and np.isfinite(rewards.max())):
+        b, s = (int(i) for i in np.argwhere(~np.isfinite(rewards))[0])
+        raise ValueError(f"{name}: expected finite numbers, found {rewards[b, s]} in row {b}, state {s}")
+
+
+def check_policy(policy: Any, mdp: TabularMDP, name: str = "policy") -> NDArray[np.float64]:
+    """Policy tables (S, A) or (B, S, A) with rows that sum to 1 over available actions, renormalised exactly."""
+    array = as_float64(name, policy)
+    shape = mdp.available.shape
+    if array.ndim not in (2, 3) or array.shape[-2:] != shape or 0 in array.shape:
+        raise ValueError(f"{name}: expected shape {shape} or (B, {shape[0]}, {shape[1]}), found {array.shape}")
+    if not np.all(np.isfinite(array)) or np.any(array < 0):
+        where = np.argwhere(~np.isfinite(array) | (array < 0))[0]
+        s, a = int(where[-2]), int(where[-1])
+        raise ValueError(
+            f"{name}: expected probabilities of at least 0, found {array[tuple(where)]} in {_state(mdp, s)}, "
+            f"action {_action(mdp, a)}"
+        )
+    absent = (array > 0) & ~mdp.available
+    if np.any(absent):
+        s, a = (int(i) for i in np.argwhere(absent)[0][-2:])
+        raise ValueError(
+            f"{name}: expected available actions only, found probability {array[absent][0]} for "
+            f"action {_action(mdp, a)}, which {_state(mdp, s)} does not have"
+        )
+    total = array.sum(axis=-1)
+    if np.any(np.abs(total - 1) > POLICY_TOLERANCE):
+        where = np.argwhere(np.abs(total - 1) > POLICY_TOLERANCE)[0]
+        raise ValueError(
+            f"{name}: expected rows that sum to 1 (to {POLICY_TOLERANCE}), found {total[tuple(where)]} in "
+            f"{_state(mdp, int(where[-1]))}"
+        )
+    return array / total[..., None]
+
+
+def _state(mdp: TabularMDP, s: int) -> str:
+    return f"state {s} ({label_text(mdp.state_labels[s])})"
+
+
+def _action(mdp: TabularMDP, a: int) -> str:
+    return f"{a} ({label_text(mdp.action_labels[a])})"
+
+
+def check_count(name: str, value: Any, least: int = 1) -> int:
+    """A whole number of at least ``least``."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        if not (isinstance(value, float) and value.is_integer()):  # 1e6 is a common way to write a count
+            raise ValueError(f"{name}: expected a whole number of at least {least}, found {value!r}") from None
+        count = int(value)
+    if count < least:
+        raise ValueError(f"{name}: expected a whole number of at least {least}, found {value!r}")
+    return count
+
+
+def check_seed(seed: int | None) -> int:
+    """A seed of at least 0; a fresh one when None."""
+    if seed is None:
+        return int(np.random.SeedSequence().entropy)  # type: ignore[arg-type]  # an int when none was given
+    return check_count("seed", seed, least=0)
+
+
+def check_tolerance(name: str, value: float) -> float:
+    """A relative tolerance in [0, 1)."""
+    if not (isinstance(value, (int, float)) and math.isfinite(value) and 0 <= value < 1):
+        raise ValueError(f"{name}: expected a number in [0, 1), found {value!r}")
+    return float(value)
+
+
+def check_progress(progress: bool | None) -> bool | None:
+    """True to show a progress bar, False not to, None to show one in a terminal."""
+    if progress not in (True, False, None):
+        raise ValueError(f"progress: expected True, False or None, found {progress!r}")
+    return progress

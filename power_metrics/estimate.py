@@ -1,0 +1,211 @@
+"""`PowerEstimate`: POWER of every state, with its errors and where it came from."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powerenvs.files import atomic_path
+from powerenvs.formats.npz import load_arrays, save_arrays
+from powerenvs.game import TabularGame
+from powerenvs.labels import label_text
+from powerenvs.mdp import TabularMDP
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+    import pandas
+
+_KIND = "PowerEstimate"
+FACTS = (
+    "gamma", "num_samples", "reward", "method", "seed", "residual", "max_iterations", "mean_iterations",
+    "seconds", "cpu_seconds",
+)  # fmt: skip
+"""The attributes that say how an estimate was made."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PowerEstimate:
+    """POWER of the S states of a model.
+
+    Attributes:
+        model: the tables that were solved; of one agent also as ``mdp``, of two a `powerenvs.TabularGame`.
+        gamma: the discount.
+        mean: (S,) float64, POWER of each state, in units of reward.
+        standard_error: (S,) float64, of ``mean``; nan for a single reward function.
+        num_samples: the number of reward functions.
+        reward: the distribution, in words.
+        method: ``"monte_carlo"`` for drawn reward functions, ``"given_rewards"`` for given ones.
+        seed: of the draws; None where nothing was drawn.
+        residual: the largest Bellman residual of any solve, as a share of max|V|; at γ = 1 the largest violation of
+            the optimality equations of the average reward, likewise.
+        max_iterations: the most sweeps or policies that a solve took.
+        mean_iterations: the mean of that.
+        seconds: wall-clock time.
+        cpu_seconds: processor time, of all threads.
+    """
+
+    model: TabularMDP | TabularGame
+    gamma: float
+    mean: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+    num_samples: int
+    reward: str
+    method: str
+    seed: int | None
+    residual: float
+    max_iterations: int
+    mean_iterations: float
+    seconds: float
+    cpu_seconds: float
+    _samples: NDArray[np.float64] | None = field(default=None)
+
+    @property
+    def mdp(self) -> TabularMDP:
+        """The tables that were solved, of one agent.
+
+        Raises:
+            ValueError: if they are those of a game, which ``model`` gives.
+        """
+        if not isinstance(self.model, TabularMDP):
+            raise ValueError(f"mdp: expected POWER in a model of one agent, found {self.model!r}; use .model")
+        return self.model
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the model."""
+        return self.model.fingerprint
+
+    @property
+    def samples(self) -> NDArray[np.float64]:
+        """(num_samples, S) float64: POWER under each single reward function.
+
+        Raises:
+            ValueError: if they were not kept.
+        """
+        if self._samples is None:
+            raise ValueError("samples: not kept; call power(..., keep_samples=True)")
+        return self._samples
+
+    def confidence_interval(self, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """``(low, high)``, each (S,): the normal interval that covers POWER with probability ``level``.
+
+        Raises:
+            ValueError: unless 0 < level < 1.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
+        half = NormalDist().inv_cdf(0.5 + level / 2) * self.standard_error
+        return self.mean - half, self.mean + half
+
+    def __getitem__(self, label: Any) -> float:
+        """POWER of the state with this label."""
+        return float(self.mean[self.model.index(label)])
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A table with one row for each state, indexed by its label: ``power`` and ``standard_error``."""
+        import pandas
+
+        index = pandas.Index([label_text(label) for label in self.model.state_labels], name="state")
+        return pandas.DataFrame({"power": self.mean, "standard_error": self.standard_error}, index=index)
+
+    def facts(self) -> dict[str, Any]:
+        """How the estimate was made, as JSON values."""
+        return {name: getattr(self, name) for name in FACTS}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The estimate as JSON values: how it was made, and one entry for each state (None for nan)."""
+        rows = zip(self.model.state_labels, self.mean.tolist(), self.standard_error.tolist(), strict=True)
+        return {
+            **self.facts(),
+            "fingerprint": self.fingerprint,
+            "states": [
+                {"state": label_text(label), "power": mean, "standard_error": error if error == error else None}
+                for label, mean, error in rows
+            ],
+        }
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """`as_dict` as JSON text; also written to ``path``, whole or not at all, if one is given."""
+        text = json.dumps(self.as_dict(), indent=1, ensure_ascii=False)
+        if path is not None:
+            with atomic_path(path) as temporary:
+                temporary.write_text(text + "\n", encoding="utf-8")
+        return text
+
+    def plot(self, **kwargs: Any) -> matplotlib.figure.Figure:
+        """A heat map on the model's board, or a bar chart; see `power_metrics.plots.plot_power`.
+
+        Of a game, a heat map for each place of the second agent; see `power_metrics.plots.plot_joint_power`.
+        """
+        from power_metrics.plots import plot_joint_power, plot_power
+
+        return plot_power(self, **kwargs) if isinstance(self.model, TabularMDP) else plot_joint_power(self, **kwargs)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the estimate, with its model and any samples, to an ``.npz`` file, whole or not at all.
+
+        Raises:
+            ValueError: if ``path`` does not end in ``.npz``, or a state label cannot be stored.
+        """
+        arrays: dict[str, NDArray[Any]] = {
+            "mean": self.mean,
+            "standard_error": self.standard_error,
+            "model": model_bytes(self.model),
+        }
+        if self._samples is not None:
+            arrays["samples"] = self._samples
+        save_arrays(path, _KIND, arrays, {"model": type(self.model).__name__, **self.facts()})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PowerEstimate:
+        """Reads an estimate that `save` wrote.
+
+        Raises:
+            ValueError: if the file is not a saved estimate.
+        """
+        arrays, header = load_arrays(path, _KIND)
+        try:
+            return cls(
+                model=model_from_bytes(arrays["model"], header["model"]),
+                mean=arrays["mean"],
+                standard_error=arrays["standard_error"],
+                _samples=arrays.get("samples"),
+                **{name: header[name] for name in FACTS},
+            )
+        except KeyError as error:
+            raise ValueError(f"{os.fspath(path)!r}: expected a complete {_KIND}, found no {error}") from None
+
+    def __repr__(self) -> str:
+        high, low = int(np.argmax(self.mean)), int(np.argmin(self.mean))
+
+        def state(s: int) -> str:
+            return f"{label_text(self.model.state_labels[s])} {self.mean[s]:.4f} ± {self.standard_error[s]:.4f}"
+
+        return (
+            f"PowerEstimate({self.model.num_states} states, gamma={self.gamma}, {self.num_samples:,} reward functions, "
+            f"{self.reward}; highest {state(high)}, lowest {state(low)})"
+        )
+
+
+def model_bytes(model: TabularMDP | TabularGame) -> NDArray[np.uint8]:
+    """The file that ``model.save`` writes, as an array, so that another file can hold it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.npz"
+        model.save(path)
+        return np.frombuffer(path.read_bytes(), dtype=np.uint8)
+
+
+def model_from_bytes(data: NDArray[np.uint8], kind: str) -> TabularMDP | TabularGame:
+    """The model that `model_bytes` wrote; ``kind`` is the name of its class."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.npz"
+        path.write_bytes(data.tobytes())
+        return TabularGame.load(path) if kind == TabularGame.__name__ else TabularMDP.load(path)

@@ -1,0 +1,47 @@
+"""How kernels are compiled: once, to disk, free of the interpreter lock."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+
+def _stamp() -> str:
+    """A hash of the sources of all kernels, and of what is compiled into them."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_STAMP = _stamp()
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compiles a function to machine code on first use; later processes read the code from disk.
+
+    Kernels release the interpreter lock, so that plain threads run them side by side: unlike numba's own
+    parallel loops, these can be called from several threads at once and in forked processes.
+    """
+    return _stamped(numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """A small piece of a kernel, put in place of its calls: a call with arrays costs more than its few operations."""
+    return _stamped(numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
+
+
+def _stamped(dispatcher: Any) -> Any:
+    # numba recompiles when the file of a kernel changes, but not when a kernel it calls from another file
+    # does. One stamp for all of them closes that gap. It is compared with the stored one, whatever it is.
+    cache_file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if hasattr(cache_file, "_source_stamp"):
+        cache_file._source_stamp = _STAMP
+        # The stamp is only looked at after types have been unpickled, which fails if one has moved to another
+        # module since. The version is looked at before.
+        cache_file._version = f"{cache_file._version} {_STAMP}"
+    return dispatcher

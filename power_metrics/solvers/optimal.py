@@ -1,0 +1,152 @@
+"""Optimal values and policies of many reward functions at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from power_metrics.checks import check_count, check_gamma, check_rewards, check_tolerance, resolve_model
+from power_metrics.solvers.engine import num_threads, solve_all
+from power_metrics.solvers.policies import split_ties
+from power_metrics.solvers.solution import Solution
+from power_metrics.solvers.tables import prepare_tables, solver_tables
+from powerenvs import tables
+from powerenvs.mdp import TabularMDP
+
+if TYPE_CHECKING:
+    import torch
+
+TIE_TOLERANCE = 1e-11
+"""Actions are tied if their values differ by at most this share of max_s |V(s)|: what rounding can do at γ = 0.9999."""
+
+
+def solve(env_or_mdp: Any, rewards: Any, gamma: float, *, threads: int | None = None) -> Solution:
+    """Solves V(s) = R(s) + γ max_a Σ_s' P(s'|s, a) V(s') exactly, with diagnostics.
+
+    The method is chosen by the tables: finite sweeps where every state can stay as it is, policy iteration
+    with exact evaluation elsewhere (`power_metrics.solvers`). Unavailable actions never take part.
+
+    Args:
+        env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states.
+        rewards: (B, S) state rewards, an array or a tensor; (S,) is taken as B = 1.
+        gamma: discount in [0, 1).
+        threads: how many; None for one on each core.
+
+    Returns:
+        Values, continuation values, policies, Bellman residuals and iterations, as NumPy arrays.
+
+    Raises:
+        ValueError: for an argument that does not fit.
+    """
+    mdp = resolve_model(env_or_mdp)
+    gamma = check_gamma(gamma)
+    rewards = check_rewards(rewards, mdp.num_states)
+    return solve_all(solver_tables(mdp), rewards, gamma, _threads(threads))
+
+
+def solve_task(env_or_mdp: Any, gamma: float, *, performance: bool = False) -> Solution:
+    """Solves the model's own task: V(s) = max_a Σ_s' P(s'|s, a) [r(s, a, s') + γ V(s')].
+
+    Args:
+        env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states.
+        gamma: discount in [0, 1).
+        performance: maximise the hidden performance instead of the observed reward.
+
+    Returns:
+        The solution with B = 1; its ``continuation`` is that of the optimal action.
+
+    Raises:
+        ValueError: for an argument that does not fit.
+    """
+    mdp = resolve_model(env_or_mdp)
+    return _solve_task(mdp, _action_rewards(mdp, performance), check_gamma(gamma))
+
+
+def _solve_task(mdp: TabularMDP, action_rewards: NDArray[np.float64], gamma: float) -> Solution:
+    if gamma == 0.0:  # only the next reward counts, whatever follows
+        q = np.where(mdp.available, action_rewards, -np.inf)
+        policy = q.argmax(axis=1).astype(np.int32)
+        solution = Solution(q.max(axis=1)[None], np.empty((1, len(q))), policy[None], np.zeros(1), np.ones(1, np.int32))
+    else:
+        solution = solve_all(prepare_tables(mdp, action_rewards), np.zeros((1, mdp.num_states)), gamma, threads=1)
+    chosen = np.arange(mdp.num_states) * mdp.num_actions + solution.policy[0]
+    solution.continuation[0] = mdp.transition_matrix()[chosen] @ solution.values[0]
+    return solution
+
+
+def _action_rewards(mdp: TabularMDP, performance: bool) -> NDArray[np.float64]:
+    """(S, A) expected reward of each action."""
+    values = mdp.performance if performance else mdp.reward
+    return tables.row_sums(mdp.indptr, mdp.probability * values).reshape(mdp.available.shape)
+
+
+def optimal_values(env_or_mdp: Any, rewards: Any, gamma: float, *, threads: int | None = None) -> torch.Tensor:
+    """V*(s) = R(s) + γ max_a Σ_s' P(s'|s, a) V*(s') of each reward function, exact to rounding.
+
+    Args:
+        env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states.
+        rewards: (B, S) state rewards, an array or a tensor; (S,) is taken as B = 1.
+        gamma: discount in [0, 1).
+        threads: how many; None for one on each core.
+
+    Returns:
+        (B, S) float64 tensor on the CPU.
+
+    Raises:
+        ValueError: for an argument that does not fit.
+    """
+    import torch
+
+    return torch.from_numpy(solve(env_or_mdp, rewards, gamma, threads=threads).values)
+
+
+def optimal_policies(
+    env_or_mdp: Any,
+    rewards: Any,
+    gamma: float,
+    *,
+    performance: bool = False,
+    tie_tolerance: float = TIE_TOLERANCE,
+    threads: int | None = None,
+) -> torch.Tensor:
+    """The optimal policy of each reward function, split evenly over all optimal actions.
+
+    Args:
+        env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states and A actions.
+        rewards: (B, S) state rewards, an array or a tensor; (S,) is taken as B = 1. None for the model's
+            own task: the rewards of its transitions.
+        gamma: discount in [0, 1).
+        performance: for the model's own task, maximise the hidden performance instead of the reward.
+        tie_tolerance: actions are optimal if what follows them is within this share of max_s |V(s)| of the
+            best. (So γ = 0 gives the limit of small γ.)
+        threads: how many; None for one on each core.
+
+    Returns:
+        (B, S, A) float64 tensor; rows sum to 1, unavailable actions have 0.
+
+    Raises:
+        ValueError: for an argument that does not fit.
+    """
+    import torch
+
+    mdp = resolve_model(env_or_mdp)
+    gamma = check_gamma(gamma)
+    tolerance = check_tolerance("tie_tolerance", tie_tolerance)
+    if rewards is None:
+        bonus, weight = _action_rewards(mdp, performance), gamma
+        solution = _solve_task(mdp, bonus, gamma)
+    elif performance:
+        raise ValueError("performance: expected False where rewards are given, found True")
+    else:
+        bonus, weight = np.zeros(mdp.available.shape), 1.0
+        given = check_rewards(rewards, mdp.num_states)
+        solution = solve_all(solver_tables(mdp), given, gamma, _threads(threads))
+    policies = np.zeros((len(solution.values), *mdp.available.shape))
+    split_ties(mdp.indptr, mdp.successor, mdp.probability, bonus, solution.values, weight, tolerance, policies)
+    return torch.from_numpy(policies)
+
+
+def _threads(threads: int | None) -> int:
+    return num_threads(None if threads is None else check_count("threads", threads))
