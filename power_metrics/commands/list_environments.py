@@ -1,0 +1,33 @@
+"""``powerenvs list``: the ids."""
+
+from __future__ import annotations
+
+import argparse
+
+from power_metrics.commands.command import Command, text_table
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prints the table of ids; sizes are those of the tables with default arguments."""
+    from powerenvs.envs.loading import load_world
+    from powerenvs.registry import ENVIRONMENTS
+
+    rows = [("id", "states", "actions", "transitions are", "what it is")]
+    for entry in ENVIRONMENTS:
+        if entry.exact:
+            given = ", ".join(f"{name}={value}" for name, value in entry.exact.items())
+            rows.append((entry.id, "many", "", f"with {given}", entry.summary))
+            continue
+        mdp, _ = load_world(entry.world, entry.kwargs, ())
+        kind = "deterministic" if mdp.deterministic else "stochastic"
+        rows.append((entry.id, f"{mdp.num_states:,}", str(mdp.num_actions), kind, entry.summary))
+    print(text_table(rows, right=(1, 2)))
+    if any(entry.exact for entry in ENVIRONMENTS):
+        print("\nIds with many states are too large for tables by default; the arguments named make them small enough.")
+    print(
+        "\nSizes are those of the default arguments, which 'powerenvs show ID' explains. Other Gymnasium ids with\n"
+        "exact tables work too, such as FrozenLake-v1, CliffWalking-v1 and minigrid:MiniGrid-FourRooms-v0."
+    )
+
+
+COMMAND = Command("list", "list the environments", "powerenvs list", lambda parser: None, run)

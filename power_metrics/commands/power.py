@@ -1,0 +1,191 @@
+"""``powerenvs power``: POWER of every state of an environment, as a table, a picture and files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from power_metrics.commands.command import Command, check_writable, text_table
+from power_metrics.commands.models import LoadedModel, add_model_arguments, load_model
+from powerenvs.files import atomic_path
+from powerenvs.labels import closest, label_text
+from powerenvs.version import __version__
+
+if TYPE_CHECKING:
+    from power_metrics.estimate import PowerEstimate
+    from power_metrics.rewards import RewardDistribution
+
+MAX_ROWS = 40
+EXTREMES = 10
+DISTRIBUTIONS = ("Uniform", "Beta", "Bernoulli", "Pareto", "Normal")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The model, how POWER is estimated, and where results go."""
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--gamma", metavar="G", type=float, nargs="+", default=[0.9], help="discounts, each in [0, 1); default 0.9"
+    )
+    parser.add_argument("--samples", metavar="N", type=float, default=10_000, help="reward functions; default 10000")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the reward functions; default 0")
+    parser.add_argument(
+        "--reward-distribution",
+        metavar="D",
+        default="uniform(0, 1)",
+        help="of the reward of each state: uniform(low, high), beta(a, b), bernoulli(p), pareto(scale, alpha) or "
+        "normal(mean, std); default uniform(0, 1)",
+    )
+    parser.add_argument(
+        "--plot", metavar="FILE", help="write a picture; the suffix chooses the format, such as .png or .pdf"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the numbers, and how they were computed, as JSON")
+    parser.add_argument(
+        "--save", metavar="FILE", help="write an .npz file for PowerEstimate.load; for several discounts, one file each"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Computes, prints a table for each discount, and writes the files asked for."""
+    import power_metrics as pm
+    from power_metrics.checks import check_count, check_gamma
+
+    gammas = [check_gamma(gamma, "--gamma") for gamma in args.gamma]
+    num_samples = check_count("--samples", args.samples)
+    seed = check_count("--seed", args.seed, least=0)
+    reward = parse_distribution(args.reward_distribution)
+    _check_outputs(args)
+    model = load_model(args)
+    mdp = model.mdp
+    kind = "deterministic" if mdp.deterministic else "stochastic"
+    print(f"{model.title}: {mdp.num_states:,} states, {mdp.num_actions} actions, {kind}")
+    estimates = []
+    for gamma in gammas:
+        estimates.append(pm.power(mdp, gamma, reward, num_samples, seed))
+        print(f"\n{report(estimates[-1])}")
+    for path in _write(args, model, estimates):
+        print(f"wrote {path}")
+
+
+def report(estimate: PowerEstimate) -> str:
+    """A table of POWER with standard errors, the highest and the lowest state, and what it took.
+
+    Up to 40 states are listed in their order; of more, the ten with the highest and the ten with the lowest POWER.
+    """
+    mdp = estimate.mdp
+    decimals = _decimals(estimate)
+    order = np.argsort(-estimate.mean, kind="stable")
+    few = mdp.num_states <= MAX_ROWS
+    shown = range(mdp.num_states) if few else [*order[:EXTREMES], *order[-EXTREMES:]]
+
+    def entry(s: int) -> tuple[str, str, str]:
+        error = estimate.standard_error[s]
+        return label_text(mdp.state_labels[s]), f"{estimate.mean[s]:.{decimals}f}", f"± {error:.{decimals}f}"
+
+    lines = text_table([("state", "POWER", "standard error"), *map(entry, shown)], right=(1,)).split("\n")
+    if not few:
+        lines.insert(EXTREMES + 1, f"... {mdp.num_states - 2 * EXTREMES:,} states between ...")
+    return "\n".join(
+        [
+            f"POWER at gamma {estimate.gamma:g}, {estimate.num_samples:,} reward functions, {estimate.reward}",
+            *lines,
+            "highest: " + "  ".join(entry(int(order[0]))),
+            "lowest:  " + "  ".join(entry(int(order[-1]))),
+            f"largest Bellman residual: {estimate.residual:.1e} of max|V|",
+            f"time: {estimate.seconds:.2f} s ({estimate.cpu_seconds:.2f} s of processor time)",
+        ]
+    )
+
+
+def _decimals(estimate: PowerEstimate) -> int:
+    """As many as show two digits of a typical standard error."""
+    errors = estimate.standard_error[estimate.standard_error > 0]
+    if not errors.size:
+        return 6
+    return min(12, max(0, 1 - math.floor(math.log10(float(np.median(errors))))))
+
+
+def parse_distribution(text: str) -> RewardDistribution:
+    """A distribution from text such as ``beta(2, 5)`` or ``normal(std=2)``.
+
+    Raises:
+        ValueError: for an unknown name (with the closest), or parameters that the distribution refuses.
+    """
+    import power_metrics as pm
+
+    found = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", text)
+    name = {known.lower(): known for known in DISTRIBUTIONS}.get(found[1].lower()) if found else None
+    if found is None or name is None:
+        known = closest(found[1].lower() if found else text, [d.lower() for d in DISTRIBUTIONS])
+        raise ValueError(f"--reward-distribution: expected one such as uniform(0, 1), found {text!r}; {known}")
+    positional: list[float] = []
+    named: dict[str, float] = {}
+    try:
+        for part in filter(None, (part.strip() for part in (found[2] or "").split(","))):
+            key, equals, value = part.rpartition("=")
+            if equals:
+                named[key.strip()] = float(value)
+            else:
+                positional.append(float(value))
+        distribution: RewardDistribution = getattr(pm, name)(*positional, **named)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"--reward-distribution: {text!r} does not fit ({error})") from None
+    return distribution
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    for option in ("plot", "json", "save"):
+        if getattr(args, option) is not None:
+            check_writable(f"--{option}", getattr(args, option))
+    if args.save is not None and not args.save.endswith(".npz"):
+        raise ValueError(f"--save: expected a name that ends in .npz, found {args.save!r}")
+    if args.plot is not None:
+        from power_metrics.plots.figures import check_picture_path
+
+        check_picture_path(args.plot, "--plot")
+
+
+def _write(args: argparse.Namespace, model: LoadedModel, estimates: list[PowerEstimate]) -> list[str]:
+    """Writes the files asked for; returns their paths."""
+    written: list[str] = []
+    if args.plot is not None:
+        from power_metrics.plots import plot_power, plot_powers
+
+        if len(estimates) == 1:
+            plot_power(estimates[0], title=f"POWER of {model.title}, γ = {estimates[0].gamma:g}", path=args.plot)
+        else:
+            plot_powers(estimates, title=f"POWER of {model.title}", path=args.plot)
+        written.append(args.plot)
+    if args.json is not None:
+        content: dict[str, Any] = {
+            "model": model.name,
+            "kwargs": dict(model.kwargs),
+            "powerenvs": __version__,
+            "estimates": [estimate.as_dict() for estimate in estimates],
+        }
+        with atomic_path(args.json) as temporary:
+            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        written.append(args.json)
+    if args.save is not None:
+        for estimate in estimates:
+            path = Path(args.save)
+            if len(estimates) > 1:
+                path = path.with_name(f"{path.stem}_gamma_{estimate.gamma:g}.npz")
+            estimate.save(path)
+            written.append(str(path))
+    return written
+
+
+COMMAND = Command(
+    "power",
+    "compute POWER of every state",
+    "powerenvs power PowerGrid-v0 --level maze_7x7 --gamma 0.1 0.9 0.99 --plot maze.png --json maze.json\n"
+    "  powerenvs power FrozenLake-v1 --kwarg is_slippery=false --reward-distribution 'beta(2, 5)'",
+    add_arguments,
+    run,
+)

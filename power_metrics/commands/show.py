@@ -1,0 +1,120 @@
+"""``powerenvs show``: what an environment is, before anything is computed from it."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+import sys
+import textwrap
+
+import numpy as np
+from numpy.typing import NDArray
+
+from power_metrics.commands.command import Command, text_table
+from power_metrics.commands.models import LoadedModel, add_model_arguments, environment_parameters, load_model
+from powerenvs.labels import label_text
+from powerenvs.level import WALL
+from powerenvs.mdp import TabularMDP
+
+WIDTH = 100
+MAX_NAMED = 5
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prints the level with its legend, the arguments, and the sizes of the tables."""
+    model = load_model(args)
+    print(model.title)
+    if model.world is not None:
+        print(inspect.cleandoc(type(model.world).__doc__ or "").split("\n\n")[0])
+    for heading, text in (("Level", _level(model)), ("Arguments", _arguments(model)), ("Tables", _tables(model))):
+        if text:
+            print(f"\n{heading}\n{textwrap.indent(text, '  ')}")
+
+
+def _level(model: LoadedModel) -> str:
+    if model.mdp.board is None:
+        return ""
+    legend = {WALL: "wall", **(model.world.legend if model.world is not None else {})}
+    seen = [f"{glyph} {meaning}" for glyph, meaning in legend.items() if any(glyph in row for row in model.mdp.board)]
+    return "\n".join([*model.mdp.board, *(["", ", ".join(seen)] if seen else [])])
+
+
+def _arguments(model: LoadedModel) -> str:
+    """Name, value, and meaning of each argument: those of the world, or of the environment's constructor."""
+    if model.env is None:
+        return ""
+    parameters = environment_parameters(model.env.spec.id)
+    meanings = _documented_arguments(type(model.env.unwrapped))
+    if model.world is not None:
+        parameters = {**inspect.signature(type(model.world)).parameters, **parameters}
+        meanings = {**_documented_arguments(type(model.world)), **meanings}
+    given = {**model.env.spec.kwargs, **model.kwargs}
+    rows = []
+    for name, parameter in parameters.items():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL) or name == "world":
+            continue
+        default = "(required)" if parameter.default is parameter.empty else repr(parameter.default)
+        value = f"{textwrap.shorten(repr(given[name]), 60)} (default {default})" if name in given else default
+        rows.append((name, value))
+    lines = []
+    for line, (name, _) in zip(text_table(rows).split("\n") if rows else [], rows, strict=True):
+        lines.append(line)
+        if meanings.get(name):
+            lines.append(textwrap.fill(meanings[name], WIDTH, initial_indent="    ", subsequent_indent="    "))
+    levels = vars(sys.modules[type(model.world).__module__]).get("LEVELS")
+    if isinstance(levels, dict):
+        lines.append(textwrap.fill(f"shipped levels: {', '.join(map(str, levels))}", WIDTH, subsequent_indent="    "))
+    return "\n".join(lines)
+
+
+def _documented_arguments(documented: type) -> dict[str, str]:
+    """{argument: meaning} from the ``Arguments:`` or ``Args:`` section of a class's docstring."""
+    text = inspect.cleandoc(documented.__doc__ or "")
+    section = re.search(r"^(?:Arguments|Args):\n((?:[ ]+.*\n|\n)+)", text + "\n", re.MULTILINE)
+    if section is None:
+        return {}
+    entries = re.split(r"^\*{0,2}(\w+):[ ]", textwrap.dedent(section.group(1)), flags=re.MULTILINE)[1:]
+    return {name: " ".join(meaning.split()) for name, meaning in zip(entries[::2], entries[1::2], strict=True)}
+
+
+def _tables(model: LoadedModel) -> str:
+    mdp = model.mdp
+    actions = ", ".join(label_text(a) for a in mdp.action_labels[:12]) + (", ..." if mdp.num_actions > 12 else "")
+    rows = [
+        ("states", f"{mdp.num_states:,}"),
+        ("actions", f"{mdp.num_actions}: {actions}"),
+        ("unavailable", f"{int((~mdp.available).sum()):,} of {mdp.available.size:,} pairs of state and action"),
+        ("transitions", f"{mdp.num_transitions:,}, {'deterministic' if mdp.deterministic else 'stochastic'}"),
+        ("start", _states(mdp, mdp.initial > 0)),
+        ("terminal", _states(mdp, mdp.terminal)),
+        ("rewards", _rewards(mdp)),
+        ("fingerprint", mdp.fingerprint[:16]),
+    ]
+    steps = getattr(getattr(model.env, "spec", None), "max_episode_steps", None)
+    if steps is not None:
+        rows.append(("time limit", f"{steps} steps, not part of the tables"))
+    return text_table(rows)
+
+
+def _states(mdp: TabularMDP, chosen: NDArray[np.bool_]) -> str:
+    states = np.flatnonzero(chosen)
+    if not states.size:
+        return "none"
+    named = "; ".join(label_text(mdp.state_labels[s]) for s in states[:MAX_NAMED])
+    return named if states.size <= MAX_NAMED else f"{states.size:,} states: {named}; ..."
+
+
+def _rewards(mdp: TabularMDP) -> str:
+    low, high = float(mdp.reward.min()), float(mdp.reward.max())
+    hidden = "" if np.array_equal(mdp.reward, mdp.performance) else "; the hidden performance differs"
+    return (f"{low:g}" if low == high else f"{low:g} to {high:g}") + " a step" + hidden
+
+
+COMMAND = Command(
+    "show",
+    "show an environment's level, arguments and tables",
+    "powerenvs show PowerGrid-v0 --level maze_7x7",
+    add_model_arguments,
+    run,
+)

@@ -1,0 +1,82 @@
+"""Bar charts of POWER, for models without a board."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from power_metrics.plots.figures import NORMAL, SCALE_LABEL, SMALL
+from powerenvs.labels import label_text
+
+if TYPE_CHECKING:
+    from power_metrics.estimate import PowerEstimate
+
+MAX_BARS = 40
+MAX_LABEL = 48
+BAR = "#5b8fb0"
+
+
+def shown_states(estimate: PowerEstimate) -> NDArray[np.int64]:
+    """The states that get a bar: all in their order, or 40 at evenly spaced ranks, highest POWER first."""
+    count = estimate.mdp.num_states
+    if count <= MAX_BARS:
+        return np.arange(count)
+    ranks = np.linspace(0, count - 1, MAX_BARS).round().astype(np.int64)
+    return np.argsort(-estimate.mean, kind="stable")[ranks]
+
+
+def bar_labels(estimate: PowerEstimate) -> list[str]:
+    """The labels of the states shown, cut where they are long."""
+    labels = [label_text(estimate.mdp.state_labels[s]) for s in shown_states(estimate)]
+    return [label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…" for label in labels]
+
+
+def bar_limits(estimates: list[PowerEstimate]) -> tuple[float, float]:
+    """The ends of a scale that holds 0, all bars, their intervals, and numbers beside them."""
+    numbers = np.concatenate([np.zeros(1), *(end for e in estimates for end in (e.mean, *e.confidence_interval(0.95)))])
+    low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
+    return low - (0.04 * (high - low) if low < 0 else 0), high + 0.14 * (high - low)
+
+
+def bar_chart(
+    ax: Axes, estimate: PowerEstimate, scale: tuple[float, float], decimals: int, numbers: bool | None = None
+) -> None:
+    """Draws one horizontal bar a state, with its 95 % interval.
+
+    Args:
+        ax: where to draw.
+        estimate: of S states.
+        scale: the lowest and the highest POWER of the axis.
+        decimals: of the numbers beside the bars.
+        numbers: False to leave out the numbers beside the bars.
+    """
+    states = shown_states(estimate)
+    place = np.arange(len(states))
+    mean = estimate.mean[states]
+    low, high = (bound[states] for bound in estimate.confidence_interval(0.95))
+    ax.barh(place, mean, height=0.72, color=BAR)
+    ax.errorbar(mean, place, xerr=(mean - low, high - mean), fmt="none", ecolor="0.15", elinewidth=1, capsize=2)
+    ax.axvline(0, color="0.15", linewidth=0.8)
+    ax.set_yticks(place, bar_labels(estimate))
+    ax.set_ylim(len(states) - 0.4, -0.6)
+    ax.set_xlim(*scale)
+    ax.tick_params(labelsize=SMALL)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.set_xlabel(SCALE_LABEL, fontsize=NORMAL)
+    ax.set_ylabel("state", fontsize=NORMAL)
+    if numbers is False:
+        return
+    for y, value, end in zip(place, mean, np.fmax(np.fmax(high, mean), 0), strict=True):
+        ax.annotate(
+            f"{value:.{decimals}f}",
+            (end, y),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+            gid="value",
+        )

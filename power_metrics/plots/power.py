@@ -1,0 +1,245 @@
+"""`plot_power` and `plot_powers`: POWER of one or several models, each picture saying how it was computed."""
+
+from __future__ import annotations
+
+import math
+import os
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
+from numpy.typing import NDArray
+
+from power_metrics.plots.bars import MAX_BARS, bar_chart, bar_labels, bar_limits
+from power_metrics.plots.figures import (
+    LARGE,
+    NORMAL,
+    NOTE_COLOUR,
+    SCALE_LABEL,
+    SMALL,
+    check_picture_path,
+    root_figure,
+    save_figure,
+)
+from power_metrics.plots.heatmap import board_glyphs, cell_means, has_board, heat_map, placed_states, states_per_cell
+from power_metrics.plots.panels import Panels, bar_panels, board_panels, wrap_note
+from powerenvs.level import WALL
+
+if TYPE_CHECKING:
+    from power_metrics.estimate import PowerEstimate
+
+Scale = tuple[float, float]
+"""The lowest and the highest POWER that colours or bars show."""
+
+
+def plot_power(
+    estimate: PowerEstimate,
+    *,
+    ax: Axes | None = None,
+    values: bool | None = None,
+    title: str | None = None,
+    vmin: float | None = None,
+    vmax: float | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draws the POWER of every state.
+
+    A model with a board becomes a heat map on it; where several states share a cell (facing directions,
+    things carried), the cell shows their mean. A model without one becomes a bar chart with 95 % intervals:
+    of all states in their order, or, if there are more than 40, of 40 states at evenly spaced ranks.
+
+    Args:
+        estimate: what `power_metrics.power` returned.
+        ax: axes to draw on; a new figure when None.
+        values: whether numbers appear in the cells or beside the bars; None for where they are legible.
+        title: above the picture; by default the discount.
+        vmin: POWER at the low end of the scale; by default 0 for bars, and for colours the lowest value of a
+            cell that is not terminal (POWER without any choice is far from all others').
+        vmax: POWER at its high end; by default the highest.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Returns:
+        The figure drawn on.
+
+    Raises:
+        ValueError: if vmin is not below vmax, or the suffix of ``path`` names no picture format.
+    """
+    scale = _scale([estimate], vmin, vmax)
+    if path is not None:
+        check_picture_path(path)
+    panels = _new_panels([estimate], scale) if ax is None else _on_axes(ax, estimate, scale)
+    _draw(panels, [estimate], scale, values)
+    panels.axes[0].set_title(f"POWER, γ = {estimate.gamma:g}" if title is None else title, fontsize=LARGE)
+    if path is not None:
+        save_figure(panels.figure, path)
+    return panels.figure
+
+
+def plot_powers(
+    estimates: Iterable[PowerEstimate],
+    *,
+    values: bool | None = None,
+    title: str | None = None,
+    titles: Sequence[str] | None = None,
+    vmin: float | None = None,
+    vmax: float | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draws several estimates side by side on one scale, such as one model at several discounts.
+
+    Args:
+        estimates: at least one; all with a board, or all without.
+        values: whether numbers appear in the cells or beside the bars; None for where they are legible.
+        title: above all panels; by default "POWER".
+        titles: one above each panel; by default the discounts.
+        vmin: POWER at the low end of the shared scale; by default the lowest of all panels, as in `plot_power`.
+        vmax: POWER at its high end; by default the highest of all panels.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Raises:
+        ValueError: for no estimates, a wrong number of titles, a mix of models with and without a board,
+            vmin not below vmax, or a suffix that names no picture format.
+    """
+    estimates = list(estimates)
+    if not estimates:
+        raise ValueError("estimates: expected at least one, found none")
+    boards = sum(has_board(e.mdp) for e in estimates)
+    if 0 < boards < len(estimates):
+        raise ValueError(
+            f"estimates: expected all models with a board or all without, found {boards} of {len(estimates)} with one"
+        )
+    titles = [f"γ = {e.gamma:g}" for e in estimates] if titles is None else list(titles)
+    if len(titles) != len(estimates):
+        raise ValueError(f"titles: expected {len(estimates)}, one for each estimate, found {len(titles)}")
+    scale = _scale(estimates, vmin, vmax)
+    if path is not None:
+        check_picture_path(path)
+    panels = _new_panels(estimates, scale, "POWER" if title is None else title)
+    _draw(panels, estimates, scale, values)
+    for ax, panel_title in zip(panels.axes, titles, strict=True):
+        ax.set_title(panel_title, fontsize=LARGE)
+    if path is not None:
+        save_figure(panels.figure, path)
+    return panels.figure
+
+
+def _new_panels(estimates: list[PowerEstimate], scale: Scale, heading: str | None = None) -> Panels:
+    """A figure with a panel for each estimate, as large as what they show needs."""
+    note = _note(estimates, scale)
+    if has_board(estimates[0].mdp):
+        return board_panels([board_glyphs(e.mdp).shape for e in estimates], note, heading)
+    labels = [bar_labels(e) for e in estimates]
+    longest = max(len(label) for shown in labels for label in shown)
+    return bar_panels(max(map(len, labels)), longest, len(estimates), note, heading)
+
+
+def _on_axes(ax: Axes, estimate: PowerEstimate, scale: Scale) -> Panels:
+    """The caller's axes as the only panel, with the note under its label."""
+    figure = root_figure(ax)
+    box = ax.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
+    note = wrap_note(_note([estimate], scale), box.width)
+    style: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": SMALL, "color": NOTE_COLOUR, "gid": "note"}
+    ax.annotate(note, (0.5, 0), (0, -4), xycoords=ax.xaxis.label, textcoords="offset points", **style)
+    rows, columns = board_glyphs(estimate.mdp).shape if has_board(estimate.mdp) else (1, 1)
+    return Panels(figure, [ax], min(box.width / columns, box.height / rows))
+
+
+def _draw(panels: Panels, estimates: list[PowerEstimate], scale: Scale, values: bool | None) -> None:
+    """Fills each panel with a heat map or a bar chart, and adds the colour bar of heat maps."""
+    decimals = _decimals(estimates, scale)
+    pairs = list(zip(panels.axes, estimates, strict=True))
+    if not has_board(estimates[0].mdp):
+        for ax, e in pairs:
+            bar_chart(ax, e, scale, decimals, values)
+        return
+    norm = Normalize(*scale)
+    images = [heat_map(ax, e.mdp, e.mean, norm, panels.inches, decimals, values) for ax, e in pairs]
+    for ax in panels.axes:
+        if ax.get_position().x0 > panels.axes[0].get_position().x0 + 0.01:
+            ax.set_ylabel("")  # rows are named once in each line of panels
+    beyond = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+    bar = panels.figure.colorbar(
+        images[0],
+        cax=panels.colour_bar,
+        ax=panels.axes if panels.colour_bar is None else None,
+        orientation=panels.orientation,
+        extend=beyond[_beyond(estimates, scale)],
+        format=ScalarFormatter(useOffset=False),
+    )
+    bar.set_label(SCALE_LABEL, fontsize=NORMAL)
+    bar.ax.tick_params(labelsize=SMALL)
+
+
+def _beyond(estimates: list[PowerEstimate], scale: Scale) -> tuple[bool, bool]:
+    """Whether cells lie below, and above, the scale of colours."""
+    shown = np.concatenate([cell_means(e.mdp, e.mean).ravel() for e in estimates])
+    return bool(np.nanmin(shown) < scale[0]), bool(np.nanmax(shown) > scale[1])
+
+
+def _scale(estimates: list[PowerEstimate], vmin: float | None, vmax: float | None) -> Scale:
+    """The scale of colours or bars: of what is shown, unless its ends are given.
+
+    Cells with nothing but terminal states do not count, unless there are no others: their POWER is that of
+    having no choice, so far from the rest that all other differences would vanish.
+    """
+    if has_board(estimates[0].mdp):
+        shown = np.concatenate([_cells_on_scale(e) for e in estimates])
+        low, high = float(shown.min()), float(shown.max())
+        if high - low <= 1e-9 * abs(high):  # equal but for rounding, which is no pattern to show
+            low, high = low - 0.01 * (abs(low) or 1.0), high + 0.01 * (abs(high) or 1.0)
+    else:
+        low, high = bar_limits(estimates)
+    low, high = low if vmin is None else vmin, high if vmax is None else vmax
+    if not low < high:
+        raise ValueError(f"vmin, vmax: expected a scale that rises, found one from {low:g} to {high:g}")
+    return low, high
+
+
+def _cells_on_scale(estimate: PowerEstimate) -> NDArray[np.float64]:
+    """POWER of the cells with a state that is not terminal, or of all cells if there is none."""
+    means = cell_means(estimate.mdp, estimate.mean)
+    alive = cell_means(estimate.mdp, np.where(estimate.mdp.terminal, 0.0, 1.0)) > 0
+    return means[alive] if alive.any() else means[~np.isnan(means)]
+
+
+def _decimals(estimates: list[PowerEstimate], scale: Scale) -> int:
+    """Enough to show a hundredth of the scale, but none that lies within two standard errors."""
+    decimals = 2 - math.floor(math.log10(scale[1] - scale[0]))
+    errors = np.concatenate([e.standard_error for e in estimates])
+    if np.any(errors > 0):
+        decimals = min(decimals, math.ceil(-math.log10(2 * np.median(errors[errors > 0]))))
+    return min(6, max(0, decimals))
+
+
+def _note(estimates: list[PowerEstimate], scale: Scale) -> list[str]:
+    """How the numbers were computed and what the picture leaves out."""
+    drawn = (f"{e.num_samples:,} reward functions, {textwrap.shorten(e.reward, 90)}" for e in estimates)
+    parts = list(dict.fromkeys(drawn))
+    errors = np.concatenate([e.standard_error for e in estimates])
+    if np.isfinite(errors).any():
+        low, high = f"{np.nanmin(errors):.2g}", f"{np.nanmax(errors):.2g}"
+        parts.append(f"standard error {low}" + (f" to {high}" if high != low else ""))
+    if not has_board(estimates[0].mdp):
+        if np.isfinite(errors).any():
+            parts.append("lines: 95% confidence intervals")
+        most = max(e.mdp.num_states for e in estimates)
+        if most > MAX_BARS:
+            parts.append(f"{MAX_BARS} of {most:,} states, at evenly spaced ranks")
+        return parts
+    counts = np.concatenate([states_per_cell(e.mdp).ravel() for e in estimates])
+    least, most = counts[counts > 0].min(), counts.max()
+    if most > 1:
+        parts.append(f"each cell: mean of its {most if least == most else f'{least} to {most}'} states")
+    lost = max(int((~placed_states(e.mdp)).sum()) for e in estimates)
+    if lost:
+        parts.append(f"{lost:,} states without a cell left out")
+    if any((board_glyphs(e.mdp) == WALL).any() for e in estimates):
+        parts.append("hatched: wall")
+    if _beyond(estimates, scale)[0]:
+        parts.append("black: below the scale")
+    return parts
