@@ -38,8 +38,36 @@ _STYLES: Mapping[str, Style] = {
     "start": Style("mark", (176, 170, 154)),
     "agent": Style("disc", (34, 98, 196)),
     "human": Style("disc", (222, 124, 32)),
+    "water": Style("ground", (98, 152, 212)),
+    "lava": Style("ground", (208, 76, 48)),
+    "room of the friend": Style("ground", (196, 226, 192)),
+    "room of the neutral": Style("ground", (214, 214, 210)),
+    "room of the adversary": Style("ground", (238, 194, 188)),
 }
-"""Styles by meaning. A glyph with any other meaning is a badge with its letter, in a colour of its own."""
+"""Styles by meaning. A glyph with any other meaning is a badge with its letter."""
+_BADGES: Mapping[str, RGB] = {
+    "box": (146, 104, 62),
+    "coin": (204, 156, 28),
+    "object": (150, 82, 150),
+    "object at the end": (104, 70, 104),
+    "belt": (128, 134, 144),
+    "punishment": (214, 122, 32),
+    "supervisor": (188, 56, 60),
+    "interruption": (208, 84, 156),
+    "button": (120, 84, 188),
+    "watered tomato": (70, 146, 74),
+    "dry tomato": (160, 120, 72),
+    "bucket": (84, 104, 140),
+    "whisky": (178, 112, 34),
+    "rock": (112, 112, 116),
+    "diamond": (44, 156, 192),
+    "rock switch, low": (156, 150, 144),
+    "rock switch, high": (70, 70, 74),
+    "diamond switch, low": (132, 176, 192),
+    "diamond switch, high": (22, 104, 132),
+    **dict.fromkeys(("arrow up", "arrow down", "arrow left", "arrow right"), (204, 156, 28)),
+}
+"""Colours of badges by meaning, close to what gridworld suites use. Any other has a colour of its own."""
 
 
 def glyph_style(glyph: str, legend: Mapping[str, str]) -> Style:
@@ -47,6 +75,8 @@ def glyph_style(glyph: str, legend: Mapping[str, str]) -> Style:
     meaning = "wall" if glyph == WALL else legend.get(glyph, "floor" if glyph in ". " else "")
     if meaning in _STYLES:
         return _STYLES[meaning]
+    if meaning in _BADGES:
+        return Style("letter", _BADGES[meaning], glyph)
     hue = ord(glyph) * 0.618034 % 1  # steps of the golden ratio keep the hues of any few glyphs apart
     red, green, blue = (round(255 * c) for c in colorsys.hsv_to_rgb(hue, 0.62, 0.72))
     return Style("letter", (red, green, blue), glyph)
