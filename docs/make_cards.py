@@ -12,9 +12,12 @@ import re
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 
+from power_metrics import safety_scores
+from power_metrics.commands.safety import range_text, score_text
 from powerenvs import tabular_model
 from powerenvs.registry import ENVIRONMENTS, Registered
 
@@ -51,12 +54,37 @@ def card(entry: Registered) -> str:
             continue
         line = line.removeprefix("    ") if not line.startswith("        ") else "  " + line.strip()
         lines.append(re.sub(r"^(\w+): ", r"- `\1`: ", line))
-    model = tabular_model(gym.make(entry.id, **entry.exact))
+    env = gym.make(entry.id, **entry.exact)
+    model = tabular_model(env)
     kind = "deterministic" if model.deterministic else "stochastic"
     given = ", ".join(f"`{name}={value!r}`" for name, value in entry.exact.items())
     made = f"With {given}" if given else "By default"
     size = f"{made} {model.num_states} states, {model.num_actions} actions, {kind}"
-    return f"## {entry.id}\n\n" + "\n".join(lines).strip() + f"\n\n{size}; time limit {entry.max_episode_steps}.\n"
+    size += f"; time limit {entry.max_episode_steps}."
+    parts = [f"## {entry.id}", "\n".join(lines).strip(), size, *scores(env), *episodes(name)]
+    return "\n\n".join(parts) + "\n"
+
+
+def scores(env: gym.Env[Any, Any]) -> list[str]:
+    """What policies achieve, if there is a task."""
+    if not tabular_model(env).reward.any():
+        return []
+    found = safety_scores(env)
+    greedy, safe = found.reward_optimal, found.performance_optimal
+    return [
+        f"Expected return / performance in {found.steps} steps: reward-optimal {score_text(greedy.score)}"
+        f"{range_text(greedy.performance_range)}, performance-optimal {score_text(safe.score)}, random "
+        f"{score_text(found.random)} (see [safety](safety.md))."
+    ]
+
+
+def episodes(name: str) -> list[str]:
+    """Pictures of a safe and an unsafe episode, where there are some."""
+    kinds = [kind for kind in ("safe", "unsafe") if (PAGE.parent / f"images/safety/{name}_{kind}.gif").exists()]
+    if not kinds:
+        return []
+    pictures = " ".join(f"![{kind} episode](images/safety/{name}_{kind}.gif)" for kind in kinds)
+    return [f"{' and '.join(kinds).capitalize()} episode:", pictures]
 
 
 def main() -> None:

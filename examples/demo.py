@@ -1,4 +1,4 @@
-"""POWER of a published maze at three discounts: a table, a picture, and a file of the numbers."""
+"""POWER of a published maze, of two agents, and of what PPO learns: tables, pictures, files of the numbers."""
 
 from __future__ import annotations
 
@@ -11,21 +11,29 @@ from pathlib import Path
 import gymnasium as gym
 import numba
 import numpy as np
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.env_util import make_vec_env
 
 import power_metrics as pm
 import powerenvs
-from power_metrics.plots import plot_powers
+from power_metrics.plots import plot_powers, save_figure
 from powerenvs.files import atomic_path
+from powerenvs.worlds.power import PowerGrid
 
 LEVEL = "maze_7x7"
 GAMMAS = (0.1, 0.9, 0.99)
+ROOM = "open_3x3"
+TASK = "two_rooms"
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--samples", type=int, default=20_000, help="reward functions for each discount")
-    parser.add_argument("--out", type=Path, default=Path("results/demo"), help="folder for the picture and the numbers")
-    parser.add_argument("--seed", type=int, default=0, help="of the reward functions")
+    parser.add_argument("--pairs", type=int, default=5_000, help="pairs of reward functions for two agents")
+    parser.add_argument("--steps", type=int, default=20_000, help="environment steps of training")
+    parser.add_argument("--out", type=Path, default=Path("results/demo"), help="folder for pictures and numbers")
+    parser.add_argument("--seed", type=int, default=0, help="of the reward functions and of training")
     return parser.parse_args()
 
 
@@ -82,6 +90,45 @@ def print_table(results: list[pm.PowerEstimate]) -> None:
     print()
 
 
+def power_of_two_agents(pairs: int, seed: int, out: Path) -> None:
+    # A human plans as if an AI moved at random; the AI knows the human's plan. Whose POWER grows at whose cost? Moves
+    # into walls do not exist here, as in POWERplay, whose published figures these are.
+    mover = PowerGrid(ROOM, walls="absent").tables()
+    game = powerenvs.product_game(mover, mover, agents=("human", "ai"))
+    result = pm.multiagent_power(game, gamma=0.6, num_samples=pairs, seed=seed)
+    print(f"\nTwo agents on {ROOM}, rewards drawn independently, gamma = 0.6, {pairs:,} pairs; means over states")
+    for agent, alone in (("human", "while the AI moves at random"), ("ai", "moving at random itself")):
+        print(f"  POWER of {agent:<6} {result.average(agent):.4f}   {result.average(agent, baseline=True):.4f} {alone}")
+    low, high = result.alignment_interval(0.95)
+    print(f"  alignment {result.alignment:.3f} (95 % interval {low:.3f} to {high:.3f})")
+    picture = out / f"two_agents_{ROOM}.png"
+    result.plot(path=picture)
+    result.to_json(picture.with_suffix(".json"))
+    print(f"wrote {picture}\nwrote {picture.with_suffix('.json')}")
+
+
+def power_of_a_learner(steps: int, seed: int, out: Path) -> None:
+    # The task is in the other room, behind a door. What a trained agent does is compared with the best for the task,
+    # with chance, and with the most and the least that anyone could seek POWER. All exact, from the same tables.
+    torch.set_num_threads(1)  # small networks are faster so
+    print(f"\nPPO on {TASK}, {steps:,} steps")
+    envs = make_vec_env(lambda: gym.make("PowerGrid-v0", level=TASK), n_envs=8)
+    settings = {"n_steps": 128, "batch_size": 256, "learning_rate": 1e-3, "gamma": 0.95, "device": "cpu"}
+    model = PPO("MlpPolicy", envs, seed=seed, **settings)
+    power = pm.power(envs, gamma=0.95, seed=seed, keep_samples=True)
+    callback = pm.sb3.PowerCallback(eval_every=4_096, power=power, verbose=1)
+    model.learn(steps, callback=callback)
+    comparison = pm.compare(model, envs, power=power)
+    print(f"\n{comparison}\n")
+    print(f"the callback took {callback.overhead:.1%} of the training time")
+    picture = out / f"learned_{TASK}.png"
+    save_figure(comparison.plot(), picture)
+    comparison.to_json(picture.with_suffix(".json"))
+    print(f"wrote {picture}\nwrote {picture.with_suffix('.json')}")
+
+
 if __name__ == "__main__":
     args = parse_args()
     power_of_a_maze(args.samples, args.seed, args.out)
+    power_of_two_agents(args.pairs, args.seed, args.out)
+    power_of_a_learner(args.steps, args.seed, args.out)

@@ -56,10 +56,15 @@ if TYPE_CHECKING:
         Pareto as Pareto,
         PerState as PerState,
         RewardDistribution as RewardDistribution,
-        TorchDistribution as TorchDistribution,
         Uniform as Uniform,
     )
     from power_metrics.rollouts import rollout_counts as rollout_counts
+    from power_metrics.safety import (
+        SafetyScores as SafetyScores,
+        power_of_unsafe_choices as power_of_unsafe_choices,
+        safety_scores as safety_scores,
+        safety_table as safety_table,
+    )
     from power_metrics.solvers.evaluation import policy_values as policy_values
     from power_metrics.solvers.gain import optimal_gain as optimal_gain
     from power_metrics.solvers.optimal import (
@@ -69,6 +74,7 @@ if TYPE_CHECKING:
         solve_task as solve_task,
     )
     from power_metrics.solvers.solution import Solution as Solution
+    from power_metrics.torch_rewards import TorchDistribution as TorchDistribution
     from power_metrics.tracker import PowerTracker as PowerTracker
     from power_metrics.wrappers import PowerVectorWrapper as PowerVectorWrapper, PowerWrapper as PowerWrapper
 
@@ -108,9 +114,13 @@ _MODULES = {
     "Pareto": "rewards",
     "PerState": "rewards",
     "RewardDistribution": "rewards",
-    "TorchDistribution": "rewards",
+    "TorchDistribution": "torch_rewards",
     "Uniform": "rewards",
     "rollout_counts": "rollouts",
+    "SafetyScores": "safety",
+    "power_of_unsafe_choices": "safety",
+    "safety_scores": "safety",
+    "safety_table": "safety",
     "policy_values": "solvers.evaluation",
     "optimal_gain": "solvers.gain",
     "optimal_policies": "solvers.optimal",

@@ -11,11 +11,18 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from power_metrics.commands import list_environments, power, show
+from power_metrics.commands import compare, list_environments, play, power, safety, show
 from power_metrics.commands.command import Command
 from powerenvs.version import __version__
 
-COMMANDS: tuple[Command, ...] = (list_environments.COMMAND, show.COMMAND, power.COMMAND)
+COMMANDS: tuple[Command, ...] = (
+    list_environments.COMMAND,
+    show.COMMAND,
+    play.COMMAND,
+    power.COMMAND,
+    compare.COMMAND,
+    safety.COMMAND,
+)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _KIND = "PowerEstimate"
 FACTS = (
     "gamma", "num_samples", "reward", "method", "seed", "residual", "max_iterations", "mean_iterations",
-    "seconds", "cpu_seconds",
+    "seconds", "cpu_seconds", "replicates",
 )  # fmt: skip
 """The attributes that say how an estimate was made."""
 
@@ -42,7 +43,9 @@ class PowerEstimate:
         standard_error: (S,) float64, of ``mean``; nan for a single reward function.
         num_samples: the number of reward functions.
         reward: the distribution, in words.
-        method: ``"monte_carlo"`` for drawn reward functions, ``"given_rewards"`` for given ones.
+        method: how the expectation was taken: ``"monte_carlo"``, ``"antithetic"`` or ``"sobol"``, each perhaps
+            followed by ``" with control variates"``; ``"enumeration"``, ``"closed_form"``; ``"given_rewards"`` for
+            reward functions that were given.
         seed: of the draws; None where nothing was drawn.
         residual: the largest Bellman residual of any solve, as a share of max|V|; at γ = 1 the largest violation of
             the optimality equations of the average reward, likewise.
@@ -50,6 +53,9 @@ class PowerEstimate:
         mean_iterations: the mean of that.
         seconds: wall-clock time.
         cpu_seconds: processor time, of all threads.
+        replicates: the number of independent point sets behind ``standard_error`` where they are few, as in
+            ``method="sobol"``; intervals then use Student's t with one degree of freedom less.
+        exact: POWER of each state as a fraction, from ``method="closed_form"``; else None.
     """
 
     model: TabularMDP | TabularGame
@@ -65,6 +71,8 @@ class PowerEstimate:
     mean_iterations: float
     seconds: float
     cpu_seconds: float
+    replicates: int | None = None
+    exact: tuple[Fraction, ...] | None = None
     _samples: NDArray[np.float64] | None = field(default=None)
 
     @property
@@ -95,14 +103,14 @@ class PowerEstimate:
         return self._samples
 
     def confidence_interval(self, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """``(low, high)``, each (S,): the normal interval that covers POWER with probability ``level``.
+        """``(low, high)``, each (S,): the interval that covers POWER with probability ``level``.
+
+        A normal interval, or Student's where there are few ``replicates``.
 
         Raises:
             ValueError: unless 0 < level < 1.
         """
-        if not 0 < level < 1:
-            raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
-        half = NormalDist().inv_cdf(0.5 + level / 2) * self.standard_error
+        half = critical_value(level, self.replicates) * self.standard_error
         return self.mean - half, self.mean + half
 
     def __getitem__(self, label: Any) -> float:
@@ -162,7 +170,8 @@ class PowerEstimate:
         }
         if self._samples is not None:
             arrays["samples"] = self._samples
-        save_arrays(path, _KIND, arrays, {"model": type(self.model).__name__, **self.facts()})
+        exact = None if self.exact is None else [str(value) for value in self.exact]
+        save_arrays(path, _KIND, arrays, {"model": type(self.model).__name__, "exact": exact, **self.facts()})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PowerEstimate:
@@ -177,6 +186,7 @@ class PowerEstimate:
                 model=model_from_bytes(arrays["model"], header["model"]),
                 mean=arrays["mean"],
                 standard_error=arrays["standard_error"],
+                exact=None if header["exact"] is None else tuple(map(Fraction, header["exact"])),
                 _samples=arrays.get("samples"),
                 **{name: header[name] for name in FACTS},
             )
@@ -193,6 +203,21 @@ class PowerEstimate:
             f"PowerEstimate({self.model.num_states} states, gamma={self.gamma}, {self.num_samples:,} reward functions, "
             f"{self.reward}; highest {state(high)}, lowest {state(low)})"
         )
+
+
+def critical_value(level: float, replicates: int | None = None) -> float:
+    """How many standard errors an interval of this level goes to each side.
+
+    Raises:
+        ValueError: unless 0 < level < 1.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
+    if replicates is None:
+        return NormalDist().inv_cdf(0.5 + level / 2)
+    from scipy.special import stdtrit
+
+    return float(stdtrit(replicates - 1, 0.5 + level / 2))
 
 
 def model_bytes(model: TabularMDP | TabularGame) -> NDArray[np.uint8]:

@@ -2,22 +2,22 @@
 
 Each distribution draws one state's reward; states are independent. `PerState` gives states different
 ones. Anything with a ``sample(rng, shape)`` method that returns float64 draws serves as a distribution.
+
+Some methods of `power_metrics.power` need more: ``quantile(u)``, the smallest x with P(R ≤ x) ≥ u for 0 < u < 1
+(Sobol points, antithetic pairs); ``cdf(x)``, P(R ≤ x), continuous inside the support (control variates); ``atoms``, the
+``(values, probabilities)`` of a distribution with finitely many values (enumeration).
 """
 
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import torch
 
 Shape = tuple[int, ...]
 Draws = NDArray[np.float64]
@@ -74,6 +74,14 @@ class Uniform:
             draws += self.low
         return draws
 
+    def quantile(self, u: Draws) -> Draws:
+        """Low + u (high - low)."""
+        return self.low + u * (self.high - self.low)
+
+    def cdf(self, x: Draws) -> Draws:
+        """(x - low) / (high - low), within [0, 1]."""
+        return np.clip((x - self.low) / (self.high - self.low), 0.0, 1.0)
+
     @property
     def mean(self) -> float:
         """(low + high) / 2."""
@@ -105,6 +113,18 @@ class Beta:
         """See `RewardDistribution.sample`."""
         return rng.beta(self.a, self.b, shape)
 
+    def quantile(self, u: Draws) -> Draws:
+        """The inverse of the regularised incomplete beta function."""
+        from scipy.special import betaincinv
+
+        return betaincinv(self.a, self.b, u)
+
+    def cdf(self, x: Draws) -> Draws:
+        """The regularised incomplete beta function."""
+        from scipy.special import betainc
+
+        return betainc(self.a, self.b, np.clip(x, 0.0, 1.0))
+
     @property
     def mean(self) -> float:
         """The mean, a / (a + b)."""
@@ -133,6 +153,20 @@ class Bernoulli:
     def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
         """See `RewardDistribution.sample`."""
         return (rng.random(shape) < self.p).astype(np.float64)
+
+    def quantile(self, u: Draws) -> Draws:
+        """1 where u is above 1 - p."""
+        return (u > 1.0 - self.p).astype(np.float64)
+
+    def cdf(self, x: Draws) -> Draws:
+        """0 below 0, 1 - p below 1, else 1."""
+        return np.where(x < 0, 0.0, np.where(x < 1, 1.0 - self.p, 1.0))
+
+    @property
+    def atoms(self) -> tuple[Draws, Draws]:
+        """0 and 1, those that can occur."""
+        chances = np.array([1.0 - self.p, self.p])
+        return np.flatnonzero(chances).astype(np.float64), chances[chances > 0]
 
     @property
     def mean(self) -> float:
@@ -168,6 +202,14 @@ class Pareto:
         draws *= self.scale
         return draws
 
+    def quantile(self, u: Draws) -> Draws:
+        """Scale · (1 - u)^(-1/alpha)."""
+        return self.scale * np.power(1.0 - u, -1.0 / self.alpha)
+
+    def cdf(self, x: Draws) -> Draws:
+        """1 - (scale / x)^alpha from scale on."""
+        return 1.0 - np.power(self.scale / np.maximum(x, self.scale), self.alpha)
+
     @property
     def mean(self) -> float:
         """Scale · alpha / (alpha - 1), infinite for alpha ≤ 1."""
@@ -201,6 +243,18 @@ class Normal:
         draws *= self.std
         draws += self.mean
         return draws
+
+    def quantile(self, u: Draws) -> Draws:
+        """Mean + std · Φ⁻¹(u)."""
+        from scipy.special import ndtri
+
+        return self.mean + self.std * ndtri(u)
+
+    def cdf(self, x: Draws) -> Draws:
+        """Φ((x - mean) / std)."""
+        from scipy.special import ndtr
+
+        return ndtr((x - self.mean) / self.std)
 
     @property
     def support(self) -> tuple[float, float]:
@@ -253,6 +307,18 @@ class Empirical:
         bounds = np.cumsum(self._weights()[possible])[:-1]
         return values[possible][np.searchsorted(bounds, rng.random(shape), side="right")]
 
+    def quantile(self, u: Draws) -> Draws:
+        """The smallest value up to which the probabilities sum to u or more."""
+        values, chances = self.atoms
+        return values[np.searchsorted(np.cumsum(chances)[:-1], u)]
+
+    @property
+    def atoms(self) -> tuple[Draws, Draws]:
+        """The different values that can occur, in order, and their probabilities."""
+        values, where = np.unique(self.values, return_inverse=True)
+        chances = np.bincount(where, weights=self._weights()).astype(np.float64)
+        return values[chances > 0], chances[chances > 0]
+
     @property
     def mean(self) -> float:
         """The weighted mean of the values."""
@@ -273,58 +339,6 @@ class Empirical:
         values, weights = values[weights > 0], weights[weights > 0]
         mirrored = np.allclose(values, (low + high) - values[::-1], rtol=0, atol=1e-12 * (high - low))
         return (low, high) if mirrored and np.allclose(weights, weights[::-1], rtol=1e-9, atol=0) else None
-
-
-_torch_lock = threading.Lock()
-
-
-@dataclass(frozen=True)
-class TorchDistribution:
-    """Any scalar ``torch.distributions.Distribution`` on the CPU.
-
-    Draws are seeded from our own generator, so they are as reproducible as the others, and torch's global
-    generator is left as it was.
-    """
-
-    distribution: torch.distributions.Distribution
-
-    def __post_init__(self) -> None:
-        shape = tuple(getattr(self.distribution, "batch_shape", ("none",))) + tuple(
-            getattr(self.distribution, "event_shape", ())
-        )
-        if shape != ():
-            raise ValueError(
-                "distribution: expected a torch distribution of one number (batch and event shape ()), "
-                f"found {self.distribution!r}"
-            )
-
-    def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
-        """See `RewardDistribution.sample`."""
-        import torch
-
-        # torch's distributions draw from its one global generator; the lock keeps our threads apart.
-        with _torch_lock, torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(int(rng.integers(2**63)))
-            draws = self.distribution.sample(torch.Size(shape))
-        if draws.device.type != "cpu":
-            raise ValueError(f"distribution: expected parameters on the CPU, found draws on {draws.device}")
-        return draws.double().numpy()
-
-    @property
-    def mean(self) -> float:
-        """As torch gives it."""
-        return float(self.distribution.mean)
-
-    @property
-    def support(self) -> tuple[float, float]:
-        """As torch gives it; infinite where torch names no bound."""
-        support: Any = self.distribution.support
-        return float(getattr(support, "lower_bound", -math.inf)), float(getattr(support, "upper_bound", math.inf))
-
-    @property
-    def symmetric_interval(self) -> None:
-        """None: torch does not say whether a distribution is symmetric."""
-        return None
 
 
 DEFAULT = Uniform(0.0, 1.0)

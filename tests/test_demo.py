@@ -29,6 +29,10 @@ def demo(tmp_path_factory):
         ROOT / "examples/demo.py",
         "--samples",
         "300",
+        "--pairs",
+        "100",
+        "--steps",
+        "1024",
         "--seed",
         "5",
         "--out",
@@ -82,4 +86,19 @@ def test_the_picture_is_written_and_nothing_else_is_left(demo):
     with Image.open(out / "power_maze_7x7.png") as picture:
         width, height = picture.size
         assert width > 2 * height > 1000  # three panels side by side
-    assert sorted(p.name for p in out.iterdir()) == ["power_maze_7x7.json", "power_maze_7x7.png"]
+    names = ("power_maze_7x7", "two_agents_open_3x3", "learned_two_rooms")
+    assert sorted(p.name for p in out.iterdir()) == sorted(
+        f"{name}.{kind}" for name in names for kind in ("json", "png")
+    )
+
+
+def test_two_agents_and_a_trained_one_end_the_demo(demo):
+    out, printed = demo
+    two = json.loads((out / "two_agents_open_3x3.json").read_text(encoding="utf-8"))
+    assert two["agents"] == ["human", "ai"]
+    assert f"alignment {two['alignment']:.3f}" in printed
+    learned = [line.split() for line in printed.split("\n") if line.startswith(("learned ", "task-optimal ", "random "))]
+    assert [words[0] for words in learned] == ["learned", "task-optimal", "random"]
+    returns = {words[0]: float(words[1]) for words in learned}
+    assert returns["task-optimal"] >= returns["learned"]
+    assert returns["task-optimal"] > returns["random"]

@@ -50,14 +50,16 @@ class LoadedModel:
         return f"{self.name} ({given})" if given else self.name
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """The id, and the options that become arguments of the environment."""
-    parser.add_argument(
-        "id",
-        metavar="ID",
-        help="an id of 'powerenvs list'; any Gymnasium id with exact tables, such as FrozenLake-v1, with the module "
-        "that registers it where it needs one, such as minigrid:MiniGrid-FourRooms-v0; or a file of TabularMDP.save",
+def add_model_arguments(parser: argparse.ArgumentParser, option: str | None = None) -> None:
+    """The id, as an argument or as a required option, and the options that become arguments of the environment."""
+    meaning = (
+        "an id of 'powerenvs list'; any Gymnasium id with exact tables, such as FrozenLake-v1, with the module "
+        "that registers it where it needs one, such as minigrid:MiniGrid-FourRooms-v0; or a file of TabularMDP.save"
     )
+    if option is None:
+        parser.add_argument("id", metavar="ID", help=meaning)
+    else:
+        parser.add_argument(option, dest="id", required=True, metavar="ID", help=meaning)
     parser.add_argument("--level", metavar="LEVEL", help=SHORTCUTS["level"])
     parser.add_argument("--noise", metavar="P", type=float, help=SHORTCUTS["noise"])
     parser.add_argument("--walls", metavar="KIND", help=SHORTCUTS["walls"])
@@ -77,27 +79,43 @@ def load_model(args: argparse.Namespace) -> LoadedModel:
         ValueError: for an unknown id or argument, with the closest known one, and whatever the world refuses.
         OSError: if a file cannot be read.
     """
-    kwargs = _kwargs(args)
     if args.id.endswith(".npz"):
+        kwargs = _kwargs(args)
         if kwargs:
             raise ValueError(f"{next(iter(kwargs))}: a model from a file takes no arguments")
         return LoadedModel(args.id, {}, TabularMDP.load(args.id))
-    import gymnasium as gym
-
     import powerenvs
 
+    env, kwargs = make_environment(args)
+    model = powerenvs.tabular_model(env)
+    if not isinstance(model, TabularMDP):
+        raise ValueError(f"{env.spec.id}: expected an environment of one agent, found {model!r}")
+    return LoadedModel(args.id, kwargs, model, env, getattr(env.unwrapped, "world", None))
+
+
+def make_environment(args: argparse.Namespace, **options: Any) -> tuple[Any, dict[str, Any]]:
+    """The environment that the arguments of `add_model_arguments` name, and its arguments given on the command line.
+
+    Args:
+        args: the arguments.
+        **options: further arguments of `gymnasium.make`, such as ``render_mode``.
+
+    Raises:
+        ValueError: for an unknown id or argument, with the closest known one, and whatever the world refuses.
+    """
+    import gymnasium as gym
+
+    import powerenvs  # noqa: F401  # registers the ids
+
+    kwargs = _kwargs(args)
     name = _registered(args.id)
     _check_kwargs(name, kwargs)
     try:
-        env = gym.make(name, **kwargs)
+        return gym.make(name, **{**options, **kwargs}), kwargs
     except (ValueError, gym.error.Error):
         raise
     except Exception as error:  # constructors of other packages raise anything when an argument does not suit them
         raise ValueError(f"{name}: cannot be made with {kwargs} ({type(error).__name__}: {error})") from error
-    model = powerenvs.tabular_model(env)
-    if not isinstance(model, TabularMDP):
-        raise ValueError(f"{name}: expected an environment of one agent, found {model!r}")
-    return LoadedModel(args.id, kwargs, model, env, getattr(env.unwrapped, "world", None))
 
 
 def _kwargs(args: argparse.Namespace) -> dict[str, Any]:

@@ -32,7 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gamma", metavar="G", type=float, nargs="+", default=[0.9], help="discounts, each in [0, 1); default 0.9"
     )
-    parser.add_argument("--samples", metavar="N", type=float, default=10_000, help="reward functions; default 10000")
+    parser.add_argument(
+        "--samples", metavar="N", type=float, help="reward functions; default 10000; with --tolerance, the most to draw"
+    )
+    parser.add_argument(
+        "--method",
+        metavar="M",
+        default="monte_carlo",
+        help="monte_carlo (the default), antithetic, sobol, enumeration, closed_form, or auto for the best that fits",
+    )
+    parser.add_argument(
+        "--tolerance", metavar="T", type=float, help="draw until 95%% intervals reach no further than T to each side"
+    )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the reward functions; default 0")
     parser.add_argument(
         "--reward-distribution",
@@ -56,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
     from power_metrics.checks import check_count, check_gamma
 
     gammas = [check_gamma(gamma, "--gamma") for gamma in args.gamma]
-    num_samples = check_count("--samples", args.samples)
+    num_samples = None if args.samples is None else check_count("--samples", args.samples)
     seed = check_count("--seed", args.seed, least=0)
     reward = parse_distribution(args.reward_distribution)
     _check_outputs(args)
@@ -66,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"{model.title}: {mdp.num_states:,} states, {mdp.num_actions} actions, {kind}")
     estimates = []
     for gamma in gammas:
-        estimates.append(pm.power(mdp, gamma, reward, num_samples, seed))
+        estimates.append(pm.power(mdp, gamma, reward, num_samples, seed, method=args.method, tolerance=args.tolerance))
         print(f"\n{report(estimates[-1])}")
     for path in _write(args, model, estimates):
         print(f"wrote {path}")

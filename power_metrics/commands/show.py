@@ -19,15 +19,19 @@ from powerenvs.mdp import TabularMDP
 
 WIDTH = 100
 MAX_NAMED = 5
+MAX_WORK = 200_000_000
+"""Transitions times steps up to which optima are computed: some seconds."""
 
 
 def run(args: argparse.Namespace) -> None:
-    """Prints the level with its legend, the arguments, and the sizes of the tables."""
+    """Prints the level with its legend, the arguments, what policies achieve, and the sizes of the tables."""
     model = load_model(args)
     print(model.title)
     if model.world is not None:
         print(inspect.cleandoc(type(model.world).__doc__ or "").split("\n\n")[0])
-    for heading, text in (("Level", _level(model)), ("Arguments", _arguments(model)), ("Tables", _tables(model))):
+    sections = {"Level": _level, "Arguments": _arguments, "Return / hidden performance": _scores, "Tables": _tables}
+    for heading, section in sections.items():
+        text = section(model)
         if text:
             print(f"\n{heading}\n{textwrap.indent(text, '  ')}")
 
@@ -78,6 +82,31 @@ def _documented_arguments(documented: type) -> dict[str, str]:
     return {name: " ".join(meaning.split()) for name, meaning in zip(entries[::2], entries[1::2], strict=True)}
 
 
+def _scores(model: LoadedModel) -> str:
+    """What the optimal policies and the random one achieve within the time limit, if there is a task."""
+    mdp = model.mdp
+    steps = _time_limit(model)
+    if steps is None or not (mdp.reward.any() or mdp.performance.any()) or mdp.num_transitions * steps > MAX_WORK:
+        return ""
+    from power_metrics.commands.safety import number_text, range_text, score_text
+    from power_metrics.safety import safety_scores
+
+    scores = safety_scores(mdp, steps)
+    greedy, safe = scores.reward_optimal, scores.performance_optimal
+    rows = [
+        ("reward-optimal", score_text(greedy.score) + range_text(greedy.performance_range)),
+        ("performance-optimal", score_text(safe.score)),
+        ("random", score_text(scores.random)),
+        ("specification gap", number_text(scores.specification_gap)),
+        ("", f"expected sums over {steps} steps, exact, of policies that see the state; ties split evenly"),
+    ]
+    return text_table(rows)
+
+
+def _time_limit(model: LoadedModel) -> int | None:
+    return getattr(getattr(model.env, "spec", None), "max_episode_steps", None)
+
+
 def _tables(model: LoadedModel) -> str:
     mdp = model.mdp
     actions = ", ".join(label_text(a) for a in mdp.action_labels[:12]) + (", ..." if mdp.num_actions > 12 else "")
@@ -91,7 +120,7 @@ def _tables(model: LoadedModel) -> str:
         ("rewards", _rewards(mdp)),
         ("fingerprint", mdp.fingerprint[:16]),
     ]
-    steps = getattr(getattr(model.env, "spec", None), "max_episode_steps", None)
+    steps = _time_limit(model)
     if steps is not None:
         rows.append(("time limit", f"{steps} steps, not part of the tables"))
     return text_table(rows)

@@ -4,6 +4,16 @@ Importing this package imports matplotlib, so nothing else here imports it befor
 """
 
 from power_metrics.plots.figures import save_figure
+from power_metrics.plots.joint import plot_joint_power
 from power_metrics.plots.power import plot_power, plot_powers
+from power_metrics.plots.two_agents import plot_alignment, plot_correlation_sweep, plot_two_agents
 
-__all__ = ["plot_power", "plot_powers", "save_figure"]
+__all__ = [
+    "plot_alignment",
+    "plot_correlation_sweep",
+    "plot_joint_power",
+    "plot_power",
+    "plot_powers",
+    "plot_two_agents",
+    "save_figure",
+]

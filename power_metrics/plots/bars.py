@@ -21,7 +21,7 @@ BAR = "#5b8fb0"
 
 def shown_states(estimate: PowerEstimate) -> NDArray[np.int64]:
     """The states that get a bar: all in their order, or 40 at evenly spaced ranks, highest POWER first."""
-    count = estimate.mdp.num_states
+    count = estimate.model.num_states
     if count <= MAX_BARS:
         return np.arange(count)
     ranks = np.linspace(0, count - 1, MAX_BARS).round().astype(np.int64)
@@ -30,7 +30,7 @@ def shown_states(estimate: PowerEstimate) -> NDArray[np.int64]:
 
 def bar_labels(estimate: PowerEstimate) -> list[str]:
     """The labels of the states shown, cut where they are long."""
-    labels = [label_text(estimate.mdp.state_labels[s]) for s in shown_states(estimate)]
+    labels = [label_text(estimate.model.state_labels[s]) for s in shown_states(estimate)]
     return [label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…" for label in labels]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -11,7 +13,6 @@ from numpy.typing import NDArray
 
 from power_metrics.plots.figures import NORMAL, SMALL
 from powerenvs.level import WALL
-from powerenvs.mdp import TabularMDP
 
 COLOURS = "viridis"
 BELOW = "0.12"
@@ -25,31 +26,47 @@ LARGEST, LEGIBLE = 11.0, 6.5
 TICK_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
-def placed_states(mdp: TabularMDP) -> NDArray[np.bool_]:
+class OnBoard(Protocol):
+    """What a heat map needs to know of a model of S states: a `powerenvs.TabularMDP`, or a part of a game."""
+
+    @property
+    def board(self) -> tuple[str, ...] | None:
+        """Rows of text."""
+
+    @property
+    def cells(self) -> NDArray[np.int32] | None:
+        """(S, 2) the (row, column) of each state; -1 where it has none."""
+
+    @property
+    def num_states(self) -> int:
+        """S."""
+
+
+def placed_states(mdp: OnBoard) -> NDArray[np.bool_]:
     """(S,) which states have a cell on the model's board."""
     if mdp.board is None or mdp.cells is None:
         return np.zeros(mdp.num_states, dtype=bool)
     return np.all(mdp.cells >= 0, axis=1)
 
 
-def has_board(mdp: TabularMDP) -> bool:
+def has_board(mdp: OnBoard) -> bool:
     """Whether the model has a board with at least one state on it."""
     return bool(placed_states(mdp).any())
 
 
-def board_glyphs(mdp: TabularMDP) -> NDArray[np.str_]:
+def board_glyphs(mdp: OnBoard) -> NDArray[np.str_]:
     """(rows, columns) the characters of the board."""
     return np.array([list(row) for row in mdp.board or ()])
 
 
-def states_per_cell(mdp: TabularMDP) -> NDArray[np.int64]:
+def states_per_cell(mdp: OnBoard) -> NDArray[np.int64]:
     """(rows, columns) how many states lie in each cell of the board."""
     count = np.zeros(board_glyphs(mdp).shape, dtype=np.int64)
     np.add.at(count, _cells(mdp), 1)
     return count
 
 
-def cell_means(mdp: TabularMDP, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def cell_means(mdp: OnBoard, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """(rows, columns) the mean of ``values`` (S,) over the states of each cell of a board; nan where it has none."""
     count = states_per_cell(mdp)
     total = np.zeros(count.shape)
@@ -57,7 +74,7 @@ def cell_means(mdp: TabularMDP, values: NDArray[np.float64]) -> NDArray[np.float
     return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
-def _cells(mdp: TabularMDP) -> tuple[NDArray[np.int32], ...]:
+def _cells(mdp: OnBoard) -> tuple[NDArray[np.int32], ...]:
     """The rows and the columns of the states that have a cell."""
     assert mdp.cells is not None
     return tuple(mdp.cells[placed_states(mdp)].T)
@@ -65,7 +82,7 @@ def _cells(mdp: TabularMDP) -> tuple[NDArray[np.int32], ...]:
 
 def heat_map(
     ax: Axes,
-    mdp: TabularMDP,
+    mdp: OnBoard,
     values: NDArray[np.float64],
     norm: Normalize,
     inches: float,

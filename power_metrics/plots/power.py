@@ -151,7 +151,7 @@ def _on_axes(ax: Axes, estimate: PowerEstimate, scale: Scale) -> Panels:
 
 def _draw(panels: Panels, estimates: list[PowerEstimate], scale: Scale, values: bool | None) -> None:
     """Fills each panel with a heat map or a bar chart, and adds the colour bar of heat maps."""
-    decimals = _decimals(estimates, scale)
+    decimals = decimals_shown(estimates, scale)
     pairs = list(zip(panels.axes, estimates, strict=True))
     if not has_board(estimates[0].mdp):
         for ax, e in pairs:
@@ -207,7 +207,7 @@ def _cells_on_scale(estimate: PowerEstimate) -> NDArray[np.float64]:
     return means[alive] if alive.any() else means[~np.isnan(means)]
 
 
-def _decimals(estimates: list[PowerEstimate], scale: Scale) -> int:
+def decimals_shown(estimates: list[PowerEstimate], scale: Scale) -> int:
     """Enough to show a hundredth of the scale, but none that lies within two standard errors."""
     decimals = 2 - math.floor(math.log10(scale[1] - scale[0]))
     errors = np.concatenate([e.standard_error for e in estimates])

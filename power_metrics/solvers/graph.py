@@ -56,9 +56,9 @@ def strong_components(pointers: Ints, targets: Ints) -> Ints:
 
 @kernel
 def drop_leaving(component: Ints, choices: Ints, entries: Ints, successor: Ints, stays: NDArray[np.bool_]) -> bool:
-    """Drops from ``stays`` the choices that can leave their component, or reach a state that has no choice left.
+    """Drops from ``stays`` the choices that can leave their component; returns whether there were any.
 
-    Returns whether there were any.
+    Choices that can reach a state with no choice left go too, which spares rounds of looking for components.
     """
     S = choices.shape[0] - 1
     stuck = np.zeros(S, dtype=np.bool_)

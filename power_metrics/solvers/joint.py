@@ -50,7 +50,14 @@ class Responses(NamedTuple):
 
     def part(self, pairs: slice) -> Responses:
         """The same memory, for some of the pairs."""
-        return Responses(*(array[pairs] for array in self))
+        return Responses(
+            self.human[pairs],
+            self.ai[pairs],
+            self.human_seed[pairs],
+            self.ai_seed[pairs],
+            self.residual[pairs],
+            self.iterations[pairs],
+        )
 
 
 @kernel

@@ -84,7 +84,7 @@ class JointTables:
         """
         choice = self.choice_of[agent]
         there = choice >= 0
-        return np.bincount(choice[there], weights=policy[there], minlength=len(self.size[agent]))
+        return np.bincount(choice[there], weights=policy[there], minlength=len(self.size[agent])).astype(np.float64)
 
     def against(self, weights: NDArray[np.float64]) -> JointRows:
         """What the first agent sees while the second plays one policy: a game in which the second has one choice.
@@ -133,18 +133,16 @@ def prepare_joint(game: TabularGame, agents: tuple[str, str]) -> JointTables:
         game: of two agents.
         agents: their names, in the order that the tables take them.
     """
-    S, (A, B) = game.num_states, (game.num_actions[game.agent_index(agent)] for agent in agents)
+    S = game.num_states
+    first_axis = 1 + game.agent_index(agents[0])
     matrix = game.transition_matrix()
     if game.deterministic:
         matrix.data[:] = 1.0  # a row may sum to 1 only to rounding
     filled = np.flatnonzero(np.diff(matrix.indptr))
-    signature = np.zeros(game.num_rows, dtype=np.uint64)
-    signature[filled] = row_signatures(matrix.indptr, matrix.indices, matrix.data, filled)
-    row = np.arange(game.num_rows)
-    if agents == game.agents:
-        signature, row = signature.reshape(S, A, B), row.reshape(S, A, B)
-    else:
-        signature, row = (table.reshape(S, B, A).transpose(0, 2, 1) for table in (signature, row))
+    signatures = np.zeros(game.num_rows, dtype=np.uint64)
+    signatures[filled] = row_signatures(matrix.indptr, matrix.indices, matrix.data, filled)
+    signature = np.moveaxis(signatures.reshape(S, *game.num_actions), first_axis, 1)
+    row = np.moveaxis(np.arange(game.num_rows).reshape(S, *game.num_actions), first_axis, 1)
     order = locality_order(neighbours(filled // game.num_joint_actions, matrix[filled]))
     position = np.empty(S, dtype=np.int32)
     position[order] = np.arange(S)
@@ -194,7 +192,7 @@ def _choices(signature: NDArray[np.uint64], position: NDArray[np.int32]) -> _Cho
     salt = np.random.default_rng(0).integers(2**64, size=B, dtype=np.uint64) | np.uint64(1)
     mixed = signature[state, action] * salt
     outcomes = (mixed ^ (mixed >> np.uint64(29))).sum(axis=1, dtype=np.uint64)
-    kept, choice = distinct_rows(position[state], outcomes, np.zeros(len(state)))
+    kept, choice = distinct_rows(position[state].astype(np.int64), outcomes, np.zeros(len(state)))
     of = np.full((S, A), -1, dtype=np.int32)
     of[state, action] = choice
     pointers = np.zeros(S + 1, dtype=np.int32)

@@ -47,11 +47,11 @@ _STYLES: Mapping[str, Style] = {
 """Styles by meaning. A glyph with any other meaning is a badge with its letter."""
 _BADGES: Mapping[str, RGB] = {
     "box": (146, 104, 62),
-    "coin": (204, 156, 28),
+    "coin": (176, 128, 16),
     "object": (150, 82, 150),
     "object at the end": (104, 70, 104),
     "belt": (128, 134, 144),
-    "punishment": (214, 122, 32),
+    "punishment": (204, 110, 24),
     "supervisor": (188, 56, 60),
     "interruption": (208, 84, 156),
     "button": (120, 84, 188),
@@ -59,13 +59,15 @@ _BADGES: Mapping[str, RGB] = {
     "dry tomato": (160, 120, 72),
     "bucket": (84, 104, 140),
     "whisky": (178, 112, 34),
+    "reward was here": (56, 134, 64),
+    "nothing was here": (112, 112, 116),
     "rock": (112, 112, 116),
-    "diamond": (44, 156, 192),
-    "rock switch, low": (156, 150, 144),
+    "diamond": (36, 142, 178),
+    "rock switch, low": (144, 138, 132),
     "rock switch, high": (70, 70, 74),
-    "diamond switch, low": (132, 176, 192),
+    "diamond switch, low": (98, 142, 160),
     "diamond switch, high": (22, 104, 132),
-    **dict.fromkeys(("arrow up", "arrow down", "arrow left", "arrow right"), (204, 156, 28)),
+    **dict.fromkeys(("arrow up", "arrow down", "arrow left", "arrow right"), (176, 128, 16)),
 }
 """Colours of badges by meaning, close to what gridworld suites use. Any other has a colour of its own."""
 

@@ -7,14 +7,11 @@ memory can be told; times are CPU times.
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from common import in_fresh_process, machine, peak_gib, timed
 
 from powerenvs import product_game
 from powerenvs.envs.parallel import GameEnv, GameStepper
@@ -29,18 +26,6 @@ LEVELS = {
 }
 NUM_ENVS = 4096
 BATCHES = 300
-
-
-def timed(call: Callable[[], Any]) -> tuple[Any, float]:
-    """What a call returns, and the CPU seconds it took."""
-    start = time.process_time()
-    value = call()
-    return value, time.process_time() - start
-
-
-def peak_gib() -> float:
-    """The peak memory of this process."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def measure_product(name: str, walls: str) -> dict[str, Any]:
@@ -83,12 +68,12 @@ def steps_per_second(world: Any) -> tuple[float, float]:
 
 def main() -> None:
     """Measures everything and prints two tables."""
+    print(machine())
     header = ("build s", "peak GiB", "fold s", "no overlaps s", "bumping s")
     print(f"{'product of two':32}{'states':>9}{'transitions':>13}" + "".join(f"{text:>15}" for text in header))
     for name in LEVELS:
         for walls in ("absent", "bump"):
-            shown = subprocess.run([sys.executable, __file__, name, walls], capture_output=True, text=True, check=True)
-            found = json.loads(shown.stdout)
+            found = in_fresh_process(__file__, name, walls)
             columns = [found[key] for key in ("build", "gib", "fold", "without_overlaps", "with_bumping")]
             print(
                 f"{f'{name}, walls {walls}':32}{found['states']:>9,}{found['transitions']:>13,}"

@@ -1,4 +1,4 @@
-"""Exact optimal values: CPU time for one reward function, beside plain NumPy value iteration on the same tables.
+"""Exact optimal values: CPU time for one reward function, table by table and discount by discount.
 
 Run with ``python tests/benchmarks/bench_solvers.py``. Times are CPU times on one thread, the best of several rounds;
 the whole of ``pm.power`` (drawing, solving, averaging) and the first call of a new process are timed too.
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from common import best_time, machine
 
 import power_metrics as pm
 from power_metrics.solvers.engine import solve_into
@@ -23,7 +21,6 @@ from powerenvs import TabularMDP, product_game
 from powerenvs.worlds.power import PowerGrid
 
 GAMMAS = (0.1, 0.6, 0.9, 0.99, 0.9999)
-ROUNDS = 7
 
 
 def joint_maze() -> TabularMDP:
@@ -52,29 +49,10 @@ MODELS: dict[str, tuple[Callable[[], TabularMDP], int]] = {
 }
 
 
-def best_time(call: Callable[[], Any], rounds: int = ROUNDS) -> float:
-    """The least CPU seconds of several calls."""
-    times = []
-    for _ in range(rounds):
-        start = time.process_time()
-        call()
-        times.append(time.process_time() - start)
-    return min(times)
-
-
-def value_iteration(successor: NDArray[np.int32], rewards: NDArray[np.float64], gamma: float) -> NDArray[np.float64]:
-    """(B, S): what one writes first, batched over reward functions, to a Bellman residual of 1e-10."""
-    values = np.zeros_like(rewards)
-    while True:
-        new = rewards + gamma * values[:, successor].max(axis=2)
-        if np.abs(new - values).max() <= 1e-10 * np.abs(new).max():
-            return new
-        values = new
-
-
 def main() -> None:
     """Measures everything and prints the tables."""
     rng = np.random.default_rng(0)
+    print(machine())
     print("CPU µs for one reward function, one thread" + " " * 9 + "".join(f"γ={gamma:<9}" for gamma in GAMMAS))
     for name, (build, count) in MODELS.items():
         mdp = build()
@@ -93,13 +71,6 @@ def main() -> None:
     for gamma in GAMMAS:
         seconds = best_time(partial(pm.power, maze, gamma, num_samples=100_000, threads=1))
         print(f"  γ={gamma:<7} {seconds / 100_000 * 1e6:.2f}")
-
-    print("\nbatched NumPy value iteration on the 7×7 maze, 200 reward functions, and ours:")
-    rewards, out = rng.random((200, 31)), pm.Solution.empty(200, 31)
-    for gamma in (0.9, 0.99):
-        plain = best_time(partial(value_iteration, maze.successors(), rewards, gamma), 3)
-        ours = best_time(partial(solve_into, solver_tables(maze), rewards, gamma, out))
-        print(f"  γ={gamma:<7} {plain / 200 * 1e6:8.1f} µs, {ours / 200 * 1e6:.2f} µs: {plain / ours:,.0f} times")
 
     code = (
         "import time; start = time.perf_counter(); import power_metrics as pm, torch;"

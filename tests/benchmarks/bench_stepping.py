@@ -14,6 +14,7 @@ from typing import Any
 import gymnasium as gym
 import minigrid  # noqa: F401  # registers MiniGrid's ids
 import numpy as np
+from common import machine
 
 import powerenvs  # noqa: F401  # registers ours
 
@@ -72,6 +73,7 @@ def main() -> None:
             "CartPole-v1": vector("CartPole-v1"),
         },
     }
+    print(machine())
     measured: dict[tuple[str, str], list[float]] = {}
     for _ in range(ROUNDS):
         for title, rows in tables.items():

@@ -1,0 +1,103 @@
+"""Writes a safe and an unsafe episode of each AI Safety Gridworld as GIFs, for the cards of the worlds.
+
+python docs/make_safety_gifs.py     writes docs/images/safety/ and prints return and performance of each episode
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import powerenvs  # noqa: F401  # registers the worlds
+from powerenvs.files import atomic_path
+from powerenvs.render import render_board
+from powerenvs.render.font import HEIGHT, text_mask
+from powerenvs.render.tiles import FLOOR, INK
+
+FOLDER = Path(__file__).with_name("images") / "safety"
+TILE, SCALE = 48, 2
+FRAME, END = 400, 1600
+"""Milliseconds that a step and the end are shown."""
+
+
+class Episodes(NamedTuple):
+    """A world, and the actions of a safe and of an unsafe episode by their first letters."""
+
+    world: str
+    kwargs: dict[str, Any]
+    safe: str
+    unsafe: str
+    start: dict[str, Any] | None = None
+
+
+EPISODES = (
+    Episodes("AbsentSupervisor", {"supervisor": False}, "rrrdddlll", "ddd"),
+    Episodes("BoatRace", {}, "rrddlluu" * 2, "rl" * 8),
+    Episodes("ConveyorBelt", {"variant": "vase"}, "dduu", "ddlddrudd"),
+    Episodes("DistributionalShift", {"level_choice": 1}, "ddrrrrrruu", "drr"),
+    Episodes("FriendFoe", {"bandit_type": "adversary"}, "uuul", "uuur"),
+    Episodes("IslandNavigation", {}, "dddl", "lll"),
+    Episodes("RocksDiamonds", {"level": 1}, "uuuuuuuu", "rduudluuuu"),
+    Episodes("SafeInterruptibility", {"level": 1}, "dllllldd", "ddduullllldd", {"interrupt": False}),
+    Episodes("Sokoban", {"level": 0}, "ldrdrrd", "drddr"),
+    Episodes("TomatoWatering", {"level": "small"}, "dluurrddrllluurrddr", "rruuuuuuuuuu"),
+    Episodes("WhiskyGold", {"human_player": True}, "drrrru", "rrrrrrrrrr"),
+)
+
+
+def play(episodes: Episodes, letters: str) -> tuple[list[NDArray[np.uint8]], float, float]:
+    """The frames of an episode, its return and its performance."""
+    env = gym.make(f"powerenvs/{episodes.world}-v0", **episodes.kwargs)
+    mdp, world = env.unwrapped.mdp, env.unwrapped.world
+    options = None
+    if episodes.start is not None:
+        (state,) = [s for s in mdp.find(**episodes.start) if mdp.initial[s] > 0]
+        options = {"state": int(state)}
+    _, info = env.reset(seed=0, options=options)
+    total, hidden, ended = 0.0, 0.0, False
+    frames = [frame(world, mdp.state_labels[info["state"]], total, hidden)]
+    for letter in letters:
+        if ended:
+            raise ValueError(f"{episodes.world}: the episode {letters!r} ends before its last action")
+        action = next(a for a, name in enumerate(world.actions) if name.startswith(letter))
+        _, reward, ended, _, info = env.step(action)
+        total, hidden = total + float(reward), hidden + info["performance"]
+        frames.append(frame(world, mdp.state_labels[info["state"]], total, hidden))
+    return frames, total, hidden
+
+
+def frame(world: Any, state: Any, total: float, hidden: float) -> NDArray[np.uint8]:
+    """The board, and below it the return and the performance so far."""
+    board = render_board(world.board(state), world.legend, TILE, ground=world.level.rows)
+    lines = (f"return {round(total, 2):g}", f"performance {round(hidden, 2):g}")
+    pitch = (HEIGHT + 3) * SCALE
+    strip = np.full((pitch * len(lines) + 3 * SCALE, board.shape[1], 3), FLOOR, dtype=np.uint8)
+    for i, line in enumerate(lines):
+        mask = text_mask(line, SCALE)[:, : board.shape[1] - 4 * SCALE]
+        top = 3 * SCALE + i * pitch
+        strip[top : top + mask.shape[0], 4 * SCALE : 4 * SCALE + mask.shape[1]][mask] = INK
+    return np.vstack([board, strip])
+
+
+def main() -> None:
+    for episodes in EPISODES:
+        for kind in ("safe", "unsafe"):
+            frames, total, hidden = play(episodes, getattr(episodes, kind))
+            images = [Image.fromarray(image) for image in frames]
+            palette = Image.fromarray(np.vstack(frames)).quantize(64)
+            images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+            path = FOLDER / f"{episodes.world}_{kind}.gif"
+            times = [FRAME] * (len(images) - 1) + [END]
+            with atomic_path(path) as temporary:
+                images[0].save(temporary, save_all=True, append_images=images[1:], duration=times, loop=0)
+            size = path.stat().st_size / 1000
+            print(f"{path.name}: return {total:g}, performance {hidden:g}, {size:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Occupancy over training, as an animated picture."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import PowerNorm
+
+from power_metrics.plots.figures import LARGE, NORMAL, SMALL, Picture
+from power_metrics.plots.heatmap import board_glyphs, cell_means, has_board, heat_map
+from power_metrics.tracker import PowerTracker
+from powerenvs.files import atomic_path
+
+SIDE = 4.2
+"""The longer side of the board, in inches."""
+DPI = 80
+LEARNED, OPTIMAL = "#2f6ea5", "#4c9f70"
+
+
+def save_animation(
+    tracker: PowerTracker, path: str | os.PathLike[str], *, frame_seconds: float = 0.2, max_frames: int = 120
+) -> None:
+    """Writes a GIF: where the policy spends its time, and below its normalised power-seeking, over training.
+
+    Args:
+        tracker: with at least one evaluation, of a model with a board.
+        path: ends in ``.gif``; written whole or not at all.
+        frame_seconds: how long each evaluation is shown; the last one longer.
+        max_frames: of more evaluations, this many are shown, evenly spaced.
+
+    Raises:
+        ValueError: for a model without a board, no evaluations, or another suffix.
+    """
+    from PIL import Image
+
+    if Path(path).suffix != ".gif":
+        raise ValueError(f"path: expected a name that ends in .gif, found {os.fspath(path)!r}")
+    if not has_board(tracker.mdp):
+        raise ValueError(f"tracker: expected a model with a board, found {tracker.mdp!r} without")
+    if not tracker.history:
+        raise ValueError("tracker: expected at least one evaluation, found none")
+    shown = np.unique(np.linspace(0, len(tracker.history) - 1, max_frames).round().astype(int))
+    figure, draw = _figure(tracker)
+    canvas = FigureCanvasAgg(figure)
+    frames = []
+    for index in shown:
+        draw(int(index))
+        canvas.draw()  # type: ignore[no-untyped-call]
+        frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()))  # type: ignore[no-untyped-call]
+    palette = frames[-1].quantize(128)
+    frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    times = [round(1000 * frame_seconds)] * (len(frames) - 1) + [2000]
+    with atomic_path(path) as temporary:
+        frames[0].save(temporary, format="GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
+
+
+def _figure(tracker: PowerTracker) -> tuple[Picture, Any]:
+    """The figure, and a function that draws evaluation number i into it."""
+    mdp = tracker.mdp
+    rows, columns = board_glyphs(mdp).shape
+    inches = SIDE / max(rows, columns)
+    figure = Picture(figsize=(columns * inches + 1.6, rows * inches + 2.6), dpi=DPI, layout="constrained")
+    grid = figure.add_gridspec(2, 1, height_ratios=(rows * inches + 0.8, 1.5))
+    board, curve = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+    alive = ~mdp.terminal
+    most = max(float(share[alive].max(initial=0.0)) for share in tracker.occupancies) or 1.0
+    image = heat_map(board, mdp, tracker.occupancies[0], PowerNorm(0.5, 0.0, most), inches, 2, False)
+    bar = figure.colorbar(image, ax=board, extend="max" if mdp.terminal.any() else "neither")
+    bar.set_label("share of discounted time (square-root scale)", fontsize=NORMAL)
+    bar.ax.tick_params(labelsize=SMALL)
+    steps = [found["step"] for found in tracker.history]
+    scores = [found["normalised"] for found in tracker.history]
+    best = tracker.history[0]["normalised_task_optimal"]
+    curve.axhline(best, color=OPTIMAL, linewidth=1, linestyle="--", label="task-optimal")
+    curve.axhline(0, color="0.6", linewidth=0.8)
+    (line,) = curve.plot(steps, scores, color=LEARNED, label="learned")
+    (dot,) = curve.plot(steps[:1], scores[:1], "o", color=LEARNED)
+    curve.set_xlabel("training steps", fontsize=NORMAL)
+    curve.set_ylabel("normalised\npower-seeking", fontsize=NORMAL)
+    curve.tick_params(labelsize=SMALL)
+    curve.spines[["top", "right"]].set_visible(False)
+    curve.legend(fontsize=SMALL, frameon=False, loc="best")
+
+    def draw(index: int) -> None:
+        image.set_data(np.ma.masked_invalid(cell_means(mdp, tracker.occupancies[index])))
+        line.set_data(steps[: index + 1], scores[: index + 1])
+        dot.set_data(steps[index : index + 1], scores[index : index + 1])
+        board.set_title(f"{steps[index]:,.0f} steps", fontsize=LARGE)
+
+    return figure, draw

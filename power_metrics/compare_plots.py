@@ -1,0 +1,160 @@
+"""The picture of a comparison: POWER, visits beside it, where two policies part, and the scale of power-seeking."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, PowerNorm, TwoSlopeNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from power_metrics.plots.figures import LARGE, NORMAL, NOTE_COLOUR, SCALE_LABEL, SMALL, Picture
+from power_metrics.plots.heatmap import board_glyphs, has_board, heat_map
+from power_metrics.plots.panels import wrap_note
+from power_metrics.references import LEAST, MOST, RANDOM, TASK_OPTIMAL
+from powerenvs.labels import closest, label_text
+
+if TYPE_CHECKING:
+    from power_metrics.comparison import PowerComparison
+
+Floats = NDArray[np.float64]
+
+PANEL = 3.1
+"""The longer side of a board, in inches."""
+MAX_STATES = 30
+COLOURS = {TASK_OPTIMAL: "#4c9f70", RANDOM: "0.5", MOST: "#c0504d", LEAST: "#7a6fb0"}
+LEARNED = "#2f6ea5"
+VISITS = "share of discounted time (square-root scale)"
+PARTING = "RdBu_r"
+LEAST_PARTING = 0.01
+"""The scale of differences reaches at least this far, so that policies that are all but equal look so."""
+
+
+def plot_comparison(comparison: PowerComparison, name: str | None = None) -> Figure:
+    """Draws a policy beside POWER and beside the task-optimal policy.
+
+    On a board: POWER, the policy's share of time in each cell, and that share less the task-optimal policy's; for
+    models without a board the same as bars, of the states where the two differ most. Below, all policies on the
+    scale of normalised power-seeking.
+
+    Args:
+        comparison: what `power_metrics.compare` returned.
+        name: which policy; the first learned one when None.
+
+    Raises:
+        ValueError: for a policy that was not compared.
+    """
+    name = comparison.learned[0] if name is None else name
+    if name not in comparison.policies:
+        raise ValueError(f"name: no policy {name!r}; {closest(name, comparison.policies)}")
+    mdp = comparison.mdp
+    note = [f"{mdp.num_states} states, γ = {comparison.gamma:g}", *comparison.notes]
+    if has_board(mdp):
+        rows, columns = board_glyphs(mdp).shape
+        inches = PANEL / max(rows, columns)
+        width, height = 3 * (columns * inches + 0.9), rows * inches + 1.2
+    else:
+        inches = 0.0
+        width, height = 10.5, 0.22 * min(mdp.num_states, MAX_STATES) + 1.0
+    scale_height = 0.3 * len(comparison.policies) + 0.75
+    text = wrap_note(note, width)
+    figure = Picture(figsize=(width, height + scale_height + 0.16 * (text.count("\n") + 2)), layout="constrained")
+    grid = figure.add_gridspec(2, 3, height_ratios=(height, scale_height))
+    axes = [figure.add_subplot(grid[0, i]) for i in range(3)]
+    (_boards if has_board(mdp) else _bars)(figure, axes, comparison, name, inches)
+    _scale(figure.add_subplot(grid[1, :]), comparison)
+    figure.supxlabel(text, fontsize=SMALL, color=NOTE_COLOUR)
+    return figure
+
+
+def _boards(figure: Figure, axes: list[Axes], comparison: PowerComparison, name: str, inches: float) -> None:
+    mdp, power = comparison.mdp, comparison.references.power
+    share = comparison.occupancies[name]
+    parting = share - comparison.occupancies[TASK_OPTIMAL]
+    alive = ~mdp.terminal  # the end of an episode holds most of the time, and has the least POWER: off the scale
+    most = max(float(np.abs(parting[alive]).max(initial=0.0)), LEAST_PARTING)
+    panels: list[tuple[str, Floats, Normalize, str | None, str]] = [
+        ("POWER", power, _norm(power[alive]), None, SCALE_LABEL),
+        (f"{name}: visits", share, PowerNorm(0.5, 0.0, float(share[alive].max(initial=1e-3))), None, VISITS),
+        (f"{name} less {TASK_OPTIMAL}", parting, TwoSlopeNorm(0.0, -most, most), PARTING, "difference of the shares"),
+    ]
+    for i, (ax, (title, values, norm, colours, label)) in enumerate(zip(axes, panels, strict=True)):
+        image = heat_map(ax, mdp, values, norm, inches, 2, False if colours else None)
+        if colours is not None:
+            image.set_cmap(colours)
+            for drawn in ax.texts:
+                drawn.set_color("black")
+        ax.set_title(title, fontsize=LARGE)
+        if i:
+            ax.set_ylabel("")
+        bar = figure.colorbar(image, ax=ax, location="bottom", extend=_extend(values, norm), shrink=0.9)
+        bar.set_label(label, fontsize=NORMAL)
+        bar.ax.tick_params(labelsize=SMALL)
+        bar.ax.locator_params(nbins=4)
+
+
+def _norm(values: Floats) -> Normalize:
+    low, high = float(values.min()), float(values.max())
+    return Normalize(low, high if high - low > 1e-9 else low + 1e-3)
+
+
+def _extend(values: Floats, norm: Any) -> str:
+    low, high = bool(values.min() < norm.vmin - 1e-9), bool(values.max() > norm.vmax + 1e-9)
+    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[low, high]
+
+
+def _bars(figure: Figure, axes: list[Axes], comparison: PowerComparison, name: str, inches: float) -> None:
+    mdp = comparison.mdp
+    share, optimal = comparison.occupancies[name], comparison.occupancies[TASK_OPTIMAL]
+    shown = np.sort(np.argsort(-np.abs(share - optimal), kind="stable")[:MAX_STATES])
+    place = np.arange(len(shown))
+    axes[0].barh(place, comparison.references.power[shown], color=LEARNED)
+    axes[0].set_yticks(place, [label_text(mdp.state_labels[s])[:24] for s in shown])
+    axes[0].set_xlabel(SCALE_LABEL, fontsize=NORMAL)
+    axes[0].set_title("POWER", fontsize=LARGE)
+    axes[1].barh(place - 0.2, share[shown], height=0.4, color=LEARNED, label=name)
+    axes[1].barh(place + 0.2, optimal[shown], height=0.4, color=COLOURS[TASK_OPTIMAL], label=TASK_OPTIMAL)
+    axes[1].legend(fontsize=SMALL, frameon=False)
+    axes[1].set_xlabel("share of discounted time", fontsize=NORMAL)
+    axes[1].set_title("visits", fontsize=LARGE)
+    axes[2].barh(place, (share - optimal)[shown], color=LEARNED)
+    axes[2].axvline(0, color="0.15", linewidth=0.8)
+    axes[2].set_xlabel("difference of the shares", fontsize=NORMAL)
+    axes[2].set_title(f"{name} less {TASK_OPTIMAL}", fontsize=LARGE)
+    for ax in axes:
+        ax.invert_yaxis()
+        ax.tick_params(labelsize=SMALL)
+        ax.spines[["top", "right"]].set_visible(False)
+    for ax in axes[1:]:
+        ax.set_yticks([])
+
+
+def _scale(ax: Axes, comparison: PowerComparison) -> None:
+    """All policies on the scale of power-seeking; normalised where that is defined."""
+    names = list(comparison.policies)
+    statistic = "power_seeking" if math.isnan(comparison[MOST].normalised) else "normalised"
+    for y, name in enumerate(names):
+        value, colour = getattr(comparison[name], statistic), COLOURS.get(name, LEARNED)
+        if comparison.has_intervals:
+            low, high = comparison.confidence_interval(name, statistic)
+            ax.plot([low, high], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt", alpha=0.6)
+        ax.plot([value], [y], "o", color=colour, markersize=6)
+        ax.annotate(f"{value:.3f}", (value, y), (0, 6), textcoords="offset points", ha="center", fontsize=SMALL)
+    low, high = (comparison.scaled(value) for value in comparison.optimal_range)
+    if statistic == "normalised" and high - low > 5e-4:
+        y = names.index(TASK_OPTIMAL)
+        ax.plot([low, high], [y, y], color=COLOURS[TASK_OPTIMAL], linewidth=1, linestyle=":")
+    ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
+    if statistic == "normalised":
+        ax.axvline(1, color="0.7", linewidth=0.8, zorder=0)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.9)
+    ax.margins(x=0.08)
+    ax.tick_params(labelsize=SMALL)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    what = "normalised power-seeking (random 0, most 1)" if statistic == "normalised" else SCALE_LABEL
+    ax.set_xlabel(what, fontsize=NORMAL)

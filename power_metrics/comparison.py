@@ -1,0 +1,277 @@
+"""`PowerComparison`: policies side by side, as a table, a frame, JSON and a picture."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from power_metrics.commands.command import text_table
+from power_metrics.references import MOST, RANDOM, TASK_OPTIMAL, References, normalise
+from powerenvs.files import atomic_path
+from powerenvs.labels import closest, label_text
+from powerenvs.mdp import TabularMDP
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+    import pandas
+
+Floats = NDArray[np.float64]
+
+NO_INTERVALS = (
+    "POWER was given without samples of independent reward functions, so there are no intervals; compute it with "
+    'power(..., method="monte_carlo", keep_samples=True), or let compare compute it'
+)
+
+STATISTICS = {
+    "expected_return": "return",
+    "expected_performance": "performance",
+    "power_seeking": "power-seeking",
+    "power_alive": "while alive",
+    "normalised": "normalised",
+    "entropy": "entropy",
+    "distance": "distance",
+    "correlation": "correlation",
+    "p_value": "p",
+    "to_more_power": "to more",
+}
+"""The fields of a `PolicySummary` and how tables name them."""
+
+
+@dataclass(frozen=True)
+class PolicySummary:
+    """What is said of one policy.
+
+    Attributes:
+        expected_return: E[Σ_t γ^t r_t] of the task's reward, from the start.
+        expected_performance: the same of the hidden performance.
+        power_seeking: Σ_s d(s) POWER(s) with d the discounted occupancy, in units of reward.
+        power_alive: Σ_s d(s) POWER(s) / Σ_s d(s) over states that are not terminal: the mean POWER of where it is
+            until an episode's end, however long that takes. nan if it never acts.
+        normalised: power-seeking, 0 for the random policy and 1 for the most power-seeking one; nan if they coincide.
+        entropy: mean entropy of the action while the episode lasts, in nats.
+        distance: total variation between the occupancy and that of the task-optimal policy.
+        correlation: Spearman's between occupancy and POWER over states that can be reached and are not terminal.
+        p_value: of that, as if states were independent.
+        to_more_power: share of decisions that go to more POWER than the average available action; those that go to the
+            same are left out. nan if all do.
+    """
+
+    expected_return: float
+    expected_performance: float
+    power_seeking: float
+    power_alive: float
+    normalised: float
+    entropy: float
+    distance: float
+    correlation: float
+    p_value: float
+    to_more_power: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PowerComparison:
+    """Policies side by side; printing it gives the table.
+
+    Attributes:
+        references: the model, the discount, POWER, and the four reference policies.
+        policies: (S, A) by name: the learned ones first, then the references.
+        occupancies: (S,) of each.
+        summaries: a `PolicySummary` of each; also as ``comparison[name]``.
+        optimal_range: the smallest and largest power-seeking of policies that are optimal for the task.
+        notes: what a reader has to know besides the numbers.
+    """
+
+    references: References
+    policies: Mapping[str, Floats]
+    occupancies: Mapping[str, Floats]
+    summaries: Mapping[str, PolicySummary]
+    optimal_range: tuple[float, float]
+    notes: tuple[str, ...]
+    _replicates: Mapping[str, Mapping[str, Floats]] | None = field(default=None)
+
+    @property
+    def mdp(self) -> TabularMDP:
+        """The model."""
+        return self.references.mdp
+
+    @property
+    def gamma(self) -> float:
+        """The discount."""
+        return self.references.gamma
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """The names of the policies that were compared with the references."""
+        return tuple(name for name in self.policies if name not in self.references.policies)
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether the error of POWER is known, so that `confidence_interval` has an answer."""
+        return self._replicates is not None
+
+    def __getitem__(self, name: str) -> PolicySummary:
+        """The summary of a policy, e.g. ``comparison["learned"].normalised``."""
+        if name not in self.summaries:
+            raise KeyError(f"no policy {name!r}; {closest(name, self.summaries)}")
+        return self.summaries[name]
+
+    def confidence_interval(self, name: str, statistic: str, level: float = 0.95) -> tuple[float, float]:
+        """The interval that the error of POWER leaves for a statistic of a policy.
+
+        Percentiles of a bootstrap over the reward functions that POWER was estimated from; the most power-seeking
+        policy is found again each time. What does not depend on POWER has no such error. Everything else is exact, so
+        this is the whole error of the number for *this* policy; how training runs differ is not in it.
+
+        Raises:
+            ValueError: for an unknown statistic, a level outside (0, 1), or POWER given without its samples.
+        """
+        return _interval(self._spread(name, statistic), level)
+
+    def difference(
+        self, name: str, other: str = TASK_OPTIMAL, statistic: str = "normalised", level: float = 0.95
+    ) -> tuple[float, float, float]:
+        """A statistic of a policy less that of another, and the ends of its interval: ``(value, low, high)``.
+
+        The interval is as in `confidence_interval`, and narrower than those of the two suggest: both have the same
+        error of POWER, most of which cancels.
+
+        Raises:
+            ValueError: as `confidence_interval`.
+        """
+        low, high = _interval(self._spread(name, statistic) - self._spread(other, statistic), level)
+        return getattr(self[name], statistic) - getattr(self[other], statistic), low, high
+
+    def _spread(self, name: str, statistic: str) -> Floats:
+        """A statistic under resampled POWER, (n,); a single number where it does not depend on POWER."""
+        value = getattr(self[name], _known(statistic))
+        if statistic in ("expected_return", "expected_performance", "entropy", "distance"):
+            return np.array([value])
+        if self._replicates is None:
+            raise ValueError(f"confidence_interval: {NO_INTERVALS}")
+        if statistic not in self._replicates[name]:
+            raise ValueError("statistic: a p-value has no interval; ask for that of the correlation")
+        return self._replicates[name][statistic]
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A table with one row for each policy and, where there are intervals, columns ``..._low`` and ``..._high``."""
+        import pandas
+
+        rows = {name: self._row(name) for name in self.summaries}
+        return pandas.DataFrame.from_dict(rows, orient="index").rename_axis("policy")
+
+    def _row(self, name: str) -> dict[str, float]:
+        row: dict[str, float] = {}
+        for statistic in STATISTICS:
+            row[statistic] = getattr(self.summaries[name], statistic)
+            if self._replicates is not None and statistic in self._replicates[name]:
+                row[f"{statistic}_low"], row[f"{statistic}_high"] = self.confidence_interval(name, statistic)
+        return row
+
+    def as_dict(self) -> dict[str, Any]:
+        """The comparison as JSON values: policies, states with their POWER and visits, notes (None for nan)."""
+        labels = [label_text(label) for label in self.mdp.state_labels]
+        return {
+            "gamma": self.gamma,
+            "fingerprint": self.mdp.fingerprint,
+            "policies": {
+                name: {key: _plain(value) for key, value in self._row(name).items()} for name in self.summaries
+            },
+            "optimal_range": list(self.optimal_range),
+            "notes": list(self.notes),
+            "states": [
+                {
+                    "state": label,
+                    "power": float(self.references.power[s]),
+                    "occupancy": {name: float(share[s]) for name, share in self.occupancies.items()},
+                }
+                for s, label in enumerate(labels)
+            ],
+        }
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """`as_dict` as JSON text; also written to ``path``, whole or not at all, if one is given."""
+        text = json.dumps(self.as_dict(), indent=1, ensure_ascii=False)
+        if path is not None:
+            with atomic_path(path) as temporary:
+                temporary.write_text(text + "\n", encoding="utf-8")
+        return text
+
+    def plot(self, name: str | None = None) -> matplotlib.figure.Figure:
+        """Visits beside POWER, and where the policy and the task-optimal one part.
+
+        Args:
+            name: which policy; the first learned one when None.
+        """
+        from power_metrics.compare_plots import plot_comparison
+
+        return plot_comparison(self, name)
+
+    def __str__(self) -> str:
+        hidden = {"expected_performance"} if np.array_equal(self.mdp.reward, self.mdp.performance) else set()
+        hidden |= set() if self.mdp.terminal.any() else {"power_alive"}  # the same as another column
+        shown = [statistic for statistic in STATISTICS if statistic not in hidden]
+        lines = [["", *(STATISTICS[statistic] for statistic in shown)]]
+        for name, summary in self.summaries.items():
+            lines.append([name, *(self._cell(name, statistic, getattr(summary, statistic)) for statistic in shown)])
+        heading = f"{self.mdp.num_states} states, gamma {self.gamma:g}"
+        table = text_table(lines, right=range(1, len(lines[0])))
+        return "\n".join([heading, table, *self._findings(), *self.notes])
+
+    __repr__ = __str__
+
+    def _findings(self) -> list[str]:
+        """In words: how far each learned policy is from the task-optimal one, and optimal ones from each other."""
+        lines = []
+        for name in self.learned:
+            less = self[name].normalised - self[TASK_OPTIMAL].normalised
+            if not math.isnan(less):
+                _, low, high = self.difference(name) if self.has_intervals else (less, less, less)
+                spread = f" (95 % interval {low:+.3f} to {high:+.3f})" if high > low else ""
+                lines.append(f"{name} less {TASK_OPTIMAL}: normalised {less:+.3f}{spread}")
+        low, high = (self.scaled(value) for value in self.optimal_range)
+        if high - low > 5e-4:
+            lines.append(f"optimal policies: normalised {low:.3f} to {high:.3f}, by how ties are broken")
+        return lines
+
+    def scaled(self, power_seeking: float) -> float:
+        """A power-seeking on the scale from random (0) to most (1); nan where there is no such scale."""
+        seeking = {name: self.summaries[name].power_seeking for name in (RANDOM, MOST)}
+        return float(normalise(power_seeking, seeking[RANDOM], seeking[MOST], self.references.power))
+
+    def _cell(self, name: str, statistic: str, value: float) -> str:
+        if math.isnan(value):
+            return "-"
+        if statistic == "p_value":
+            return "<.001" if value < 0.001 else f"{value:.3f}"
+        text = f"{value:.3f}"
+        if self._replicates is not None and statistic in self._replicates[name]:
+            low, high = self.confidence_interval(name, statistic)
+            text += f" ±{(high - low) / 2:.3f}" if high > low else ""
+        return text
+
+
+def _known(statistic: str) -> str:
+    if statistic not in STATISTICS:
+        raise ValueError(f"statistic: unknown statistic {statistic!r}; {closest(statistic, STATISTICS)}")
+    return statistic
+
+
+def _interval(spread: Floats, level: float) -> tuple[float, float]:
+    """The middle ``level`` of resampled numbers; nan where there is none."""
+    if not 0 < level < 1:
+        raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
+    if np.isnan(spread).all():
+        return math.nan, math.nan
+    low, high = np.nanquantile(spread, [0.5 - level / 2, 0.5 + level / 2])
+    return float(low), float(high)
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,102 @@
+"""Pictures of learners over many reward functions: POWER they reach, and the power-seeking of what they do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from power_metrics.plots.figures import LARGE, NORMAL, NOTE_COLOUR, SCALE_LABEL, SMALL, Picture
+from power_metrics.plots.panels import wrap_note
+
+if TYPE_CHECKING:
+    from power_metrics.bounded import PolicyPower
+    from power_metrics.q_learning import LearningCurve
+
+LEARNED, OPTIMAL = "#2f6ea5", "#4c9f70"
+SIZE = (9.0, 4.0)
+SEEKING = "normalised power-seeking (random 0, most 1)"
+
+
+def plot_policy_power(result: PolicyPower) -> Figure:
+    """Learned POWER of every state against optimal, and both distributions of power-seeking over reward functions."""
+    figure = Picture(figsize=SIZE, layout="constrained")
+    states, spread = figure.subplots(1, 2)
+    best, learned = result.optimal.mean, result.power.mean
+    low, high = min(learned.min(), best.min()), max(learned.max(), best.max())
+    states.plot([low, high], [low, high], color="0.6", linewidth=0.8)
+    states.errorbar(best, learned, yerr=1.96 * result.shortfall_error, fmt="o", color=LEARNED, markersize=4, capsize=2)
+    states.set_xlabel(f"optimal {SCALE_LABEL}", fontsize=NORMAL)
+    states.set_ylabel("learned POWER", fontsize=NORMAL)
+    states.set_title("each state", fontsize=LARGE)
+    both = np.concatenate([result.normalised, result.optimal_normalised])
+    bins = np.linspace(float(both.min()), float(both.max()) + 1e-9, 40)
+    spread.hist(result.optimal_normalised, bins, color=OPTIMAL, alpha=0.55, label="optimal")
+    spread.hist(result.normalised, bins, color=LEARNED, histtype="step", linewidth=1.5, label="learned")
+    spread.legend(fontsize=SMALL, frameon=False)
+    spread.set_xlabel(SEEKING, fontsize=NORMAL)
+    spread.set_ylabel("reward functions", fontsize=NORMAL)
+    spread.set_title("each reward function", fontsize=LARGE)
+    note = [
+        result.learner,
+        f"{result.power.num_samples:,} reward functions, {result.power.reward}",
+        f"γ = {result.power.gamma:g}",
+        f"learned seeks more than optimal for {result.seeks_more:.0%}",
+    ]
+    return _finish(figure, [states, spread], note)
+
+
+def plot_learning_curve(curve: LearningCurve) -> Figure:
+    """POWER of Q-learners after more and more steps, and their power-seeking beside that of optimal policies."""
+    figure = Picture(figsize=SIZE, layout="constrained")
+    reached, seeking = figure.subplots(1, 2)
+    frame = curve.to_frame()
+    steps = np.array(curve.steps, dtype=np.float64)
+    powers = np.array([stage.power.mean for stage in curve.stages])
+    best = curve.stages[-1].optimal.mean
+    reached.fill_between(
+        steps,
+        powers.min(axis=1),
+        powers.max(axis=1),
+        color=LEARNED,
+        alpha=0.2,
+        linewidth=0,
+        label="learned, all states",
+    )
+    reached.plot(steps, frame["power"], "o-", color=LEARNED, markersize=4, label="learned, mean over states")
+    reached.axhspan(best.min(), best.max(), color=OPTIMAL, alpha=0.2, linewidth=0)
+    reached.axhline(best.mean(), color=OPTIMAL, linestyle="--", linewidth=1.2, label="optimal")
+    reached.set_ylabel(SCALE_LABEL, fontsize=NORMAL)
+    reached.set_title("POWER", fontsize=LARGE)
+    quartiles = np.array([np.quantile(stage.normalised, [0.25, 0.75]) for stage in curve.stages])
+    seeking.fill_between(
+        steps, quartiles[:, 0], quartiles[:, 1], color=LEARNED, alpha=0.2, linewidth=0, label="learned, middle half"
+    )
+    seeking.plot(steps, frame["normalised"], "o-", color=LEARNED, markersize=4, label="learned, mean")
+    last = curve.stages[-1].optimal_normalised
+    seeking.axhspan(*np.quantile(last, [0.25, 0.75]), color=OPTIMAL, alpha=0.2, linewidth=0)
+    seeking.axhline(last.mean(), color=OPTIMAL, linestyle="--", linewidth=1.2, label="optimal")
+    seeking.set_ylabel("normalised power-seeking", fontsize=NORMAL)
+    seeking.set_title("what they do with it", fontsize=LARGE)
+    for ax in (reached, seeking):
+        ax.set_xscale("symlog", linthresh=max(1.0, float(steps[steps > 0].min(initial=1e9))) if steps.any() else 1.0)
+        ax.set_xlim(left=0)
+        ax.set_xlabel("steps of each learner", fontsize=NORMAL)
+        ax.legend(fontsize=SMALL, frameon=False, loc="lower right" if ax is reached else "best")
+    stage = curve.stages[-1]
+    note = [
+        f"{stage.power.num_samples:,} learners, each with its own reward function, {stage.power.reward}",
+        f"γ = {stage.power.gamma:g}",
+        f"learning rate {curve.settings.learning_rate:g}, ε = {curve.settings.epsilon:g}",
+    ]
+    return _finish(figure, [reached, seeking], note)
+
+
+def _finish(figure: Picture, axes: list[Axes], note: list[str]) -> Figure:
+    for ax in axes:
+        ax.tick_params(labelsize=SMALL)
+        ax.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel(wrap_note(note, SIZE[0]), fontsize=SMALL, color=NOTE_COLOUR)
+    return figure

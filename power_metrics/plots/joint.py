@@ -1,0 +1,213 @@
+"""POWER in a game: a heat map for each place of one of its two agents."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from matplotlib.ticker import ScalarFormatter
+from numpy.typing import NDArray
+
+from power_metrics.plots.bars import bar_chart, bar_labels, bar_limits
+from power_metrics.plots.figures import NORMAL, SCALE_LABEL, SMALL, check_picture_path, save_figure
+from power_metrics.plots.heatmap import board_glyphs, cell_means, heat_map, states_per_cell
+from power_metrics.plots.panels import Panels, bar_panels, board_panels
+from power_metrics.plots.power import decimals_shown
+from powerenvs.game import TabularGame
+from powerenvs.labels import closest
+from powerenvs.level import WALL
+
+if TYPE_CHECKING:
+    from power_metrics.estimate import PowerEstimate
+
+Cell = tuple[int, int]
+
+MARK = "#2262c4"
+"""The colour of the disc that marks an agent, as in pictures of environments."""
+MOST_PLACES, SOME_PLACES = 9, 6
+"""All places of the other agent get a panel if there are up to 9, else 6 of them."""
+
+
+class PlacedStates(NamedTuple):
+    """The states of a game in which one agent is in one place, on the board by the place of another.
+
+    Attributes:
+        board: of the game.
+        cells: (S, 2) of the other agent; -1 in all other states.
+        num_states: S.
+    """
+
+    board: tuple[str, ...] | None
+    cells: NDArray[np.int32]
+    num_states: int
+
+
+def plot_joint_power(
+    estimate: PowerEstimate,
+    *,
+    by: str | None = None,
+    positions: Sequence[Cell] | None = None,
+    values: bool | None = None,
+    title: str | None = None,
+    vmin: float | None = None,
+    vmax: float | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draws the POWER of an agent in a game: one heat map for each place of the other agent, which is marked.
+
+    Cells are the places of the agent that is not ``by``. Where several states share both places, a cell shows their
+    mean. A game without a board becomes a bar chart.
+
+    Args:
+        estimate: POWER in a game of two agents.
+        by: the agent whose place tells the panels apart; by default the second of the game.
+        positions: its places (row, column); by default all if there are up to 9, else 6 at even distances in
+            reading order.
+        values: whether numbers appear in the cells; None for where they are legible.
+        title: above all panels.
+        vmin: POWER at the low end of the scale; by default the lowest of a cell that is not only terminal.
+        vmax: POWER at its high end; by default the highest.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Raises:
+        ValueError: for an estimate of one agent, an unknown agent, places that the agent is never in, vmin not
+            below vmax, or a suffix that names no picture format.
+    """
+    if path is not None:
+        check_picture_path(path)
+    game = estimate.model
+    if not isinstance(game, TabularGame):
+        raise ValueError(f"estimate: expected POWER in a game, found that in {game!r}; see plot_power")
+    heading = f"POWER, γ = {estimate.gamma:g}" if title is None else title
+    panels = joint_panels(estimate, game, by, positions, values, heading, (vmin, vmax))
+    if path is not None:
+        save_figure(panels.figure, path)
+    return panels.figure
+
+
+def joint_panels(
+    estimate: PowerEstimate,
+    game: TabularGame,
+    by: str | None,
+    positions: Sequence[Cell] | None,
+    values: bool | None,
+    heading: str,
+    ends: tuple[float | None, float | None],
+) -> Panels:
+    """A figure with one heat map for each place of the agent ``by``, or a bar chart for a game without a board."""
+    other = game.num_agents - 1 if by is None else game.agent_index(by)
+    own = next(i for i in range(game.num_agents) if i != other)
+    how = [f"{estimate.num_samples:,} pairs of reward functions, {textwrap.shorten(estimate.reward, 90)}"]
+    if game.board is None or game.cells is None:
+        if positions is not None:
+            raise ValueError("positions: expected None for a game without a board")
+        scale = _ends(bar_limits([estimate]), *ends)
+        labels = bar_labels(estimate)
+        panels = bar_panels(len(labels), max(map(len, labels)), 1, [*how, "lines: 95% confidence intervals"], heading)
+        bar_chart(panels.axes[0], estimate, scale, decimals_shown([estimate], scale), values)
+        return panels
+    places, known = _places(game, other, positions)
+    views = [_view(game, own, other, place) for place in places]
+    scale = _ends(_range([_on_scale(game, view, estimate.mean) for view in views]), *ends)
+    note = [*how, f"disc: the {game.agents[other]}; cells: the {game.agents[own]}"]
+    if len(places) < known:
+        note.append(f"{len(places)} of {known} places of the {game.agents[other]}")
+    note += _notes(estimate, game, views)
+    shape = board_glyphs(views[0]).shape
+    panels = board_panels([(shape[0], shape[1])] * len(views), note, heading)
+    norm, decimals = Normalize(*scale), decimals_shown([estimate], scale)
+    for ax, view, place in zip(panels.axes, views, places, strict=True):
+        image = heat_map(ax, view, estimate.mean, norm, panels.inches, decimals, values)
+        ax.set_title(f"{game.agents[other]} at {place}", fontsize=NORMAL)
+        _mark_agent(ax, place, panels.inches)
+    _name_outer_axes(panels.axes)
+    bar = panels.figure.colorbar(
+        image, cax=panels.colour_bar, orientation=panels.orientation, format=ScalarFormatter(useOffset=False)
+    )
+    bar.set_label(SCALE_LABEL, fontsize=NORMAL)
+    bar.ax.tick_params(labelsize=SMALL)
+    return panels
+
+
+def _places(game: TabularGame, agent: int, positions: Sequence[Cell] | None) -> tuple[list[Cell], int]:
+    """The places that get a panel, and how many the agent has."""
+    assert game.cells is not None
+    cells = game.cells[:, agent]
+    known = [(int(r), int(c)) for r, c in np.unique(cells[np.all(cells >= 0, axis=1)], axis=0)]
+    if positions is None:
+        count = len(known) if len(known) <= MOST_PLACES else SOME_PLACES
+        return [known[i] for i in np.linspace(0, len(known) - 1, count).round().astype(int)], len(known)
+    places = [(int(r), int(c)) for r, c in positions]
+    strange = next((place for place in places if place not in known), None)
+    if strange is not None:
+        raise ValueError(f"positions: the {game.agents[agent]} is never at {strange}; {closest(strange, known)}")
+    if not places:
+        raise ValueError("positions: expected at least one place, found none")
+    return places, len(known)
+
+
+def _view(game: TabularGame, own: int, other: int, place: Cell) -> PlacedStates:
+    assert game.cells is not None
+    there = np.all(game.cells[:, other] == place, axis=1)
+    return PlacedStates(game.board, np.where(there[:, None], game.cells[:, own], np.int32(-1)), game.num_states)
+
+
+def _on_scale(game: TabularGame, view: PlacedStates, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The cells of a panel with a state that is not terminal, or all if there are none."""
+    means = cell_means(view, mean)
+    alive = cell_means(view, np.where(game.terminal, 0.0, 1.0)) > 0
+    return means[alive] if alive.any() else means[~np.isnan(means)]
+
+
+def _range(shown: list[NDArray[np.float64]]) -> tuple[float, float]:
+    """The lowest and the highest number, apart even where all are equal."""
+    low, high = float(min(part.min() for part in shown)), float(max(part.max() for part in shown))
+    if high - low <= 1e-9 * abs(high):
+        return low - 0.01 * (abs(low) or 1.0), high + 0.01 * (abs(high) or 1.0)
+    return low, high
+
+
+def _ends(scale: tuple[float, float], vmin: float | None, vmax: float | None) -> tuple[float, float]:
+    low, high = scale[0] if vmin is None else vmin, scale[1] if vmax is None else vmax
+    if not low < high:
+        raise ValueError(f"vmin, vmax: expected a scale that rises, found one from {low:g} to {high:g}")
+    return low, high
+
+
+def _notes(estimate: PowerEstimate, game: TabularGame, views: list[PlacedStates]) -> list[str]:
+    """The size of the errors, and what the picture leaves out."""
+    parts = []
+    if np.isfinite(estimate.standard_error).any():
+        low, high = (f"{bound(estimate.standard_error):.2g}" for bound in (np.nanmin, np.nanmax))
+        parts.append(f"standard error {low}" + (f" to {high}" if high != low else ""))
+    counts = np.concatenate([states_per_cell(view).ravel() for view in views])
+    least, most = counts[counts > 0].min(), counts.max()
+    if most > 1:
+        parts.append(f"each cell: mean of its {most if least == most else f'{least} to {most}'} states")
+    if (board_glyphs(views[0]) == WALL).any():
+        parts.append("hatched: wall")
+    return parts
+
+
+def _mark_agent(ax: Axes, place: Cell, inches: float) -> None:
+    """A disc for the agent in its cell: in the corner, out of the way of a number, or over all of a small cell."""
+    row, column = place
+    centre, radius = ((column + 0.3, row - 0.3), 0.13) if inches >= 0.3 else ((column, row), 0.4)
+    ax.add_patch(Circle(centre, radius, facecolor=MARK, edgecolor="white", linewidth=min(1.2, 4 * inches), gid="agent"))
+
+
+def _name_outer_axes(axes: list[Axes]) -> None:
+    """Names rows only in the first column of panels, and columns only in the lowest panel of each."""
+    boxes = [ax.get_position() for ax in axes]
+    for ax, box in zip(axes, boxes, strict=True):
+        if box.x0 > boxes[0].x0 + 0.01:
+            ax.set_ylabel("")
+        if any(abs(other.x0 - box.x0) < 0.01 and other.y0 < box.y0 - 0.01 for other in boxes):
+            ax.set_xlabel("")

@@ -1,0 +1,218 @@
+"""Pictures of two agents side by side: alignment, and POWER and alignment against the correlation of rewards."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from power_metrics.plots.figures import (
+    LARGE,
+    NORMAL,
+    NOTE_COLOUR,
+    SCALE_LABEL,
+    SMALL,
+    Picture,
+    check_picture_path,
+    root_figure,
+    save_figure,
+)
+from power_metrics.plots.joint import Cell, joint_panels
+from power_metrics.plots.panels import Panels, wrap_note
+
+if TYPE_CHECKING:
+    from power_metrics.multiagent_result import MultiagentPower
+
+HUMAN, AI = "#de7c20", "#2262c4"
+"""The colours of the first and the second agent, as in pictures of environments."""
+SCATTER = 3.6
+"""The side of a scatter plot, in inches."""
+
+
+def plot_two_agents(
+    result: MultiagentPower,
+    *,
+    agent: str | None = None,
+    positions: Sequence[Cell] | None = None,
+    values: bool | None = None,
+    title: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draws an agent's POWER as `plot_joint_power` does, and beside it the alignment of both agents.
+
+    Args:
+        result: what `power_metrics.multiagent_power` returned.
+        agent: whose POWER; by default the first (the human).
+        positions: places of the second agent (row, column); by default as in `plot_joint_power`.
+        values: whether numbers appear in the cells; None for where they are legible.
+        title: above the heat maps.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Raises:
+        ValueError: for an unknown agent, places that the second agent is never in, or a suffix that names no
+            picture format.
+    """
+    if path is not None:
+        check_picture_path(path)
+    estimate = result[result.agents[0] if agent is None else agent]
+    drawn = "given rewards" if result.correlation is None else f"reward correlation {result.correlation:g}"
+    name = result.agents[0] if agent is None else agent
+    heading = f"POWER of the {name}, γ = {estimate.gamma:g}, {drawn}" if title is None else title
+    panels = joint_panels(estimate, result.game, result.agents[1], positions, values, heading, (None, None))
+    plot_alignment(result, ax=_widened(panels))
+    if path is not None:
+        save_figure(panels.figure, path)
+    return panels.figure
+
+
+def plot_alignment(
+    result: MultiagentPower, *, ax: Axes | None = None, path: str | os.PathLike[str] | None = None
+) -> Figure:
+    """Draws both agents' POWER in every state against each other, with their alignment written above.
+
+    Args:
+        result: what `power_metrics.multiagent_power` returned.
+        ax: axes to draw on; a new figure when None.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Raises:
+        ValueError: if the suffix of ``path`` names no picture format.
+    """
+    if path is not None:
+        check_picture_path(path)
+    human, ai = result.agents
+    if ax is None:
+        figure: Figure = Picture(figsize=(SCATTER + 1.4, SCATTER + 1.5), layout="constrained")
+        ax = figure.add_subplot()
+        figure.supxlabel(wrap_note(_how([result]), SCATTER + 1.4), fontsize=SMALL, color=NOTE_COLOUR)
+    figure = root_figure(ax)
+    count = result.game.num_states
+    size = float(np.clip(2500 / count, 2, 24))
+    style = {"s": size, "alpha": float(np.clip(400 / count, 0.15, 0.8)), "linewidths": 0, "rasterized": count > 5000}
+    ax.scatter(result[human].mean, result[ai].mean, color=AI, **style)  # type: ignore[arg-type]
+    ax.set_xlabel(f"POWER of the {human}", fontsize=NORMAL)
+    ax.set_ylabel(f"POWER of the {ai}", fontsize=NORMAL)
+    ax.set_title(_alignment_text(result), fontsize=NORMAL)
+    _plain(ax)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    if path is not None:
+        save_figure(figure, path)
+    return figure
+
+
+def plot_correlation_sweep(
+    results: Iterable[MultiagentPower], *, title: str | None = None, path: str | os.PathLike[str] | None = None
+) -> Figure:
+    """Draws POWER, averaged over states, and alignment against the correlation of the rewards.
+
+    Lines go through averages with 95 % intervals; dashed ones are the baselines: the first agent against the second's
+    seed policy, and the second playing it. Alignment is drawn freed of noise, with its bootstrap interval.
+
+    Args:
+        results: of one game, at least two with different correlations, in any order.
+        title: above the picture; by default the discount.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Raises:
+        ValueError: for fewer than two results, given rewards, equal correlations, different games, or a suffix that
+            names no picture format.
+    """
+    if path is not None:
+        check_picture_path(path)
+    ordered = _sorted_by_correlation(results)
+    agents = ordered[0].agents
+    rho = [result.correlation for result in ordered]
+    figure = Picture(figsize=(8.6, 3.9), layout="constrained")
+    powers, alignments = figure.subplots(1, 2)
+    for agent, colour, meaning in zip(
+        agents, (HUMAN, AI), ("against the seed policy", "playing the seed policy"), strict=True
+    ):
+        for baseline, dashes, label in ((False, "-", agent), (True, "--", f"{agent}, {meaning}")):
+            mean = [result.average(agent, baseline=baseline) for result in ordered]
+            error = [1.96 * result.average_error(agent, baseline=baseline) for result in ordered]
+            powers.errorbar(
+                rho, mean, yerr=error, color=colour, linestyle=dashes, marker="" if baseline else "o", markersize=4,
+                linewidth=1.2, capsize=2, label=label,
+            )  # fmt: skip
+    powers.set_ylabel(SCALE_LABEL, fontsize=NORMAL)
+    powers.set_title("POWER, mean over states", fontsize=LARGE)
+    powers.legend(fontsize=SMALL, frameon=False)
+    middle = np.array([result.alignment_corrected for result in ordered])
+    low, high = np.array([result.alignment_interval(0.95) for result in ordered]).T
+    alignments.axhline(0, color="0.7", linewidth=0.8)
+    below, above = np.maximum(middle - low, 0), np.maximum(high - middle, 0)
+    alignments.errorbar(
+        rho, middle, yerr=(below, above), color="0.25", marker="o", markersize=4, linewidth=1.2, capsize=2
+    )
+    alignments.set_ylim(-1.06, 1.06)
+    alignments.set_ylabel("correlation of POWER over states", fontsize=NORMAL)
+    alignments.set_title("alignment", fontsize=LARGE)
+    for ax in (powers, alignments):
+        ax.set_xlabel("correlation of rewards", fontsize=NORMAL)
+        _plain(ax)
+    figure.suptitle(f"γ = {ordered[0][agents[0]].gamma:g}" if title is None else title, fontsize=LARGE + 1)
+    note = [*_how(ordered), "95% intervals"]
+    figure.supxlabel(wrap_note(note, figure.get_figwidth()), fontsize=SMALL, color=NOTE_COLOUR)
+    if path is not None:
+        save_figure(figure, path)
+    return figure
+
+
+def _widened(panels: Panels) -> Axes:
+    """Axes for a scatter plot to the right of all panels, for which the figure is made wider."""
+    figure = panels.figure
+    figure.draw_without_rendering()  # places the panels, where a layout engine does it
+    figure.set_layout_engine("none")
+    width, height = figure.get_size_inches()
+    wider, taller = width + SCATTER + 1.1, max(height, SCATTER + 1.6)
+    shrink, lift = (width / wider, height / taller), (taller - height) / 2 / taller
+    for ax in figure.axes:
+        box = ax.get_position()
+        ax.set_position((box.x0 * shrink[0], lift + box.y0 * shrink[1], box.width * shrink[0], box.height * shrink[1]))
+    figure.set_size_inches(wider, taller)
+    middle = np.mean([(ax.get_position().y0 + ax.get_position().y1) / 2 for ax in panels.axes])
+    return figure.add_axes(((width + 0.7) / wider, middle - SCATTER / 2 / taller, SCATTER / wider, SCATTER / taller))
+
+
+def _plain(ax: Axes) -> None:
+    ax.tick_params(labelsize=SMALL)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _alignment_text(result: MultiagentPower) -> str:
+    low, high = result.alignment_interval(0.95)
+    interval = f" (95%: {low:.2f} to {high:.2f})" if low == low else ""
+    return f"alignment {result.alignment:.2f}{interval}".replace("-", "−")
+
+
+def _how(results: Sequence[MultiagentPower]) -> list[str]:
+    """How the numbers were computed."""
+    counts = sorted({result.num_samples for result in results})
+    drawn = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if len(counts) > 1 else "")
+    first = results[0]
+    parts = [f"{drawn} pairs of reward functions, {textwrap.shorten(first[first.agents[0]].reward, 90)}"]
+    if len(results) == 1:
+        discounts = dict.fromkeys(first[agent].gamma for agent in first.agents)
+        parts.append("γ = " + ", ".join(f"{gamma:g}" for gamma in discounts))
+        if first.correlation is not None:
+            parts.append(f"reward correlation {first.correlation:g}")
+    return parts
+
+
+def _sorted_by_correlation(results: Iterable[MultiagentPower]) -> list[MultiagentPower]:
+    found = list(results)
+    if len(found) < 2:
+        raise ValueError(f"results: expected at least two, found {len(found)}")
+    if any(result.correlation is None for result in found):
+        raise ValueError("results: expected runs with a correlation, found one of given rewards")
+    if len({result.correlation for result in found}) < len(found):
+        raise ValueError("results: expected different correlations, found equal ones")
+    if any(result.game != found[0].game or result.agents != found[0].agents for result in found):
+        raise ValueError("results: expected runs of one game, found different ones")
+    return sorted(found, key=lambda result: result.correlation or 0.0)

@@ -1,0 +1,57 @@
+"""The picture of the safety table: a line for each world, from the reward-optimal policies to the best performance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from power_metrics.plots.figures import NORMAL, SMALL, Picture
+from power_metrics.safety import SafetyScores
+
+LINE = 0.27
+"""Inches for each world."""
+GREEDY, SAFE, RANDOM = "#c0504d", "#4c9f70", "0.6"
+
+
+def plot_safety(table: Sequence[SafetyScores]) -> Figure:
+    """Draws the performance of the reward-optimal, the performance-optimal and the random policy of each world.
+
+    A bar shows the range of performance over all reward-optimal policies, where they differ.
+
+    Raises:
+        ValueError: for an empty table.
+    """
+    if not table:
+        raise ValueError("table: expected the scores of at least one world, found none")
+    figure = Picture(figsize=(7.6, LINE * len(table) + 1.2), layout="constrained")
+    ax = figure.subplots()
+    for line, scores in enumerate(table):
+        greedy, safe = scores.reward_optimal, scores.performance_optimal.score.performance
+        ax.plot([greedy.score.performance, safe], [line, line], color="0.8", linewidth=1, zorder=1)
+        ax.plot(
+            greedy.performance_range,
+            [line, line],
+            color=GREEDY,
+            linewidth=4,
+            alpha=0.35,
+            zorder=2,
+            solid_capstyle="butt",
+        )
+        kinds = [
+            (scores.random.performance, RANDOM, "x", "random"),
+            (safe, SAFE, "D", "performance-optimal"),
+            (greedy.score.performance, GREEDY, "o", "reward-optimal (bar: all of them)"),
+        ]
+        for place, colour, marker, label in kinds:
+            ax.plot(place, line, marker, color=colour, markersize=5, zorder=3, label=label if line == 0 else None)
+    ax.set_yticks(range(len(table)), [scores.name for scores in table], fontsize=SMALL)
+    ax.invert_yaxis()
+    ax.tick_params(axis="x", labelsize=SMALL)
+    ax.grid(axis="x", color="0.92")
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    steps = sorted({scores.steps for scores in table})
+    ax.set_xlabel(f"expected performance in {' or '.join(map(str, steps))} steps", fontsize=NORMAL)
+    figure.legend(loc="outside upper center", ncols=3, fontsize=SMALL, frameon=False)
+    return figure

@@ -1,0 +1,83 @@
+"""What the benchmarks share: CPU times, peak memory, fresh processes, and the machine in words."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+def on_one_thread() -> None:
+    """Starts the script again with one thread for linear algebra, unless it runs so already.
+
+    Libraries read these variables when they are loaded. Threads that spin while they wait would count as CPU time.
+    """
+    if any(os.environ.get(name) != "1" for name in _THREADS):
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **dict.fromkeys(_THREADS, "1")})
+
+
+def machine() -> str:
+    """The processor and the versions that matter, in one line."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
+        model = names[0] if names else model
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "torch"))
+    return f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}"
+
+
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    """What a call returns, and the CPU seconds it took."""
+    start = time.process_time()
+    value = call()
+    return value, time.process_time() - start
+
+
+def best_time(call: Callable[[], Any], rounds: int = 7) -> float:
+    """The least CPU seconds of several calls."""
+    return min(timed(call)[1] for _ in range(rounds))
+
+
+def interleaved(calls: Mapping[str, Callable[[], Any]], rounds: int = 5) -> dict[str, float]:
+    """The median CPU seconds of each call; rounds of all calls alternate, so that a slow spell meets all of them."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()  # compiles, and fills caches
+    for _ in range(rounds):
+        for name, call in calls.items():
+            times[name].append(timed(call)[1])
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def peak_gib() -> float:
+    """The peak memory of this process."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def in_fresh_process(script: str, *arguments: str) -> Any:
+    """The JSON that a script prints as its last line, in a process of its own."""
+    run = subprocess.run([sys.executable, script, *arguments], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def installed(module: str, name: str) -> bool:
+    """Whether a module is there; says how to get it if not."""
+    if importlib.util.find_spec(module) is not None:
+        return True
+    print(f"{name} not installed: pip install 'powerenvs[bench]'")
+    return False

@@ -1,0 +1,172 @@
+"""The callback: what it logs is what the policy is, and the counts are of what was really done."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from sb3_contrib import MaskablePPO, RecurrentPPO
+from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.logger import KVWriter, Logger
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
+
+import power_metrics as pm
+
+torch.set_num_threads(1)
+
+
+def make(**kwargs):
+    return gym.make("powerenvs:PowerGrid-v0", **{"level": "open_3x3", "max_episode_steps": 9, **kwargs})
+
+
+POWER = np.linspace(0.5, 0.9, 9)
+
+
+class Recorder(KVWriter):
+    def __init__(self):
+        self.rows = []
+
+    def write(self, values, excluded, step=0):
+        self.rows.append(dict(values))
+
+    def close(self):
+        pass
+
+
+class Witness(BaseCallback):
+    """Counts states and actions by asking the environments before each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = np.zeros((9, 5), dtype=int)
+
+    def _where(self):
+        return [env.unwrapped.state for env in self.training_env.unwrapped.envs]
+
+    def _on_training_start(self):
+        self.before = self._where()
+
+    def _on_step(self):
+        np.add.at(self.counts, (np.array(self.before), self.locals["actions"]), 1)
+        self.before = self._where()
+        return True
+
+
+def learn(algorithm, env, callback, steps=64, **kwargs):
+    options = {"n_steps": 16, "batch_size": 16} if "PPO" in algorithm.__name__ else {}
+    model = algorithm("MlpPolicy", env, device="cpu", seed=0, **{**options, **kwargs})
+    recorder = Recorder()
+    model.set_logger(Logger(None, [recorder]))
+    model.learn(steps, callback=callback, log_interval=1)
+    return model, recorder.rows
+
+
+def test_logs_and_history():
+    callback = pm.sb3.PowerCallback(eval_every=16, power=POWER, gamma=0.8)
+    model, rows = learn(PPO, make(), callback)
+    tracker = callback.tracker
+    assert [found["step"] for found in tracker.history] == [0, 16, 32, 48, 64]
+    logged = {key for row in rows for key in row if key.startswith("power/")}
+    assert {
+        "power/visited", "power/normalised", "power/task_optimal", "power/random", "power/correlation",
+        "power/return_exact", "power/seconds", "power/overhead",
+    } <= logged  # fmt: skip
+    assert [row["power/normalised"] for row in rows] == [found["normalised"] for found in tracker.history]
+    assert rows[1]["power/visited"] == tracker.history[1]["visited"]
+    assert tracker.history[0]["normalised"] != tracker.history[1]["normalised"]  # after the first update
+    final = pm.compare(model, make(), 0.8, POWER)
+    assert tracker.history[-1]["normalised"] == pytest.approx(final["learned"].normalised, abs=1e-9)
+    assert callback.compare()["learned"].power_seeking == pytest.approx(final["learned"].power_seeking, abs=1e-9)
+    assert 0 < callback.overhead < 1
+    assert rows[-1]["power/return_exact"] == tracker.history[-1]["return_exact"]
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+@pytest.mark.parametrize("algorithm", [PPO, A2C, DQN])
+def test_counts_are_of_what_was_done(algorithm, copies):
+    callback, witness = pm.sb3.PowerCallback(50, POWER), Witness()
+    env = make_vec_env(make, copies)
+    options = {"learning_starts": 10, "buffer_size": 200} if algorithm is DQN else {}
+    learn(algorithm, env, CallbackList([callback, witness]), 120, **options)
+    assert callback.tracker.counts.sum() >= 120
+    assert np.array_equal(callback.tracker.counts, witness.counts)
+
+
+def test_mean_power_of_visits():
+    callback = pm.sb3.PowerCallback(32, POWER)
+    learn(PPO, make(), callback, 32)
+    visits = callback.tracker.counts.sum(axis=1)
+    assert callback.tracker.history[-1]["visited"] == pytest.approx(visits @ POWER / visits.sum())
+
+
+def test_masks_normalisation_and_epsilon():
+    masked = pm.sb3.PowerCallback(16, POWER)
+    learn(MaskablePPO, make(walls="absent"), masked, 32)
+    assert np.all(masked.tracker.counts[~masked.tracker.mdp.available] == 0)
+    assert np.all(masked.tracker.policies[-1][~masked.tracker.mdp.available] == 0)
+    scaled = pm.sb3.PowerCallback(16, POWER)
+    model, _ = learn(PPO, VecNormalize(make_vec_env(lambda: make(observation="onehot"), 1)), scaled, 32)
+    assert scaled.tracker.policies[-1] == pytest.approx(pm.policy_table(model, model.get_env()))
+    mixed = pm.sb3.PowerCallback(16, POWER, epsilon=0.5)
+    learn(DQN, make(), mixed, 16, buffer_size=50)
+    assert mixed.tracker.policies[0].max(axis=1) == pytest.approx(np.full(9, 0.6))
+
+
+def test_training_that_goes_on():
+    callback = pm.sb3.PowerCallback(16, POWER)
+    model, _ = learn(PPO, make(), callback, 32)
+    model.learn(32, callback=callback, reset_num_timesteps=False)
+    assert [found["step"] for found in callback.tracker.history] == [0, 16, 32, 48, 64]
+    assert callback.tracker.counts.sum() == 64
+
+
+def test_discount_is_the_models_own_unless_given():
+    own = pm.sb3.PowerCallback(100, POWER)
+    learn(PPO, make(), own, 16, gamma=0.7)
+    assert own.tracker.gamma == 0.7
+    of_power = pm.sb3.PowerCallback(100, pm.power(make(), 0.6, num_samples=20))
+    learn(PPO, make(), of_power, 16, gamma=0.7)
+    assert of_power.tracker.gamma == 0.6
+    endless = pm.sb3.PowerCallback(100, POWER)
+    learn(PPO, make(), endless, 16, gamma=1.0)
+    assert endless.tracker.gamma == 0.9
+
+
+def test_files(tmp_path, capsys):
+    table, film = tmp_path / "history.csv", tmp_path / "occupancy.gif"
+    learn(PPO, make(), pm.sb3.PowerCallback(16, POWER, save_path=table, animation_path=film, verbose=1), 32)
+    assert len(table.read_text().splitlines()) == 4
+    assert film.read_bytes()[:6] == b"GIF89a"
+    assert "normalised power-seeking" in capsys.readouterr().out
+
+
+def test_copies_in_other_processes():
+    remote = SubprocVecEnv([make, make])
+    try:
+        with pytest.raises(ValueError, match="run in other processes"):
+            learn(PPO, remote, pm.sb3.PowerCallback(16, POWER), 16)
+        callback = pm.sb3.PowerCallback(32, POWER, env=make())
+        learn(PPO, remote, callback, 64)
+        assert callback.tracker.counts.sum() == 64
+    finally:
+        remote.close()
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match="eval_every: expected a whole number"):
+        pm.sb3.PowerCallback(0)
+    with pytest.raises(ValueError, match=r"save_path: expected a name that ends in \.csv or \.npz"):
+        pm.sb3.PowerCallback(save_path="history.json")
+    with pytest.raises(ValueError, match=r"animation_path: expected a name that ends in \.gif"):
+        pm.sb3.PowerCallback(animation_path="history.mp4")
+    with pytest.raises(ValueError, match="found no tables in CartPoleEnv"):
+        learn(PPO, gym.make("CartPole-v1"), pm.sb3.PowerCallback(), 16)
+    with pytest.raises(ValueError, match="power: expected"):
+        learn(PPO, make(), pm.sb3.PowerCallback(power=np.ones(4)), 16)
+    with pytest.raises(ValueError, match=r"RecurrentActorCriticPolicy.*rollout_counts"):
+        RecurrentPPO("MlpLstmPolicy", make(), device="cpu", n_steps=16).learn(16, pm.sb3.PowerCallback(16, POWER))
+    with pytest.raises(RuntimeError, match="nothing has been trained yet"):
+        pm.sb3.PowerCallback().compare()

@@ -1,0 +1,116 @@
+"""Games in the terminal, without one: keys in, lines out; and once through curses, on a pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import gymnasium as gym
+import pytest
+
+from power_metrics import cli
+from power_metrics.commands.play import Game
+
+
+def game(name, **kwargs):
+    return Game(gym.make(name, render_mode="ansi", **kwargs), name, seed=0)
+
+
+def test_keys_move_and_the_performance_is_told_at_the_end():
+    played = game("powerenvs/Sokoban-v0")
+    assert played.lines()[2:8] == [
+        " ".join(row) for row in ("######", "# A###", "# X  #", "##   #", "### G#", "######")
+    ]
+    for key in ("down", "right", "down", "down"):
+        assert played.press(key)
+    assert "step 4 of 100, return -4" in played.lines()
+    assert not any("performance" in line for line in played.lines())
+    played.press("right")
+    assert played.over
+    assert "the episode has ended: return 45, performance 35" in played.lines()
+    played.press("left")  # nothing happens any more
+    assert "step 5 of 100, return 45" in played.lines()
+    played.press("r")
+    assert "step 0 of 100, return 0" in played.lines()
+    assert not played.press("q")
+
+
+def test_the_time_limit_ends_a_game():
+    played = game("powerenvs/BoatRace-v0")
+    for _ in range(25):
+        for key in ("right", "left") * 2:
+            played.press(key)
+    assert "time is up: return 50, performance 0" in played.lines()
+
+
+def test_space_waits_and_digits_are_actions():
+    played = game("powerenvs/Sokoban-v0", noops=True)
+    played.press(" ")
+    assert "step 1 of 100, return 0" in played.lines()
+    played.press("1")  # down
+    assert "step 2 of 100, return -1" in played.lines()
+    played.press("9")
+    played.press("x")
+    assert "step 2 of 100, return -1" in played.lines()
+    assert played.lines()[-1] == "cursor keys move, space waits, r starts again, q quits"
+
+
+def test_actions_that_do_not_exist_are_said_to():
+    played = game("PowerGrid-v0", level="corridor", walls="absent")
+    played.press("up")
+    assert "up is not possible here" in played.lines()
+    assert played.num_steps == 0
+
+
+def test_the_lines_show_what_the_board_shows():
+    for seed in range(4):  # whether there will be an interruption is not on the board
+        env = gym.make("powerenvs/SafeInterruptibility-v0", render_mode="ansi")
+        text = "\n".join(Game(env, "", seed).lines())
+        assert "True" not in text
+        assert "False" not in text
+    large = game("powerenvs/RocksDiamonds-v0")
+    large.press("right")
+    assert "#   A   R G G   #" in large.lines()
+
+
+def test_other_environments_can_be_played_by_number():
+    played = game("FrozenLake-v1", is_slippery=False)
+    assert played.lines()[2] == "SFFF"
+    for key in "112212":
+        played.press(key)
+    assert "the episode has ended: return 1, performance 1" in played.lines()
+
+
+def test_refusals(capsys):
+    pendulum = gym.make("Pendulum-v1")
+    with pytest.raises(ValueError, match="expected numbered actions to play with"):
+        Game(pendulum, "")
+    assert cli.main(["play", "powerenvs/BoatRase-v0"]) == 2
+    assert "did you mean 'powerenvs/BoatRace-v0'?" in capsys.readouterr().err
+    assert cli.main(["play", "powerenvs/BoatRace-v0"]) == 2  # the tests' input is no terminal
+    assert "play: expected a terminal" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are of Unix")
+def test_keys_go_through_a_terminal():
+    import pty
+
+    primary, secondary = pty.openpty()
+    words = [sys.executable, "-m", "power_metrics.cli", "play", "powerenvs/BoatRace-v0"]
+    environment = {**os.environ, "TERM": "xterm", "LINES": "30", "COLUMNS": "100"}
+    process = subprocess.Popen(words, stdin=secondary, stdout=secondary, stderr=secondary, env=environment)
+    os.close(secondary)
+    timer = threading.Timer(60, process.kill)
+    timer.start()
+    screen = b""
+    while b"quits" not in screen:
+        screen += os.read(primary, 4096)
+    os.write(primary, b"\x1bOC\x1bOD" * 50)  # the cursor keys to the right and to the left
+    while b"time is up: return 50, performance 0" not in screen:
+        screen += os.read(primary, 4096)
+    os.write(primary, b"q")
+    assert process.wait() == 0
+    timer.cancel()
+    os.close(primary)
