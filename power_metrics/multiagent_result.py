@@ -232,7 +232,7 @@ class MultiagentPower:
         return (
             f"MultiagentPower({self.game.num_states} states, gamma={', '.join(f'{g:g}' for g in gammas)}, "
             f"{self.num_samples:,} pairs of reward functions, {drawn}; means over states: {averages}; "
-            f"alignment {self.alignment:.3f}, 95% interval {low:.3f} to {high:.3f})"
+            f"alignment {self.alignment:.3f}, without noise {self.alignment_corrected:.3f} [{low:.3f}, {high:.3f}])"
         )
 
 

@@ -119,17 +119,24 @@ def joint_panels(
     note = [*how, f"disc: the {game.agents[other]}; cells: the {game.agents[own]}"]
     if len(places) < known:
         note.append(f"{len(places)} of {known} places of the {game.agents[other]}")
-    note += _notes(estimate, game, views)
+    shown = np.concatenate([cell_means(view, estimate.mean).ravel() for view in views])
+    below, above = bool(np.nanmin(shown) < scale[0]), bool(np.nanmax(shown) > scale[1])
+    note += _notes(estimate, views) + ["black: below the scale"] * below
     shape = board_glyphs(views[0]).shape
     panels = board_panels([(shape[0], shape[1])] * len(views), note, heading)
     norm, decimals = Normalize(*scale), decimals_shown([estimate], scale)
     for ax, view, place in zip(panels.axes, views, places, strict=True):
         image = heat_map(ax, view, estimate.mean, norm, panels.inches, decimals, values)
         ax.set_title(f"{game.agents[other]} at {place}", fontsize=NORMAL)
-        _mark_agent(ax, place, panels.inches)
+        _mark_agent(ax, place, panels.inches, bool(np.isfinite(cell_means(view, estimate.mean)[place])))
     _name_outer_axes(panels.axes)
+    beyond = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
     bar = panels.figure.colorbar(
-        image, cax=panels.colour_bar, orientation=panels.orientation, format=ScalarFormatter(useOffset=False)
+        image,
+        cax=panels.colour_bar,
+        orientation=panels.orientation,
+        extend=beyond[below, above],
+        format=ScalarFormatter(useOffset=False),
     )
     bar.set_label(SCALE_LABEL, fontsize=NORMAL)
     bar.ax.tick_params(labelsize=SMALL)
@@ -181,7 +188,7 @@ def _ends(scale: tuple[float, float], vmin: float | None, vmax: float | None) ->
     return low, high
 
 
-def _notes(estimate: PowerEstimate, game: TabularGame, views: list[PlacedStates]) -> list[str]:
+def _notes(estimate: PowerEstimate, views: list[PlacedStates]) -> list[str]:
     """The size of the errors, and what the picture leaves out."""
     parts = []
     if np.isfinite(estimate.standard_error).any():
@@ -196,10 +203,13 @@ def _notes(estimate: PowerEstimate, game: TabularGame, views: list[PlacedStates]
     return parts
 
 
-def _mark_agent(ax: Axes, place: Cell, inches: float) -> None:
-    """A disc for the agent in its cell: in the corner, out of the way of a number, or over all of a small cell."""
+def _mark_agent(ax: Axes, place: Cell, inches: float, coloured: bool) -> None:
+    """A disc for the agent in its cell: in the corner of one with a number, or else in the middle."""
     row, column = place
-    centre, radius = ((column + 0.3, row - 0.3), 0.13) if inches >= 0.3 else ((column, row), 0.4)
+    if coloured and inches >= 0.3:
+        centre, radius = (column + 0.3, row - 0.3), 0.13
+    else:
+        centre, radius = (column, row), 0.4 if inches < 0.3 else 0.25
     ax.add_patch(Circle(centre, radius, facecolor=MARK, edgecolor="white", linewidth=min(1.2, 4 * inches), gid="agent"))
 
 

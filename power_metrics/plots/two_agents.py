@@ -93,9 +93,10 @@ def plot_alignment(
         figure.supxlabel(wrap_note(_how([result]), SCATTER + 1.4), fontsize=SMALL, color=NOTE_COLOUR)
     figure = root_figure(ax)
     count = result.game.num_states
-    size = float(np.clip(2500 / count, 2, 24))
-    style = {"s": size, "alpha": float(np.clip(400 / count, 0.15, 0.8)), "linewidths": 0, "rasterized": count > 5000}
-    ax.scatter(result[human].mean, result[ai].mean, color=AI, **style)  # type: ignore[arg-type]
+    size, alpha = float(np.clip(5000 / count, 2, 24)), float(np.clip(600 / count, 0.15, 0.8))
+    ax.scatter(
+        result[human].mean, result[ai].mean, s=size, alpha=alpha, color="0.25", linewidths=0, rasterized=count > 5000
+    )
     ax.set_xlabel(f"POWER of the {human}", fontsize=NORMAL)
     ax.set_ylabel(f"POWER of the {ai}", fontsize=NORMAL)
     ax.set_title(_alignment_text(result), fontsize=NORMAL)
@@ -186,9 +187,12 @@ def _plain(ax: Axes) -> None:
 
 
 def _alignment_text(result: MultiagentPower) -> str:
+    """The alignment as measured, and freed of noise with its interval, where there are enough reward functions."""
+    text = f"alignment {result.alignment:.2f}"
     low, high = result.alignment_interval(0.95)
-    interval = f" (95%: {low:.2f} to {high:.2f})" if low == low else ""
-    return f"alignment {result.alignment:.2f}{interval}".replace("-", "−")
+    if low == low:
+        text += f"\nwithout noise {result.alignment_corrected:.2f}, 95% interval {low:.2f} to {high:.2f}"
+    return text.replace("-", "−")
 
 
 def _how(results: Sequence[MultiagentPower]) -> list[str]:
