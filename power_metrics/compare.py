@@ -21,7 +21,7 @@ from power_metrics.comparison import NO_INTERVALS, PolicySummary, PowerCompariso
 from power_metrics.estimate import PowerEstimate
 from power_metrics.observations import StateObservations, state_observations
 from power_metrics.occupancy import expected_return, occupancy, start_weights
-from power_metrics.policies import policy_table
+from power_metrics.policies import is_array, policy_table
 from power_metrics.power import power as compute_power
 from power_metrics.references import LEAST, MOST, RANDOM, TASK_OPTIMAL, References, normalise, power_values, reachable
 from power_metrics.rewards import DEFAULT, PerState, RewardDistribution
@@ -82,8 +82,9 @@ def compare(
     for name in (TASK_OPTIMAL, RANDOM, MOST, LEAST):
         if name in agents:
             raise ValueError(f"agent: expected other names than those of the references, found {name!r}")
-    arrays_only = all(isinstance(one, np.ndarray) for one in agents.values())
-    observed = env if arrays_only else state_observations(env, policy_options.pop("check", True))
+    observed = (
+        env if all(map(is_array, agents.values())) else state_observations(env, policy_options.pop("check", True))
+    )
     mdp = observed.mdp if isinstance(observed, StateObservations) else resolve_model(env)
     start = start_weights(mdp, initial)
     if power is not None:

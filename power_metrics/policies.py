@@ -83,7 +83,7 @@ def policy_table(
     """
     _check_options(kind, epsilon, temperature, num_samples)
     batch_size = check_count("batch_size", batch_size)
-    if isinstance(agent, np.ndarray | list | tuple) or _is_torch(agent, "Tensor"):
+    if is_array(agent):
         mdp = env.mdp if isinstance(env, StateObservations) else resolve_model(env)
         scores, kind = as_float64("agent", agent), kind or "probabilities"
     else:
@@ -114,6 +114,11 @@ def policy_table(
     if deterministic:
         table = split_greedy(table, mdp.available)
     return (1.0 - epsilon) * table + epsilon * uniform_policy(mdp) if epsilon else table
+
+
+def is_array(agent: Any) -> bool:
+    """Whether an agent is given as numbers, so that nothing has to be asked or observed."""
+    return isinstance(agent, np.ndarray | list | tuple) or _is_torch(agent, "Tensor")
 
 
 def uniform_policy(mdp: TabularMDP) -> Floats:

@@ -14,6 +14,7 @@ from PIL import Image
 
 import power_metrics as pm
 import powerenvs
+import powerenvs.multi
 from power_metrics import cli
 from power_metrics.commands.power import parse_distribution
 from powerenvs.registry import ENVIRONMENTS
@@ -348,3 +349,47 @@ def test_commands_have_different_names():
     names = [command.name for command in cli.COMMANDS]
     assert len(set(names)) == len(names)
     assert {"list", "show", "power"} <= set(names)
+
+
+# two agents
+
+
+def test_two_agents_from_the_command_line(run, tmp_path):
+    plot, numbers, saved = (tmp_path / f"pair.{kind}" for kind in ("png", "json", "npz"))
+    words = ("power_pair", "--level", "open_3x3", "--walls", "absent", "--gamma", "0.6", "--correlation", "1")
+    out = succeed(run, "power", *words, "--samples", "50", "--plot", plot, "--json", numbers, "--save", saved)
+    mover = PowerGrid("open_3x3", walls="absent").tables()
+    game = powerenvs.product_game(mover, mover, agents=("human", "ai"))
+    expected = pm.multiagent_power(game, 0.6, correlation=1.0, num_samples=50)
+    assert f"{expected.average('human'):.4f}" in out
+    assert "alignment: 1.000" in out
+    content = json.loads(numbers.read_text(encoding="utf-8"))
+    assert content["kwargs"] == {"level": "open_3x3", "walls": "absent"}
+    assert content["estimates"]["human"]["states"][0]["power"] == pytest.approx(expected["human"].mean[0], rel=1e-12)
+    assert pm.MultiagentPower.load(saved)["ai"].num_samples == 50
+    assert plot.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("PowerGrid-v0", "--correlation", "1"), "--correlation: goes with two agents only"),
+        (("power_pair", "--correlation", "2"), "correlation: expected a number in"),
+        (("power_pair", "--gamma", "0.1", "0.2"), "--gamma: expected one discount for two agents, found 2"),
+        (("power_pair", "--method", "sobol"), "--method, --tolerance: expected the defaults for two agents"),
+        (("power_pair", "--kwarg", "levl=1"), "levl: power_pair_v0 has no such argument; did you mean 'level'?"),
+    ],
+)
+def test_bad_input_for_two_agents(run, words, message):
+    status, _, err = run("power", *words)
+    assert status == 2
+    assert err.startswith(f"powerenvs: {message}")
+    assert err.count("\n") == 1
+
+
+def test_the_command_line_knows_every_game():
+    from power_metrics.commands.two_agents import GAMES, game_name
+
+    assert tuple(f"{name}_v0" for name in GAMES) == powerenvs.multi.GAMES
+    assert game_name("powerenvs/one_key_v0") == "one_key_v0"
+    assert game_name("PowerGrid-v0") is None

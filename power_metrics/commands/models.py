@@ -80,7 +80,7 @@ def load_model(args: argparse.Namespace) -> LoadedModel:
         OSError: if a file cannot be read.
     """
     if args.id.endswith(".npz"):
-        kwargs = _kwargs(args)
+        kwargs = given_kwargs(args)
         if kwargs:
             raise ValueError(f"{next(iter(kwargs))}: a model from a file takes no arguments")
         return LoadedModel(args.id, {}, TabularMDP.load(args.id))
@@ -107,7 +107,7 @@ def make_environment(args: argparse.Namespace, **options: Any) -> tuple[Any, dic
 
     import powerenvs  # noqa: F401  # registers the ids
 
-    kwargs = _kwargs(args)
+    kwargs = given_kwargs(args)
     name = _registered(args.id)
     _check_kwargs(name, kwargs)
     try:
@@ -118,7 +118,8 @@ def make_environment(args: argparse.Namespace, **options: Any) -> tuple[Any, dic
         raise ValueError(f"{name}: cannot be made with {kwargs} ({type(error).__name__}: {error})") from error
 
 
-def _kwargs(args: argparse.Namespace) -> dict[str, Any]:
+def given_kwargs(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of the environment that the command line gives."""
     kwargs = {name: getattr(args, name) for name in SHORTCUTS if getattr(args, name) is not None}
     if str(kwargs.get("level", "")).endswith(".txt"):
         kwargs["level"] = Path(kwargs["level"]).read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ import numpy as np
 
 from power_metrics.commands.command import Command, check_writable, text_table
 from power_metrics.commands.models import LoadedModel, add_model_arguments, load_model
+from power_metrics.commands.two_agents import add_pair_arguments, game_name, refuse_pair_options, run_two_agents
 from powerenvs.files import atomic_path
 from powerenvs.labels import closest, label_text
 from powerenvs.version import __version__
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The model, how POWER is estimated, and where results go."""
     add_model_arguments(parser)
     parser.add_argument(
-        "--gamma", metavar="G", type=float, nargs="+", default=[0.9], help="discounts, each in [0, 1); default 0.9"
+        "--gamma", metavar="G", type=float, nargs="+", default=[0.9], help="discounts, each in [0, 1]; default 0.9"
     )
     parser.add_argument(
         "--samples", metavar="N", type=float, help="reward functions; default 10000; with --tolerance, the most to draw"
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the reward of each state: uniform(low, high), beta(a, b), bernoulli(p), pareto(scale, alpha) or "
         "normal(mean, std); default uniform(0, 1)",
     )
+    add_pair_arguments(parser)
     parser.add_argument(
         "--plot", metavar="FILE", help="write a picture; the suffix chooses the format, such as .png or .pdf"
     )
@@ -64,13 +66,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Computes, prints a table for each discount, and writes the files asked for."""
     import power_metrics as pm
-    from power_metrics.checks import check_count, check_gamma
+    from power_metrics.checks import check_count, check_gammas
 
-    gammas = [check_gamma(gamma, "--gamma") for gamma in args.gamma]
+    gammas, _ = check_gammas(args.gamma, "--gamma")
     num_samples = None if args.samples is None else check_count("--samples", args.samples)
     seed = check_count("--seed", args.seed, least=0)
     reward = parse_distribution(args.reward_distribution)
-    _check_outputs(args)
+    check_outputs(args)
+    if (game := game_name(args.id)) is not None:
+        run_two_agents(args, game, gammas, reward, num_samples, seed)
+        return
+    refuse_pair_options(args)
     model = load_model(args)
     mdp = model.mdp
     kind = "deterministic" if mdp.deterministic else "stochastic"
@@ -103,7 +109,7 @@ def report(estimate: PowerEstimate) -> str:
         lines.insert(EXTREMES + 1, f"... {mdp.num_states - 2 * EXTREMES:,} states between ...")
     return "\n".join(
         [
-            f"POWER at gamma {estimate.gamma:g}, {estimate.num_samples:,} reward functions, {estimate.reward}",
+            f"POWER at gamma {estimate.gamma:g}, {_drawn(estimate)}{estimate.reward}",
             *lines,
             "highest: " + "  ".join(entry(int(order[0]))),
             "lowest:  " + "  ".join(entry(int(order[-1]))),
@@ -111,6 +117,10 @@ def report(estimate: PowerEstimate) -> str:
             f"time: {estimate.seconds:.2f} s ({estimate.cpu_seconds:.2f} s of processor time)",
         ]
     )
+
+
+def _drawn(estimate: PowerEstimate) -> str:
+    return f"{estimate.num_samples:,} reward functions, " if estimate.num_samples else f"{estimate.method}, "
 
 
 def _decimals(estimate: PowerEstimate) -> int:
@@ -149,7 +159,8 @@ def parse_distribution(text: str) -> RewardDistribution:
     return distribution
 
 
-def _check_outputs(args: argparse.Namespace) -> None:
+def check_outputs(args: argparse.Namespace) -> None:
+    """Raises a ValueError, before any long work, for files that could not be written."""
     for option in ("plot", "json", "save"):
         if getattr(args, option) is not None:
             check_writable(f"--{option}", getattr(args, option))
@@ -196,7 +207,8 @@ COMMAND = Command(
     "power",
     "compute POWER of every state",
     "powerenvs power PowerGrid-v0 --level maze_7x7 --gamma 0.1 0.9 0.99 --plot maze.png --json maze.json\n"
-    "  powerenvs power FrozenLake-v1 --kwarg is_slippery=false --reward-distribution 'beta(2, 5)'",
+    "  powerenvs power FrozenLake-v1 --kwarg is_slippery=false --reward-distribution 'beta(2, 5)'\n"
+    "  powerenvs power power_pair --level open_3x3 --walls absent --gamma 0.6 --correlation 0 --plot pair.png",
     add_arguments,
     run,
 )

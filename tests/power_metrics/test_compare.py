@@ -16,6 +16,7 @@ from stable_baselines3 import PPO
 from torch import nn
 
 import power_metrics as pm
+import powerenvs
 from power_metrics.behaviour import rank_correlation, share_to_more_power
 from power_metrics.references import LEAST, MOST, RANDOM, TASK_OPTIMAL, References, reachable, restrict
 from powerenvs import TabularMDP
@@ -315,6 +316,15 @@ def test_every_route_gives_the_same_comparison():
     for name, comparison in routes.items():
         difference = (comparison.to_frame() - first).abs().max().max()
         assert difference <= 1e-6, name
+
+
+def test_arrays_need_no_observations():
+    env = gym.make("minigrid:MiniGrid-Empty-5x5-v0")
+    env.reset(seed=0)
+    mdp = powerenvs.tabular_model(env)
+    table = uniform(mdp)
+    found = [pm.compare(one, env, 0.9, num_samples=50) for one in (table, torch.as_tensor(table), table.tolist())]
+    assert found[0]["learned"] == found[1]["learned"] == found[2]["learned"]
 
 
 def test_several_agents_at_once():

@@ -1,0 +1,245 @@
+"""``powerenvs power`` for a game: POWER of two agents, as a table, a picture and files."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from power_metrics.commands.command import text_table
+from power_metrics.commands.models import given_arguments, title
+from powerenvs.files import atomic_path
+from powerenvs.game import TabularGame
+from powerenvs.labels import closest, label_text
+from powerenvs.version import __version__
+
+if TYPE_CHECKING:
+    from power_metrics.multiagent_result import MultiagentPower
+    from power_metrics.rewards import RewardDistribution
+
+GAMES = {"power_pair": "powerenvs.worlds.power.pair:PowerPair", "one_key": "powerenvs.worlds.multi:OneKey"}
+"""Games by the names of their PettingZoo modules, without the version."""
+
+MAX_ROWS, EXTREMES = 40, 10
+
+
+@dataclass(frozen=True)
+class LoadedGame:
+    """A game and where it came from.
+
+    Attributes:
+        name: as typed.
+        kwargs: the arguments given to it.
+        game: the tables.
+    """
+
+    name: str
+    kwargs: dict[str, Any]
+    game: TabularGame
+
+    @property
+    def title(self) -> str:
+        """The name and the arguments, on one line."""
+        return title(self.name, self.kwargs)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What only two agents have."""
+    group = parser.add_argument_group("two agents", f"for the games {', '.join(GAMES)}, or a file of TabularGame.save")
+    group.add_argument(
+        "--correlation",
+        metavar="RHO",
+        type=float,
+        nargs="+",
+        help="correlations of the two agents' rewards, each in [-1, 1]; default 0",
+    )
+    group.add_argument("--gamma-a", metavar="G", type=float, help="discount of the second agent; default --gamma")
+    group.add_argument("--rounds", metavar="N", type=int, help="how often each agent answers the other; default 1")
+
+
+def names_game(name: str) -> bool:
+    """Whether an id of the command line is that of a game, or of a file with one."""
+    if name.endswith(".npz"):
+        from powerenvs.formats.npz import saved_kind
+
+        return saved_kind(name) == TabularGame.__name__
+    return _short(name) in GAMES
+
+
+def refuse_options(args: argparse.Namespace) -> None:
+    """Refuses the options of two agents for a model of one.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    for option in ("correlation", "gamma_a", "rounds"):
+        if getattr(args, option) is not None:
+            raise ValueError(f"--{option.replace('_', '-')}: {args.id} has one agent; games are {', '.join(GAMES)}")
+
+
+def load_game(args: argparse.Namespace) -> LoadedGame:
+    """The game that the command line names.
+
+    Raises:
+        ValueError: for an argument that the game does not take, with the closest known one, and what it refuses.
+    """
+    kwargs = given_arguments(args)
+    if args.id.endswith(".npz"):
+        if kwargs:
+            raise ValueError(f"{next(iter(kwargs))}: a game from a file takes no arguments")
+        return LoadedGame(args.id, {}, TabularGame.load(args.id))
+    module, _, name = GAMES[_short(args.id)].partition(":")
+    world = getattr(importlib.import_module(module), name)
+    known = inspect.signature(world).parameters
+    unknown = next((argument for argument in kwargs if argument not in known), None)
+    if unknown is not None:
+        raise ValueError(f"{unknown}: {args.id} has no such argument; {closest(unknown, known)}")
+    return LoadedGame(args.id, kwargs, world(**kwargs).tables())
+
+
+def run(args: argparse.Namespace, reward: RewardDistribution) -> None:
+    """Computes, prints a table for each correlation and one of all, and writes the files asked for."""
+    import power_metrics as pm
+
+    if len(args.gamma) > 1:
+        raise ValueError(f"--gamma: expected one discount for two agents, found {len(args.gamma)}")
+    if args.tolerance is not None or args.method != "monte_carlo":
+        option = "--tolerance" if args.tolerance is not None else "--method"
+        raise ValueError(f"{option}: not available for two agents; --samples says how many reward functions to draw")
+    correlations = [0.0] if args.correlation is None else args.correlation
+    if len(set(correlations)) < len(correlations):
+        raise ValueError("--correlation: expected different numbers, found equal ones")
+    loaded = load_game(args)
+    game = loaded.game
+    actions = " × ".join(f"{agent} {count} actions" for agent, count in zip(game.agents, game.num_actions, strict=True))
+    kind = "deterministic" if game.deterministic else "stochastic"
+    print(f"{loaded.title}: {game.num_states:,} states, {actions}, {kind}")
+    results = []
+    for correlation in correlations:
+        results.append(
+            pm.multiagent_power(
+                game,
+                args.gamma[0],
+                args.gamma_a,
+                correlation,
+                reward,
+                10_000 if args.samples is None else args.samples,
+                args.seed,
+                rounds=1 if args.rounds is None else args.rounds,
+            )
+        )
+        print(f"\n{report(results[-1])}")
+    if len(results) > 1:
+        print(f"\n{summary(results)}")
+    for path in _write(args, loaded, results):
+        print(f"wrote {path}")
+
+
+def report(result: MultiagentPower) -> str:
+    """A table of both agents' POWER, their averages with baselines, the alignment, and what it took.
+
+    Up to 40 states are listed in their order; of more, the ten with the highest and the ten with the lowest POWER of
+    the first agent.
+    """
+    game, (human, ai) = result.game, result.agents
+    order = np.argsort(-result[human].mean, kind="stable")
+    few = game.num_states <= MAX_ROWS
+    shown = range(game.num_states) if few else [*order[:EXTREMES].tolist(), *order[-EXTREMES:].tolist()]
+    rows = [("state", f"POWER of {human}", f"POWER of {ai}")]
+    for s in shown:
+        powers = (f"{result[a].mean[s]:.4f} ± {result[a].standard_error[s]:.4f}" for a in (human, ai))
+        rows.append((label_text(game.state_labels[s]), *powers))
+    lines = text_table(rows).split("\n")
+    if not few:
+        lines.insert(EXTREMES + 1, f"... {game.num_states - 2 * EXTREMES:,} states between ...")
+    discounts = ", ".join(f"{g:g}" for g in dict.fromkeys(result[agent].gamma for agent in result.agents))
+    head = (
+        f"correlation {result.correlation:g}, gamma {discounts}, {result.num_samples:,} pairs of reward functions, "
+        f"{result[human].reward}"
+    )
+    averages = [("mean over states", "POWER", "baseline", "")]
+    for agent, meaning in ((human, f"against the seed policy of {ai}"), (ai, "playing its seed policy")):
+        numbers = (
+            f"{result.average(agent, baseline=b):.4f} ± {result.average_error(agent, baseline=b):.4f}"
+            for b in (False, True)
+        )
+        averages.append((agent, *numbers, meaning))
+    rounds = [
+        f"round {n}: POWER changed by at most {change.human:.4f} ({human}), {change.ai:.4f} ({ai}); "
+        f"{change.settled:.0%} of pairs settled"
+        for n, change in enumerate(result.changes, 2)
+    ]
+    estimate = result[human]
+    return "\n".join(
+        [
+            head,
+            *lines,
+            *text_table(averages).split("\n"),
+            f"alignment: {_alignment(result)}",
+            *rounds,
+            f"largest Bellman residual: {estimate.residual:.1e} of max|V|",
+            f"time: {estimate.seconds:.2f} s ({estimate.cpu_seconds:.2f} s of processor time)",
+        ]
+    )
+
+
+def summary(results: list[MultiagentPower]) -> str:
+    """One line for each correlation: averages over states, and the alignment."""
+    agents = results[0].agents
+    rows = [("correlation", *agents, *(f"{agent}, baseline" for agent in agents), "alignment")]
+    for result in results:
+        means = (f"{result.average(agent, baseline=b):.4f}" for b in (False, True) for agent in agents)
+        rows.append((f"{result.correlation:g}", *means, _alignment(result)))
+    return text_table(rows, right=(0, 1, 2, 3, 4))
+
+
+def _alignment(result: MultiagentPower) -> str:
+    low, high = result.alignment_interval(0.95)
+    text = f"{result.alignment:.3f}"
+    if low == low:
+        text += f", without noise {result.alignment_corrected:.3f} (95% interval {low:.3f} to {high:.3f})"
+    return text
+
+
+def _write(args: argparse.Namespace, loaded: LoadedGame, results: list[MultiagentPower]) -> list[str]:
+    """Writes the files asked for; returns their paths."""
+    written: list[str] = []
+    if args.plot is not None:
+        from power_metrics.plots import plot_correlation_sweep
+
+        if len(results) == 1:
+            results[0].plot(path=args.plot)
+        else:
+            heading = f"{loaded.title}, γ = {results[0][results[0].agents[0]].gamma:g}"
+            plot_correlation_sweep(results, title=heading, path=args.plot)
+        written.append(args.plot)
+    if args.json is not None:
+        content: dict[str, Any] = {
+            "model": loaded.name,
+            "kwargs": loaded.kwargs,
+            "powerenvs": __version__,
+            "results": [result.as_dict() for result in results],
+        }
+        with atomic_path(args.json) as temporary:
+            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        written.append(args.json)
+    if args.save is not None:
+        for result in results:
+            path = Path(args.save)
+            if len(results) > 1:
+                path = path.with_name(f"{path.stem}_correlation_{result.correlation:g}.npz")
+            result.save(path)
+            written.append(str(path))
+    return written
+
+
+def _short(name: str) -> str:
+    """``power_pair`` of ``powerenvs/power_pair_v0``."""
+    return re.sub(r"_v\d+$", "", name.removeprefix("powerenvs/"))
