@@ -97,9 +97,8 @@ def test_two_agents_and_a_trained_one_end_the_demo(demo):
     two = json.loads((out / "two_agents_open_3x3.json").read_text(encoding="utf-8"))
     assert two["agents"] == ["human", "ai"]
     assert f"alignment {two['alignment']:.3f}" in printed
-    learned = [
-        line.split() for line in printed.split("\n") if line.startswith(("learned ", "task-optimal ", "random "))
-    ]
+    table = printed[printed.index("\nlearned ") :].split("\n")[1:4]
+    learned = [line.split() for line in table]
     assert [words[0] for words in learned] == ["learned", "task-optimal", "random"]
     returns = {words[0]: float(words[1]) for words in learned}
     assert returns["task-optimal"] >= returns["learned"]
