@@ -243,8 +243,8 @@ BAD = [
     (["power", "CartPole-v1"], "found no tables in CartPoleEnv"),
     (["power", "missing.npz"], "missing.npz: No such file or directory"),
     (["power", "missing.npz", "--level", "x"], "level: a model from a file takes no arguments"),
-    (["power", "PowerGrid-v0", "--gamma", "1.5"], "--gamma: expected a discount in [0, 1), found 1.5"),
-    (["power", "PowerGrid-v0", "--gamma", "0.9", "-1"], "--gamma: expected a discount in [0, 1), found -1.0"),
+    (["power", "PowerGrid-v0", "--gamma", "1.5"], "--gamma: expected a discount in [0, 1], found 1.5"),
+    (["power", "PowerGrid-v0", "--gamma", "0.9", "-1"], "--gamma: expected a discount in [0, 1], found -1.0"),
     (["power", "PowerGrid-v0", "--gamma", "high"], "--gamma: invalid float value: 'high'"),
     (["power", "PowerGrid-v0", "--gam", "0.5"], "unrecognized arguments: --gam"),
     (["power", "PowerGrid-v0", "--samples", "0"], "--samples: expected a whole number of at least 1"),
@@ -365,7 +365,8 @@ def test_two_agents_from_the_command_line(run, tmp_path):
     assert "alignment: 1.000" in out
     content = json.loads(numbers.read_text(encoding="utf-8"))
     assert content["kwargs"] == {"level": "open_3x3", "walls": "absent"}
-    assert content["estimates"]["human"]["states"][0]["power"] == pytest.approx(expected["human"].mean[0], rel=1e-12)
+    [result] = content["results"]
+    assert result["estimates"]["human"]["states"][0]["power"] == pytest.approx(expected["human"].mean[0], rel=1e-12)
     assert pm.MultiagentPower.load(saved)["ai"].num_samples == 50
     assert plot.stat().st_size > 10_000
 
@@ -393,3 +394,33 @@ def test_the_command_line_knows_every_game():
     assert tuple(f"{name}_v0" for name in GAMES) == powerenvs.multi.GAMES
     assert game_name("powerenvs/one_key_v0") == "one_key_v0"
     assert game_name("PowerGrid-v0") is None
+
+
+def test_several_correlations_from_the_command_line(run, tmp_path):
+    plot, numbers, saved = (tmp_path / f"sweep.{kind}" for kind in ("png", "json", "npz"))
+    words = ("one_key", "--gamma", "0.5", "--gamma-a", "0.8", "--rounds", "2", "--correlation", "-1", "0.5", "1")
+    out = succeed(run, "power", *words, "--samples", "40", "--plot", plot, "--json", numbers, "--save", saved)
+    assert out.count("round 2: POWER changed by at most") == 3
+    lines = out.split("\n")
+    (head,) = [n for n, line in enumerate(lines) if "human, baseline" in line]
+    assert [line.split()[0] for line in lines[head + 1 : head + 4]] == ["-1", "0.5", "1"]
+    results = json.loads(numbers.read_text(encoding="utf-8"))["results"]
+    assert [result["correlation"] for result in results] == [-1, 0.5, 1]
+    for result in results:
+        loaded = pm.MultiagentPower.load(tmp_path / f"sweep_correlation_{result['correlation']:g}.npz")
+        assert f"{loaded.average('human'):.4f}" in out
+        assert (loaded["human"].gamma, loaded["ai"].gamma, loaded.rounds) == (0.5, 0.8, 2)
+    with Image.open(plot) as picture:
+        assert picture.width > 1.5 * picture.height
+
+
+def test_a_game_from_a_file(run, tmp_path):
+    game = powerenvs.product_game(PowerGrid("..").tables(), PowerGrid("..").tables())
+    game.save(tmp_path / "game.npz")
+    out = succeed(run, "power", tmp_path / "game.npz", "--samples", "20")
+    assert "human=(0, 1), ai=(0, 0)" in out
+    status, _, err = run("power", tmp_path / "game.npz", "--noise", "0.1")
+    assert status == 2
+    assert "noise: a game from a file takes no arguments" in err
+    PowerGrid("..").tables().save(tmp_path / "one.npz")
+    assert "state" in succeed(run, "power", tmp_path / "one.npz", "--samples", "20")

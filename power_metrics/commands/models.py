@@ -43,11 +43,16 @@ class LoadedModel:
 
     @property
     def title(self) -> str:
-        """The name and the arguments, on one line; long ones, such as the text of a level, are cut."""
-        given = ", ".join(
-            f"{name}={textwrap.shorten(str(value), 40, placeholder='...')}" for name, value in self.kwargs.items()
-        )
-        return f"{self.name} ({given})" if given else self.name
+        """The name and the arguments, on one line."""
+        return title_of(self.name, self.kwargs)
+
+
+def title_of(name: str, kwargs: Mapping[str, Any]) -> str:
+    """A name and its arguments on one line; long ones, such as the text of a level, are cut."""
+    given = ", ".join(
+        f"{argument}={textwrap.shorten(str(value), 40, placeholder='...')}" for argument, value in kwargs.items()
+    )
+    return f"{name} ({given})" if given else name
 
 
 def add_model_arguments(parser: argparse.ArgumentParser, option: str | None = None) -> None:

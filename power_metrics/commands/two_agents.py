@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from power_metrics.commands.command import text_table
-from power_metrics.commands.models import given_arguments, title
+from power_metrics.commands.models import given_kwargs, title_of
 from powerenvs.files import atomic_path
+from powerenvs.formats.npz import saved_kind
 from powerenvs.game import TabularGame
 from powerenvs.labels import closest, label_text
 from powerenvs.version import __version__
@@ -47,10 +48,10 @@ class LoadedGame:
     @property
     def title(self) -> str:
         """The name and the arguments, on one line."""
-        return title(self.name, self.kwargs)
+        return title_of(self.name, self.kwargs)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
     """What only two agents have."""
     group = parser.add_argument_group("two agents", f"for the games {', '.join(GAMES)}, or a file of TabularGame.save")
     group.add_argument(
@@ -64,16 +65,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--rounds", metavar="N", type=int, help="how often each agent answers the other; default 1")
 
 
-def names_game(name: str) -> bool:
-    """Whether an id of the command line is that of a game, or of a file with one."""
-    if name.endswith(".npz"):
-        from powerenvs.formats.npz import saved_kind
+def game_name(given: str) -> str | None:
+    """The game that an id of the command line means, such as "power_pair_v0", or a file with one; None for others."""
+    if given.endswith(".npz"):
+        return given if Path(given).is_file() and saved_kind(given) == TabularGame.__name__ else None
+    name = re.sub(r"_v0$", "", given.removeprefix("powerenvs/"))
+    return f"{name}_v0" if name in GAMES else None
 
-        return saved_kind(name) == TabularGame.__name__
-    return _short(name) in GAMES
 
-
-def refuse_options(args: argparse.Namespace) -> None:
+def refuse_pair_options(args: argparse.Namespace) -> None:
     """Refuses the options of two agents for a model of one.
 
     Raises:
@@ -81,42 +81,51 @@ def refuse_options(args: argparse.Namespace) -> None:
     """
     for option in ("correlation", "gamma_a", "rounds"):
         if getattr(args, option) is not None:
-            raise ValueError(f"--{option.replace('_', '-')}: {args.id} has one agent; games are {', '.join(GAMES)}")
+            raise ValueError(
+                f"--{option.replace('_', '-')}: goes with two agents only, which {args.id} has not; games are "
+                f"{', '.join(GAMES)}"
+            )
 
 
-def load_game(args: argparse.Namespace) -> LoadedGame:
-    """The game that the command line names.
+def load_game(args: argparse.Namespace, name: str) -> LoadedGame:
+    """The game of this name (see `game_name`), with the arguments that the command line gives.
 
     Raises:
         ValueError: for an argument that the game does not take, with the closest known one, and what it refuses.
     """
-    kwargs = given_arguments(args)
-    if args.id.endswith(".npz"):
+    kwargs = given_kwargs(args)
+    if name.endswith(".npz"):
         if kwargs:
             raise ValueError(f"{next(iter(kwargs))}: a game from a file takes no arguments")
-        return LoadedGame(args.id, {}, TabularGame.load(args.id))
-    module, _, name = GAMES[_short(args.id)].partition(":")
-    world = getattr(importlib.import_module(module), name)
+        return LoadedGame(name, {}, TabularGame.load(name))
+    module, _, kind = GAMES[name.removesuffix("_v0")].partition(":")
+    world = getattr(importlib.import_module(module), kind)
     known = inspect.signature(world).parameters
     unknown = next((argument for argument in kwargs if argument not in known), None)
     if unknown is not None:
-        raise ValueError(f"{unknown}: {args.id} has no such argument; {closest(unknown, known)}")
-    return LoadedGame(args.id, kwargs, world(**kwargs).tables())
+        raise ValueError(f"{unknown}: {name} has no such argument; {closest(unknown, known)}")
+    return LoadedGame(name, kwargs, world(**kwargs).tables())
 
 
-def run(args: argparse.Namespace, reward: RewardDistribution) -> None:
+def run_two_agents(
+    args: argparse.Namespace,
+    name: str,
+    gammas: list[float],
+    reward: RewardDistribution,
+    num_samples: int | None,
+    seed: int,
+) -> None:
     """Computes, prints a table for each correlation and one of all, and writes the files asked for."""
     import power_metrics as pm
 
-    if len(args.gamma) > 1:
-        raise ValueError(f"--gamma: expected one discount for two agents, found {len(args.gamma)}")
+    if len(gammas) > 1:
+        raise ValueError(f"--gamma: expected one discount for two agents, found {len(gammas)}")
     if args.tolerance is not None or args.method != "monte_carlo":
-        option = "--tolerance" if args.tolerance is not None else "--method"
-        raise ValueError(f"{option}: not available for two agents; --samples says how many reward functions to draw")
+        raise ValueError("--method, --tolerance: expected the defaults for two agents; use --samples")
     correlations = [0.0] if args.correlation is None else args.correlation
     if len(set(correlations)) < len(correlations):
         raise ValueError("--correlation: expected different numbers, found equal ones")
-    loaded = load_game(args)
+    loaded = load_game(args, name)
     game = loaded.game
     actions = " × ".join(f"{agent} {count} actions" for agent, count in zip(game.agents, game.num_actions, strict=True))
     kind = "deterministic" if game.deterministic else "stochastic"
@@ -126,12 +135,12 @@ def run(args: argparse.Namespace, reward: RewardDistribution) -> None:
         results.append(
             pm.multiagent_power(
                 game,
-                args.gamma[0],
+                gammas[0],
                 args.gamma_a,
                 correlation,
                 reward,
-                10_000 if args.samples is None else args.samples,
-                args.seed,
+                10_000 if num_samples is None else num_samples,
+                seed,
                 rounds=1 if args.rounds is None else args.rounds,
             )
         )
@@ -152,7 +161,7 @@ def report(result: MultiagentPower) -> str:
     order = np.argsort(-result[human].mean, kind="stable")
     few = game.num_states <= MAX_ROWS
     shown = range(game.num_states) if few else [*order[:EXTREMES].tolist(), *order[-EXTREMES:].tolist()]
-    rows = [("state", f"POWER of {human}", f"POWER of {ai}")]
+    rows: list[tuple[str, ...]] = [("state", f"POWER of {human}", f"POWER of {ai}")]
     for s in shown:
         powers = (f"{result[a].mean[s]:.4f} ± {result[a].standard_error[s]:.4f}" for a in (human, ai))
         rows.append((label_text(game.state_labels[s]), *powers))
@@ -164,7 +173,7 @@ def report(result: MultiagentPower) -> str:
         f"correlation {result.correlation:g}, gamma {discounts}, {result.num_samples:,} pairs of reward functions, "
         f"{result[human].reward}"
     )
-    averages = [("mean over states", "POWER", "baseline", "")]
+    averages: list[tuple[str, ...]] = [("mean over states", "POWER", "baseline", "")]
     for agent, meaning in ((human, f"against the seed policy of {ai}"), (ai, "playing its seed policy")):
         numbers = (
             f"{result.average(agent, baseline=b):.4f} ± {result.average_error(agent, baseline=b):.4f}"
@@ -238,8 +247,3 @@ def _write(args: argparse.Namespace, loaded: LoadedGame, results: list[Multiagen
             result.save(path)
             written.append(str(path))
     return written
-
-
-def _short(name: str) -> str:
-    """``power_pair`` of ``powerenvs/power_pair_v0``."""
-    return re.sub(r"_v\d+$", "", name.removeprefix("powerenvs/"))

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 HUMAN, AI = "#de7c20", "#2262c4"
 """The colours of the first and the second agent, as in pictures of environments."""
 SCATTER = 3.6
-"""The side of a scatter plot, in inches."""
+ABOVE, BELOW = 0.95, 1.0
+"""The side of a scatter plot, and the room for titles above it and for labels and notes below, in inches."""
 
 
 def plot_two_agents(
@@ -171,14 +172,15 @@ def _widened(panels: Panels) -> Axes:
     figure.draw_without_rendering()  # places the panels, where a layout engine does it
     figure.set_layout_engine("none")
     width, height = figure.get_size_inches()
-    wider, taller = width + SCATTER + 1.1, max(height, SCATTER + 1.6)
+    wider, taller = width + SCATTER + 1.2, max(height, SCATTER + ABOVE + BELOW)
     shrink, lift = (width / wider, height / taller), (taller - height) / 2 / taller
     for ax in figure.axes:
         box = ax.get_position()
         ax.set_position((box.x0 * shrink[0], lift + box.y0 * shrink[1], box.width * shrink[0], box.height * shrink[1]))
     figure.set_size_inches(wider, taller)
-    middle = np.mean([(ax.get_position().y0 + ax.get_position().y1) / 2 for ax in panels.axes])
-    return figure.add_axes(((width + 0.7) / wider, middle - SCATTER / 2 / taller, SCATTER / wider, SCATTER / taller))
+    middle = taller * np.mean([(ax.get_position().y0 + ax.get_position().y1) / 2 for ax in panels.axes])
+    bottom = float(np.clip(middle - SCATTER / 2, BELOW, taller - ABOVE - SCATTER))
+    return figure.add_axes(((width + 0.8) / wider, bottom / taller, SCATTER / wider, SCATTER / taller))
 
 
 def _plain(ax: Axes) -> None:

@@ -58,3 +58,19 @@ def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, NDAr
             "upgrade with: pip install -U powerenvs"
         )
     return arrays, header
+
+
+def saved_kind(path: str | os.PathLike[str]) -> str | None:
+    """The kind of what `save_arrays` wrote; None if it is no such archive.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+    """
+    try:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            kind = json.loads(str(archive["header"])).get("kind")
+    except FileNotFoundError:
+        raise
+    except (KeyError, ValueError, EOFError, OSError, AttributeError, zipfile.BadZipFile):
+        return None
+    return kind if isinstance(kind, str) else None

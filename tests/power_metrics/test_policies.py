@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import gymnasium as gym
 import numpy as np
@@ -10,13 +11,21 @@ import pytest
 import torch
 from gymnasium import wrappers
 from sb3_contrib import QRDQN, MaskablePPO, RecurrentPPO
-from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3 import A2C, DQN, PPO, SAC
 from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecCheckNan, VecFrameStack, VecNormalize
+from stable_baselines3.common.vec_env import (
+    DummyVecEnv,
+    SubprocVecEnv,
+    VecCheckNan,
+    VecEnvWrapper,
+    VecFrameStack,
+    VecNormalize,
+)
 from torch import nn
 
 import power_metrics as pm
 import powerenvs
+from power_metrics.observations import state_observations
 from powerenvs.worlds.power import turner_figure_1
 
 torch.set_num_threads(1)
@@ -334,9 +343,67 @@ class Overrides(gym.Wrapper):
         return 1 - seen, *rest
 
 
+class Ragged(gym.ObservationWrapper):
+    """Shows arrays of different lengths."""
+
+    def observation(self, seen):
+        return np.zeros(int(seen.argmax()) % 3)
+
+
+class Locked(gym.ObservationWrapper):
+    """Cannot be copied."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.lock = threading.Lock()
+
+    def observation(self, seen):
+        return seen
+
+
+class Asks(gym.ObservationWrapper):
+    """Looks at the environment below, and cuts episodes short."""
+
+    def step(self, action):
+        seen, reward, terminated, _, info = super().step(action)
+        return seen, reward, terminated, True, info
+
+    def observation(self, seen):
+        return seen + np.float32(self.unwrapped.mdp.num_states)
+
+
+class Halves(VecEnvWrapper):
+    """Changes what many copies show."""
+
+    def reset(self):
+        return self.venv.reset() / 2
+
+    def step_wait(self):
+        seen, *rest = self.venv.step_wait()
+        return seen / 2, *rest
+
+
+def test_wrappers_may_look_at_the_environment_below():
+    seen = []
+    pm.policy_table(
+        lambda part: seen.append(part) or np.zeros((len(part), 5)), Asks(make(observation="onehot")), kind="q"
+    )
+    assert seen[0] == pytest.approx(np.eye(31) + 31)
+
+
+def test_observations_can_be_read_once_and_used_again():
+    observed = state_observations(make())
+    assert state_observations(observed) is observed
+    table = random_table(observed.mdp)
+    assert np.array_equal(pm.policy_table(table, observed), pm.policy_table(table, make()))
+
+
 @pytest.mark.parametrize(
     ("wrap", "message"),
     [
+        (Ragged, "expected observations that are arrays of one shape.*after Ragged"),
+        (Locked, "could not copy Locked"),
+        (lambda env: Halves(DummyVecEnv([lambda: env])), "not known what Halves does to observations"),
         (lambda env: wrappers.FrameStackObservation(env, 2), "FrameStackObservation: .*rollout_counts"),
         (wrappers.TimeAwareObservation, "TimeAwareObservation: .*rollout_counts"),
         (lambda env: wrappers.DelayObservation(env, 1), "DelayObservation: .*rollout_counts"),
@@ -437,6 +504,19 @@ def test_model_of_other_observations_or_actions():
         pm.policy_table(model, gym.make("FrozenLake-v1"))
     with pytest.raises(ValueError, match="kind: expected None for Stable-Baselines3"):
         pm.policy_table(model, make(observation="onehot"), kind="logits")
+
+
+def test_rollouts_need_a_state_and_an_agent():
+    with pytest.raises(ValueError, match="agent: expected a callable or something with predict"):
+        pm.rollout_counts("agent", make(), 5)
+    with pytest.raises(ValueError, match="does not say which state it is in"):
+        pm.rollout_counts(lambda seen: 0, gym.make("minigrid:MiniGrid-Empty-5x5-v0"), 5)
+
+
+def test_policies_without_discrete_probabilities_are_refused():
+    model = SAC("MlpPolicy", gym.make("Pendulum-v1"), device="cpu", buffer_size=10)
+    with pytest.raises(ValueError, match=r"agent: expected actions Discrete\(5\).*found a model trained with Box"):
+        pm.policy_table(model, make())
 
 
 def test_environments_that_cannot_be_read():
