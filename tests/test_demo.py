@@ -86,7 +86,7 @@ def test_the_picture_is_written_and_nothing_else_is_left(demo):
     with Image.open(out / "power_maze_7x7.png") as picture:
         width, height = picture.size
         assert width > 2 * height > 1000  # three panels side by side
-    names = ("power_maze_7x7", "two_agents_open_3x3", "learned_two_rooms")
+    names = ("power_maze_7x7", "two_agents_open_3x3", "learned_maze_7x7")
     assert sorted(p.name for p in out.iterdir()) == sorted(
         f"{name}.{kind}" for name in names for kind in ("json", "png")
     )

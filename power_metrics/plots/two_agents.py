@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 HUMAN, AI = "#de7c20", "#2262c4"
 """The colours of the first and the second agent, as in pictures of environments."""
 SCATTER = 3.6
-ABOVE, BELOW = 0.95, 1.0
+ABOVE, BELOW = 0.95, 1.2
 """The side of a scatter plot, and the room for titles above it and for labels and notes below, in inches."""
 
 
