@@ -21,7 +21,7 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	@touch $(STAMP)
 
-demo: $(STAMP)  ## compute POWER of a published maze; table, picture and numbers in results/demo/
+demo: $(STAMP)  ## POWER of a maze, of two agents, of what PPO learns; results/demo/
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP)  ## run the tests (WORKERS=n for n processes)

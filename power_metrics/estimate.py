@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from dataclasses import dataclass, field
@@ -197,7 +198,9 @@ class PowerEstimate:
         high, low = int(np.argmax(self.mean)), int(np.argmin(self.mean))
 
         def state(s: int) -> str:
-            return f"{label_text(self.model.state_labels[s])} {self.mean[s]:.4f} ± {self.standard_error[s]:.4f}"
+            error = float(self.standard_error[s])
+            digits = 4 if not error > 0 else min(12, max(4, 1 - math.floor(math.log10(error))))
+            return f"{label_text(self.model.state_labels[s])} {self.mean[s]:.{digits}f} ± {error:.{digits}f}"
 
         return (
             f"PowerEstimate({self.model.num_states} states, gamma={self.gamma}, {self.num_samples:,} reward functions, "

@@ -89,3 +89,16 @@ def test_power_seeking_over_training_has_opposite_signs(run):
         assert task["learned"][0] == pytest.approx(task["task_optimal"], abs=0.05)
     assert len(list(out.glob("*.csv"))) == 2
     assert (out / "power_seeking.png").exists()
+
+
+def test_two_agents_published(run):
+    out, printed = run("two_agents_published", "--samples", 200)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.split("\n") if line[:1] == "|"]
+    published, ours = ([row for row in rows if row[3:4] == [kind]] for kind in ("published", "ours"))
+    assert [row[:3] for row in published] == [row[:3] for row in ours]
+    for theirs, found in zip(published, ours, strict=True):
+        for number, wanted in zip(found[5:9], theirs[5:9], strict=True):
+            assert not wanted or abs(float(number) - float(wanted)) < 0.04
+    assert "At ρ = -1 the two POWERs sum to 1 in every state" in printed
+    with Image.open(out / "two_agents_correlation.png") as picture:
+        assert picture.width > 1_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
@@ -19,11 +20,15 @@ SCALE_LABEL = "POWER (reward per step)"
 
 
 class Picture(Figure):
-    """A matplotlib figure that notebooks show without pyplot."""
+    """A matplotlib figure that notebooks show without pyplot, saved with everything that is drawn on it."""
+
+    def savefig(self, fname: Any, **kwargs: Any) -> None:
+        """As matplotlib's, except that the edges fit the content unless ``bbox_inches`` says otherwise."""
+        super().savefig(fname, **{"bbox_inches": "tight", "pad_inches": 0.1, **kwargs})
 
     def _repr_png_(self) -> bytes:
         data = io.BytesIO()
-        self.savefig(data, format="png", dpi=100, bbox_inches="tight")
+        self.savefig(data, format="png", dpi=100)
         return data.getvalue()
 
 
