@@ -16,6 +16,9 @@ from power_metrics.solvers.lanes import LANES, any_above, fill, larger, load, pi
 from power_metrics.solvers.limits import EVALUATION, MAX_ITERATIONS
 from power_metrics.solvers.ordering import Elimination
 
+TEAR = 10.0
+"""Values from iteration are taken to be within this times its target / (1 - γ) of each other where they are equal."""
+
 
 class Responses(NamedTuple):
     """What B pairs of reward functions give in a game with S states, as (1 - γ) times values.
@@ -73,7 +76,8 @@ def solve_pairs(
         rewards_a: (B, S) of the second, A.
         gamma_h: discount of H.
         gamma_a: discount of A.
-        tolerance: choices within this share of max|V| of the best are tied.
+        tolerance: choices within this share of max|V| of the best are tied; a little more where γ is near 1 and
+            policies are evaluated iteratively.
         order: see `power_metrics.solvers.joint_tables.JointTables`.
         rows_h: see there; as H sees them.
         rows_a: as A sees them.
@@ -186,6 +190,8 @@ def _respond(
             if not any_above(rise, zero):
                 break
             improving = True
+    if not direct:  # what the evaluation leaves open can tear ties apart
+        tolerance = max(tolerance, TEAR * EVALUATION / (1.0 - gamma))
     _split_ties(tolerance, rows, chance, scale, size, value, best, own)
     return iteration
 
