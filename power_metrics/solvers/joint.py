@@ -275,9 +275,13 @@ def _put(
     """Writes (1 - γ) ``best`` to ``powers[:, n]``, and raises ``error`` (1, LANES) to the residual of the values."""
     S = order.shape[0]
     gap = fill(0.0)
+    total = fill(0.0)
     for i in range(S):
-        gap = larger(absolute(load(value, i) - (load(reward, i) + gamma * load(best, i))), gap)
+        own = absolute(load(value, i) - (load(reward, i) + gamma * load(best, i)))
+        gap = larger(own, gap)
+        total = total + own
         for lane in range(count):
             powers[start + lane, n, order[i]] = (1.0 - gamma) * best[i, lane]
     share = pick_above(gap, fill(0.0), gap / _largest(value), gap)
+    share = pick_equal(total, total, share, fill(np.inf))  # what is no number is larger than nothing, but it adds up
     store(error, 0, larger(share, load(error, 0)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from power_metrics.solvers._jit import inlined, kernel
 from power_metrics.solvers.exchange import Floats, Ints
 
@@ -64,9 +66,11 @@ def solve_iterative(
             for i in range(S):
                 image[i] = _row(i, gamma, rows, entries, successor, probability, smooth)
             along = _dot(shadow, image)
-            if along == 0.0:
+            if along == 0.0 or not np.isfinite(along):
                 break
             alpha = rho / along
+            if not np.isfinite(alpha):
+                break
             for i in range(S):
                 residual[i] -= alpha * image[i]
                 value[i] += alpha * smooth[i]
@@ -75,6 +79,8 @@ def solve_iterative(
                 step_image[i] = _row(i, gamma, rows, entries, successor, probability, step)
             length = _dot(step_image, step_image)
             omega = _dot(step_image, residual) / length if length > 0.0 else 0.0
+            if not np.isfinite(omega):
+                break
             largest = 0.0
             for i in range(S):
                 value[i] += omega * step[i]

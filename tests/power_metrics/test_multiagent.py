@@ -158,36 +158,43 @@ class TestBruteForce:
             result = pm.multiagent_power(one, 0.9, rewards=tuple(rewards))
             agree(four(result), dense_two_agents(one, *rewards, 0.9, 0.9, one.uniform_policy("ai"))[0])
 
-    def test_large_games_are_solved_iteratively_to_the_same_numbers(self, monkeypatch):
-        rng = np.random.default_rng(0)
-        cases = [
+    @pytest.mark.parametrize(
+        "game",
+        [
             pair_game(),
             pair_game(noise=0.3),
-            random_game(rng, 30, (3, 2)),
-            PowerPair("...\n.#.").tables().without_overlaps(),
-        ]
-        for game in cases:
-            rewards = tuple(rng.random((2, 20, game.num_states)))
-            direct = pm.multiagent_power(game, 0.95, rewards=rewards, rounds=2)
-            with monkeypatch.context() as patch:
-                patch.setattr("power_metrics.solvers.joint_tables.DIRECT_MAX_STATES", 0)
-                patch.setattr("power_metrics.solvers.joint_tables._prepared", {})
-                large = pm.multiagent_power(game, 0.95, rewards=rewards, rounds=2)
-            agree(four(direct), four(large), 1e-11)
+            random_game(np.random.default_rng(0), 30, (3, 2)),
+            PowerPair("...\n.#.").tables(),
+        ],
+        ids=["grid", "noise", "random", "bump"],
+    )
+    def test_large_games_are_solved_iteratively_to_the_same_numbers(self, game, monkeypatch):
+        rng = np.random.default_rng(0)
+        random = tuple(rng.random((2, 20, game.num_states)))
+        whole = tuple(rng.integers(0, 2, (2, 20, game.num_states)).astype(float))
+        cases = [(random, 0.95, 1e-11), (whole, 0.95, 1e-11), (whole, 0.9999, 1e-9)]
+        direct = [pm.multiagent_power(game, gamma, rewards=rewards, rounds=2) for rewards, gamma, _ in cases]
+        monkeypatch.setattr("power_metrics.solvers.joint_tables.DIRECT_MAX_STATES", 0)
+        monkeypatch.setattr("power_metrics.solvers.joint_tables._prepared", {})
+        for (rewards, gamma, tolerance), expected in zip(cases, direct, strict=True):
+            large = pm.multiagent_power(game, gamma, rewards=rewards, rounds=2)
+            agree(four(expected), four(large), tolerance)
             assert large["human"].residual < 1e-13
 
 
 class TestTies:
-    def test_ties_are_those_of_rational_numbers(self):
+    @pytest.mark.parametrize(
+        ("gamma", "tolerance"), [(Fraction(3, 5), 1e-14), (Fraction(9999, 10_000), 1e-11)], ids=str
+    )
+    def test_ties_are_those_of_rational_numbers(self, gamma, tolerance):
         # With rewards 0 and 1 most states have ties, which comparing rounded numbers misses.
         game = PowerPair("..\n.#", walls="absent").tables()
         rewards = np.random.default_rng(2).integers(0, 2, (2, 24, game.num_states))
-        result = pm.multiagent_power(game, 0.6, rewards=tuple(rewards.astype(float)))
-        exact = [rational_two_agents(game, h, a, Fraction(3, 5)) for h, a in zip(*rewards, strict=True)]
+        result = pm.multiagent_power(game, float(gamma), rewards=tuple(rewards.astype(float)))
+        exact = [rational_two_agents(game, h, a, gamma) for h, a in zip(*rewards, strict=True)]
         assert sum(mixed for _, mixed in exact) > 12
-        agree(
-            four(result), {name: np.array([[float(x) for x in one[name]] for one, _ in exact]) for name in NAMES}, 1e-13
-        )
+        wanted = {name: np.array([[float(x) for x in one[name]] for one, _ in exact]) for name in NAMES}
+        agree(four(result), wanted, tolerance)
 
     def test_without_tolerance_rounding_decides(self):
         game = pair_game()
