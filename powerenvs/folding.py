@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from powerenvs import tables
 from powerenvs.labels import closest
 from powerenvs.mdp import TabularMDP
+from powerenvs.model import Model
 
 if TYPE_CHECKING:
     from powerenvs.game import TabularGame
@@ -95,7 +96,8 @@ def _fold(game: TabularGame, policies: Mapping[str, Any], rest: list[int]) -> _F
         shape = [num_states] + [1] * game.num_agents
         shape[axis] = game.num_actions[axis - 1]
         name = game.agents[axis - 1]
-        weights = weights * _checked(game, name, policies[name]).reshape(shape)
+        table = check_table(game, f"policy of {name}", policies[name], game.num_actions[axis - 1])
+        weights = weights * table.reshape(shape)
     weights = np.where(game.joint_available.reshape(num_states, *game.num_actions), weights, 0.0)
     total = weights.sum(axis=gone, keepdims=True)
     stuck = np.flatnonzero(~np.any(total > 0, axis=tuple(range(1, total.ndim))))
@@ -123,12 +125,15 @@ def _fold(game: TabularGame, policies: Mapping[str, Any], rest: list[int]) -> _F
     return _Folded(indptr, successor, probability, np.stack(columns[:half]), np.stack(columns[half:]))
 
 
-def _checked(game: TabularGame, agent: str, policy: Any) -> NDArray[np.float64]:
-    """The policy of an agent as an array (S, A_i)."""
+def check_table(model: Model, name: str, policy: Any, num_actions: int) -> NDArray[np.float64]:
+    """A policy as a read-only array (S, ``num_actions``) of its own.
+
+    Raises:
+        ValueError: for another shape, and rows that are no probabilities; messages call the policy ``name``.
+    """
     if hasattr(policy, "detach"):  # a torch tensor, perhaps on a GPU
         policy = policy.detach().cpu()
-    name = f"policy of {agent}"
-    table = tables.frozen(name, policy, np.float64, (game.num_states, game.num_actions[game.agent_index(agent)]))
+    table = tables.frozen(name, np.array(policy), np.float64, (model.num_states, num_actions))
     tables.check_finite(name, table)
     sums = table.sum(axis=1)
     bad = np.flatnonzero((np.abs(sums - 1) > POLICY_TOLERANCE) | np.any(table < 0, axis=1))
@@ -136,6 +141,6 @@ def _checked(game: TabularGame, agent: str, policy: Any) -> NDArray[np.float64]:
         s = int(bad[0])
         raise ValueError(
             f"{name}: expected probabilities that sum to 1 (to {POLICY_TOLERANCE}), found a sum of {float(sums[s])!r} "
-            f"and a smallest value of {float(table[s].min())!r} in state {s} ({game.describe(s)})"
+            f"and a smallest value of {float(table[s].min())!r} in state {s} ({model.describe(s)})"
         )
     return table

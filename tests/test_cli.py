@@ -16,7 +16,7 @@ import power_metrics as pm
 import powerenvs
 import powerenvs.multi
 from power_metrics import cli
-from power_metrics.commands.power import parse_distribution
+from power_metrics.reward_text import parse_distribution
 from powerenvs.registry import ENVIRONMENTS
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 
@@ -389,7 +389,7 @@ def test_bad_input_for_two_agents(run, words, message):
 
 
 def test_the_command_line_knows_every_game():
-    from power_metrics.commands.two_agents import GAMES, game_name
+    from power_metrics.model_source import GAMES, game_name
 
     assert tuple(f"{name}_v0" for name in GAMES) == powerenvs.multi.GAMES
     assert game_name("powerenvs/one_key_v0") == "one_key_v0"

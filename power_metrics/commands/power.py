@@ -5,26 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from power_metrics.commands.command import Command, check_writable, text_table
-from power_metrics.commands.models import LoadedModel, add_model_arguments, load_model
-from power_metrics.commands.two_agents import add_pair_arguments, game_name, refuse_pair_options, run_two_agents
+from power_metrics.commands.models import add_model_arguments, load_model
+from power_metrics.commands.two_agents import add_pair_arguments, refuse_pair_options, run_two_agents
+from power_metrics.model_source import LoadedModel, game_name
+from power_metrics.reward_text import parse_distribution
 from powerenvs.files import atomic_path
-from powerenvs.labels import closest, label_text
+from powerenvs.labels import label_text
 from powerenvs.version import __version__
 
 if TYPE_CHECKING:
     from power_metrics.estimate import PowerEstimate
-    from power_metrics.rewards import RewardDistribution
 
 MAX_ROWS = 40
 EXTREMES = 10
-DISTRIBUTIONS = ("Uniform", "Beta", "Bernoulli", "Pareto", "Normal")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
     gammas, _ = check_gammas(args.gamma, "--gamma")
     num_samples = None if args.samples is None else check_count("--samples", args.samples)
     seed = check_count("--seed", args.seed, least=0)
-    reward = parse_distribution(args.reward_distribution)
+    reward = parse_distribution(args.reward_distribution, "--reward-distribution")
     check_outputs(args)
     if (game := game_name(args.id)) is not None:
         run_two_agents(args, game, gammas, reward, num_samples, seed)
@@ -129,34 +128,6 @@ def _decimals(estimate: PowerEstimate) -> int:
     if not errors.size:
         return 6
     return min(12, max(0, 1 - math.floor(math.log10(float(np.median(errors))))))
-
-
-def parse_distribution(text: str) -> RewardDistribution:
-    """A distribution from text such as ``beta(2, 5)`` or ``normal(std=2)``.
-
-    Raises:
-        ValueError: for an unknown name (with the closest), or parameters that the distribution refuses.
-    """
-    import power_metrics as pm
-
-    found = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", text)
-    name = {known.lower(): known for known in DISTRIBUTIONS}.get(found[1].lower()) if found else None
-    if found is None or name is None:
-        known = closest(found[1].lower() if found else text, [d.lower() for d in DISTRIBUTIONS])
-        raise ValueError(f"--reward-distribution: expected one such as uniform(0, 1), found {text!r}; {known}")
-    positional: list[float] = []
-    named: dict[str, float] = {}
-    try:
-        for part in filter(None, (part.strip() for part in (found[2] or "").split(","))):
-            key, equals, value = part.rpartition("=")
-            if equals:
-                named[key.strip()] = float(value)
-            else:
-                positional.append(float(value))
-        distribution: RewardDistribution = getattr(pm, name)(*positional, **named)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"--reward-distribution: {text!r} does not fit ({error})") from None
-    return distribution
 
 
 def check_outputs(args: argparse.Namespace) -> None:

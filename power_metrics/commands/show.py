@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.commands.command import Command, text_table
-from power_metrics.commands.models import LoadedModel, add_model_arguments, environment_parameters, load_model
+from power_metrics.commands.models import add_model_arguments, load_model
+from power_metrics.model_source import LoadedModel, environment_parameters
 from powerenvs.labels import label_text
 from powerenvs.level import WALL
 from powerenvs.mdp import TabularMDP

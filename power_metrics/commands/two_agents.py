@@ -3,52 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import inspect
 import json
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from power_metrics.commands.command import text_table
-from power_metrics.commands.models import given_kwargs, title_of
+from power_metrics.commands.models import given_kwargs
+from power_metrics.model_source import GAMES, LoadedGame, load_game
 from powerenvs.files import atomic_path
-from powerenvs.formats.npz import saved_kind
-from powerenvs.game import TabularGame
-from powerenvs.labels import closest, label_text
+from powerenvs.labels import label_text
 from powerenvs.version import __version__
 
 if TYPE_CHECKING:
     from power_metrics.multiagent_result import MultiagentPower
     from power_metrics.rewards import RewardDistribution
 
-GAMES = {"power_pair": "powerenvs.worlds.power.pair:PowerPair", "one_key": "powerenvs.worlds.multi:OneKey"}
-"""Games by the names of their PettingZoo modules, without the version."""
-
 MAX_ROWS, EXTREMES = 40, 10
-
-
-@dataclass(frozen=True)
-class LoadedGame:
-    """A game and where it came from.
-
-    Attributes:
-        name: as typed.
-        kwargs: the arguments given to it.
-        game: the tables.
-    """
-
-    name: str
-    kwargs: dict[str, Any]
-    game: TabularGame
-
-    @property
-    def title(self) -> str:
-        """The name and the arguments, on one line."""
-        return title_of(self.name, self.kwargs)
 
 
 def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,14 +37,6 @@ def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--rounds", metavar="N", type=int, help="how often each agent answers the other; default 1")
 
 
-def game_name(given: str) -> str | None:
-    """The game that an id of the command line means, such as "power_pair_v0", or a file with one; None for others."""
-    if given.endswith(".npz"):
-        return given if Path(given).is_file() and saved_kind(given) == TabularGame.__name__ else None
-    name = re.sub(r"_v0$", "", given.removeprefix("powerenvs/"))
-    return f"{name}_v0" if name in GAMES else None
-
-
 def refuse_pair_options(args: argparse.Namespace) -> None:
     """Refuses the options of two agents for a model of one.
 
@@ -85,26 +49,6 @@ def refuse_pair_options(args: argparse.Namespace) -> None:
                 f"--{option.replace('_', '-')}: goes with two agents only, which {args.id} has not; games are "
                 f"{', '.join(GAMES)}"
             )
-
-
-def load_game(args: argparse.Namespace, name: str) -> LoadedGame:
-    """The game of this name (see `game_name`), with the arguments that the command line gives.
-
-    Raises:
-        ValueError: for an argument that the game does not take, with the closest known one, and what it refuses.
-    """
-    kwargs = given_kwargs(args)
-    if name.endswith(".npz"):
-        if kwargs:
-            raise ValueError(f"{next(iter(kwargs))}: a game from a file takes no arguments")
-        return LoadedGame(name, {}, TabularGame.load(name))
-    module, _, kind = GAMES[name.removesuffix("_v0")].partition(":")
-    world = getattr(importlib.import_module(module), kind)
-    known = inspect.signature(world).parameters
-    unknown = next((argument for argument in kwargs if argument not in known), None)
-    if unknown is not None:
-        raise ValueError(f"{unknown}: {name} has no such argument; {closest(unknown, known)}")
-    return LoadedGame(name, kwargs, world(**kwargs).tables())
 
 
 def run_two_agents(
@@ -125,7 +69,7 @@ def run_two_agents(
     correlations = [0.0] if args.correlation is None else args.correlation
     if len(set(correlations)) < len(correlations):
         raise ValueError("--correlation: expected different numbers, found equal ones")
-    loaded = load_game(args, name)
+    loaded = load_game(name, given_kwargs(args))
     game = loaded.game
     actions = " × ".join(f"{agent} {count} actions" for agent, count in zip(game.agents, game.num_actions, strict=True))
     kind = "deterministic" if game.deterministic else "stochastic"
@@ -232,7 +176,7 @@ def _write(args: argparse.Namespace, loaded: LoadedGame, results: list[Multiagen
     if args.json is not None:
         content: dict[str, Any] = {
             "model": loaded.name,
-            "kwargs": loaded.kwargs,
+            "kwargs": dict(loaded.kwargs),
             "powerenvs": __version__,
             "results": [result.as_dict() for result in results],
         }
