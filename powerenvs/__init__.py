@@ -6,14 +6,16 @@ Importing this package registers the environments: ``gymnasium.make("PowerGrid-v
 from powerenvs.clone import compile_env
 from powerenvs.compile import compile_world, tabular_model
 from powerenvs.game import TabularGame
+from powerenvs.gridworld import GridWorld
 from powerenvs.level import Level
 from powerenvs.mdp import TabularMDP
 from powerenvs.product import product_game
-from powerenvs.registry import register_environments
+from powerenvs.registry import register, register_environments
 from powerenvs.version import __version__
 from powerenvs.world import Outcome, TableWorld, World
 
 __all__ = [
+    "GridWorld",
     "Level",
     "Outcome",
     "TableWorld",
@@ -24,6 +26,7 @@ __all__ = [
     "compile_env",
     "compile_world",
     "product_game",
+    "register",
     "tabular_model",
 ]
 

@@ -52,19 +52,35 @@ ENVIRONMENTS = (
 
 
 def register_environments() -> None:
-    """Registers every id of the table with Gymnasium; again after a reload changes nothing.
-
-    Gymnasium's passive checker and order enforcement are off: our own tests run the checker on every id, the
-    environment enforces the order itself, and together they would cost more than the step.
-    """
+    """Registers every id of the table with Gymnasium; again after a reload changes nothing."""
     for entry in ENVIRONMENTS:
         if entry.id not in gym.registry:
-            gym.register(
-                id=entry.id,
-                entry_point="powerenvs.envs.make:make_env",
-                vector_entry_point="powerenvs.envs.make:make_vector_env",
-                kwargs={"world": entry.world, **entry.kwargs},
-                max_episode_steps=entry.max_episode_steps,
-                disable_env_checker=True,
-                order_enforce=False,
-            )
+            register(entry.id, entry.world, max_episode_steps=entry.max_episode_steps, **entry.kwargs)
+
+
+def register(id: str, world: Any, *, max_episode_steps: int | None = 100, **kwargs: Any) -> None:
+    """Registers a world as a Gymnasium environment: ``gymnasium.make(id)`` and ``gymnasium.make_vec(id)``.
+
+    Gymnasium's passive checker and order enforcement are off: `powerenvs.testing` has checks that go further, the
+    environment enforces the order itself, and together they would cost more than the step.
+
+    Args:
+        id: as given to `gymnasium.make`, such as ``"KeyAndDoor-v0"``.
+        world: a `TableWorld` class or object, its import path ``"module:Class"``, or a `TabularMDP`.
+        max_episode_steps: the time limit, which is not part of the tables; None for none.
+        **kwargs: arguments of the world's class that differ from its defaults.
+
+    Raises:
+        ValueError: if the id is taken.
+    """
+    if id in gym.registry:
+        raise ValueError(f"id: expected one that is not registered yet, found {id!r}")
+    gym.register(
+        id=id,
+        entry_point="powerenvs.envs.make:make_env",
+        vector_entry_point="powerenvs.envs.make:make_vector_env",
+        kwargs={"world": world, **kwargs},
+        max_episode_steps=max_episode_steps,
+        disable_env_checker=True,
+        order_enforce=False,
+    )

@@ -12,8 +12,9 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env, data_equivalence
 
+import powerenvs
 from powerenvs import TabularMDP, tabular_model
-from powerenvs.envs import TabularEnv
+from powerenvs.envs import TabularEnv, TabularVectorEnv
 from powerenvs.envs.observations import KINDS
 from powerenvs.registry import ENVIRONMENTS
 from powerenvs.testing import check_env_against_tables, check_tabular
@@ -370,3 +371,20 @@ def test_stable_baselines_trains_on_every_observation(kind):
     model.learn(32)
     observation, _ = env.reset(seed=0)
     assert env.action_space.contains(model.predict(observation)[0].item())
+
+
+def test_worlds_of_ones_own_are_registered():
+    mdp = powerenvs.TabularMDP.from_transitions([("a", "go", "b", 1.0), ("b", "go", "a", 1.0)])
+    powerenvs.register("OwnTables-v0", mdp, max_episode_steps=3)
+    powerenvs.register("OwnWorld-v0", PowerGrid, max_episode_steps=None, level="two_rooms")
+    try:
+        env = gym.make("OwnTables-v0")
+        env.reset(seed=0)
+        assert [env.step(0)[3] for _ in range(3)] == [False, False, True]
+        assert gym.make("OwnWorld-v0", noise=0.1).unwrapped.mdp == PowerGrid("two_rooms", noise=0.1).tables()
+        envs = gym.make_vec("OwnWorld-v0", num_envs=2, vectorization_mode="vector_entry_point")
+        assert isinstance(envs, TabularVectorEnv)
+        with pytest.raises(ValueError, match="id: expected one that is not registered yet, found 'OwnTables-v0'"):
+            powerenvs.register("OwnTables-v0", mdp)
+    finally:
+        del gym.registry["OwnTables-v0"], gym.registry["OwnWorld-v0"]
