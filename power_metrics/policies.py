@@ -118,7 +118,7 @@ def policy_table(
 
 def is_array(agent: Any) -> bool:
     """Whether an agent is given as numbers, so that nothing has to be asked or observed."""
-    return isinstance(agent, np.ndarray | list | tuple) or _is_torch(agent, "Tensor")
+    return isinstance(agent, list | tuple) or hasattr(agent, "__array__")
 
 
 def uniform_policy(mdp: TabularMDP) -> Floats:

@@ -9,6 +9,7 @@ from powerenvs.game import TabularGame
 from powerenvs.gridworld import GridWorld
 from powerenvs.level import Level
 from powerenvs.mdp import TabularMDP
+from powerenvs.policy import Policy
 from powerenvs.product import product_game
 from powerenvs.registry import register, register_environments
 from powerenvs.version import __version__
@@ -18,6 +19,7 @@ __all__ = [
     "GridWorld",
     "Level",
     "Outcome",
+    "Policy",
     "TableWorld",
     "TabularGame",
     "TabularMDP",

@@ -234,7 +234,7 @@ class TabularGame(Model):
     @cached_property
     def joint_available(self) -> NDArray[np.bool_]:
         """(S, J) bool, which joint actions exist."""
-        exists = np.diff(self.indptr).reshape(self.num_states, -1) > 0
+        exists = (self.indptr[1:] > self.indptr[:-1]).reshape(self.num_states, -1)
         return tables.frozen("joint_available", exists, np.bool_)
 
     @cached_property
@@ -365,11 +365,18 @@ class TabularGame(Model):
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the game to an ``.npz`` file, whole or not at all, without pickle.
+        """Writes the game to an ``.npz`` file without pickle, or to a Graphviz file (``.gv``); whole or not at all.
+
+        Graphviz files hold labels as text and no board: see `powerenvs.formats.graphviz.save_gv`.
 
         Raises:
             ValueError: if a label is of a kind that cannot be stored (see `powerenvs.labels`).
         """
+        if str(path).endswith(".gv"):
+            from powerenvs.formats.graphviz import save_gv
+
+            save_gv(self, path)
+            return
         header = {
             "agents": self.agents,
             "state_labels": [encode_label(label) for label in self.state_labels],
@@ -383,11 +390,18 @@ class TabularGame(Model):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TabularGame:
-        """Reads a game that `save` wrote; all checks run again.
+        """Reads a game that `save` wrote, or a Graphviz file (``.gv``); all checks run again.
 
         Raises:
             ValueError: if the file is not a saved game.
         """
+        if str(path).endswith(".gv"):
+            from powerenvs.formats.graphviz import load_gv
+
+            found = load_gv(path)
+            if not isinstance(found, cls):
+                raise ValueError(f"{os.fspath(path)!r}: expected a TabularGame, found a {type(found).__name__}")
+            return found
         arrays, header = load_arrays(path, "TabularGame")
         try:
             actions = [tuple(decode_label(label) for label in labels) for labels in header["action_labels"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ START = "S"
 
 Cell = tuple[int, int]
 """(row, column)."""
+
+_CELL = re.compile(r"\s*\(\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*\)\s*")
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,41 @@ class Level:
         if start is not None:
             level._check_start(start)
         return level
+
+    @classmethod
+    def from_rectangles(
+        cls,
+        num_rows: int,
+        num_columns: int,
+        squares_to_delete: Iterable[Sequence[str | Cell]] = (),
+        name: str = "level",
+    ) -> Level:
+        """An open grid with rectangles taken out: POWERplay's way to describe a gridworld.
+
+        ``PowerGrid(Level.from_rectangles(7, 7, [["(1, 1)", "(2, 2)"]]).rows)`` is a world with a wall of 2 by 2.
+
+        Args:
+            num_rows: rows of the grid.
+            num_columns: columns of the grid.
+            squares_to_delete: rectangles, each by two opposite corners, both of them inside; ``(row, column)`` from 0,
+                or the same as text.
+            name: for messages.
+
+        Raises:
+            ValueError: for a grid without cells, a rectangle that is not two cells, a corner outside the grid, and
+                rectangles that leave nothing.
+        """
+        for argument, size in (("num_rows", num_rows), ("num_columns", num_columns)):
+            if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
+                raise ValueError(f"{argument}: expected a whole number of at least 1, found {size!r}")
+        glyphs = np.full((num_rows, num_columns), ".")
+        for i, corners in enumerate(squares_to_delete):
+            argument = f"squares_to_delete[{i}]"
+            if isinstance(corners, str) or not isinstance(corners, Sequence) or len(corners) != 2:
+                raise ValueError(f"{argument}: expected two opposite corners, found {corners!r}")
+            (top, left), (bottom, right) = np.sort([_corner(argument, one, glyphs.shape) for one in corners], axis=0)
+            glyphs[top : bottom + 1, left : right + 1] = WALL
+        return cls.parse(["".join(row) for row in glyphs], {".": "floor"}, name, start=None)
 
     def _check_start(self, start: str) -> None:
         starts = self.find(start)
@@ -168,6 +206,25 @@ class Level:
 
     def __str__(self) -> str:
         return "\n".join(self.rows)
+
+
+def _corner(argument: str, corner: str | Cell, shape: tuple[int, ...]) -> Cell:
+    """A cell inside a grid, given as (row, column) or as "(row, column)"."""
+    found: tuple[object, ...] = ()
+    if isinstance(corner, str):
+        match = _CELL.fullmatch(corner)
+        found = tuple(map(int, match.groups())) if match else ()
+    elif isinstance(corner, Sequence):
+        found = tuple(corner)
+    numbers = [int(n) for n in found if isinstance(n, (int, np.integer)) and not isinstance(n, bool)]
+    if len(found) != 2 or len(numbers) != 2:
+        raise ValueError(f"{argument}: expected a corner (row, column), or the same as text, found {corner!r}")
+    row, column = numbers
+    if not (0 <= row < shape[0] and 0 <= column < shape[1]):
+        raise ValueError(
+            f"{argument}: expected a corner from (0, 0) to ({shape[0] - 1}, {shape[1] - 1}), found {corner!r}"
+        )
+    return row, column
 
 
 def _rows(text: str | Sequence[str]) -> list[str]:

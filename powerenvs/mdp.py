@@ -323,11 +323,18 @@ class TabularMDP(Model):
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the model to an ``.npz`` file, whole or not at all, without pickle.
+        """Writes the model to an ``.npz`` file without pickle, or to a Graphviz file (``.gv``); whole or not at all.
+
+        Graphviz files hold labels as text and no board: see `powerenvs.formats.graphviz.save_gv`.
 
         Raises:
             ValueError: if a label is of a kind that cannot be stored (see `powerenvs.labels`).
         """
+        if str(path).endswith(".gv"):
+            from powerenvs.formats.graphviz import save_gv
+
+            save_gv(self, path)
+            return
         header = {
             "state_labels": [encode_label(label) for label in self.state_labels],
             "action_labels": [encode_label(label) for label in self.action_labels],
@@ -341,11 +348,18 @@ class TabularMDP(Model):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TabularMDP:
-        """Reads a model that `save` wrote; all checks run again.
+        """Reads a model that `save` wrote, or a Graphviz file (``.gv``); all checks run again.
 
         Raises:
             ValueError: if the file is not a saved model.
         """
+        if str(path).endswith(".gv"):
+            from powerenvs.formats.graphviz import load_gv
+
+            found = load_gv(path)
+            if not isinstance(found, cls):
+                raise ValueError(f"{os.fspath(path)!r}: expected a TabularMDP, found a {type(found).__name__}")
+            return found
         arrays, header = load_arrays(path, "TabularMDP")
         try:
             return cls(
