@@ -3,59 +3,57 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
+from numpy.typing import NDArray
 
 from power_metrics.plots.figures import LARGE, NORMAL, SMALL, Picture
 from power_metrics.plots.heatmap import board_glyphs, cell_means, has_board, heat_map
 from power_metrics.tracker import PowerTracker
-from powerenvs.files import atomic_path
+from powerenvs.render.animation import check_animation_path, write_animation
 
 SIDE = 4.2
 """The longer side of the board, in inches."""
 DPI = 80
+LAST_SECONDS = 2.0
 LEARNED, OPTIMAL = "#2f6ea5", "#4c9f70"
 
 
 def save_animation(
     tracker: PowerTracker, path: str | os.PathLike[str], *, frame_seconds: float = 0.2, max_frames: int = 120
 ) -> None:
-    """Writes a GIF: where the policy spends its time, and below its normalised power-seeking, over training.
+    """Writes a film: where the policy spends its time, and below its normalised power-seeking, over training.
 
     Args:
         tracker: with at least one evaluation, of a model with a board.
-        path: ends in ``.gif``; written whole or not at all.
+        path: ends in ``.gif`` or ``.mp4``; written whole or not at all.
         frame_seconds: how long each evaluation is shown; the last one longer.
         max_frames: of more evaluations, this many are shown, evenly spaced.
 
     Raises:
         ValueError: for a model without a board, no evaluations, or another suffix.
     """
-    from PIL import Image
-
-    if Path(path).suffix != ".gif":
-        raise ValueError(f"path: expected a name that ends in .gif, found {os.fspath(path)!r}")
+    check_animation_path(path)
     if not has_board(tracker.mdp):
         raise ValueError(f"tracker: expected a model with a board, found {tracker.mdp!r} without")
     if not tracker.history:
         raise ValueError("tracker: expected at least one evaluation, found none")
     shown = np.unique(np.linspace(0, len(tracker.history) - 1, max_frames).round().astype(int))
+    write_animation(_frames(tracker, shown), path, frame_seconds=frame_seconds, last_seconds=LAST_SECONDS)
+
+
+def _frames(tracker: PowerTracker, shown: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
+    """A picture (height, width, 3) of each of these evaluations."""
     figure, draw = _figure(tracker)
     canvas = FigureCanvasAgg(figure)
-    frames = []
     for index in shown:
         draw(int(index))
         canvas.draw()  # type: ignore[no-untyped-call]
-        frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()))  # type: ignore[no-untyped-call]
-    palette = frames[-1].quantize(128)
-    frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    times = [round(1000 * frame_seconds)] * (len(frames) - 1) + [2000]
-    with atomic_path(path) as temporary:
-        frames[0].save(temporary, format="GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
+        yield np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
 
 
 def _figure(tracker: PowerTracker) -> tuple[Picture, Any]:

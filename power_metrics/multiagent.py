@@ -21,13 +21,12 @@ from power_metrics.checks import (
 )
 from power_metrics.estimate import PowerEstimate
 from power_metrics.multiagent_result import MultiagentPower, RoundChange
-from power_metrics.pairs import Pair, pair_sampler
+from power_metrics.pairs import Pair, pair_sampler, pairs_in_block
 from power_metrics.rewards import DEFAULT, PerState, RewardDistribution
-from power_metrics.sampling import Moments, block_rows
+from power_metrics.sampling import Moments
 from power_metrics.solvers.engine import in_order, num_threads
 from power_metrics.solvers.joint import Responses
 from power_metrics.solvers.joint_engine import JointProblem
-from power_metrics.solvers.lanes import LANES
 from power_metrics.solvers.optimal import TIE_TOLERANCE
 from powerenvs.game import TabularGame
 from powerenvs.labels import closest, label_text
@@ -116,7 +115,7 @@ def multiagent_power(
     show = check_progress(progress)
     game, agents = _two_agents(env_or_game, agents, others)
     policy = _seed_table(game, agents[1], seed_policy)
-    rows = max(LANES, block_rows(game.num_states) // LANES * LANES)
+    rows = pairs_in_block(game.num_states)
     if rewards is None:
         count, start_seed = check_count("num_samples", num_samples), check_seed(seed)
         sampler = pair_sampler(game, reward, correlation, states_with_identical_rewards, allow_all_equal)

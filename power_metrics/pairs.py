@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.rewards import PerState, RewardDistribution
-from power_metrics.sampling import MAX_REDRAWS, RewardSampler, block_generator, reward_sampler
+from power_metrics.sampling import MAX_REDRAWS, RewardSampler, block_generator, block_rows, reward_sampler
 from powerenvs.labels import label_text
 from powerenvs.model import Model
 
@@ -66,6 +66,13 @@ class PairSampler:
             taken[:, group[1:]] = taken[:, group[:1]]
         fresh = self.sampler.draw(rng, len(human))
         return np.where(taken, human if self.correlation >= 0 else self.mirror - human, fresh)
+
+
+def pairs_in_block(num_states: int) -> int:
+    """Pairs in a block of a run: as many as reward functions of one agent, in whole groups that are solved together."""
+    from power_metrics.solvers.lanes import LANES
+
+    return max(LANES, block_rows(num_states) // LANES * LANES)
 
 
 def pair_sampler(

@@ -133,7 +133,7 @@ def check_table(model: Model, name: str, policy: Any, num_actions: int) -> NDArr
     """
     if hasattr(policy, "detach"):  # a torch tensor, perhaps on a GPU
         policy = policy.detach().cpu()
-    table = tables.frozen(name, np.array(policy), np.float64, (model.num_states, num_actions))
+    table = tables.frozen(name, np.asarray(policy).copy(), np.float64, (model.num_states, num_actions))
     tables.check_finite(name, table)
     sums = table.sum(axis=1)
     bad = np.flatnonzero((np.abs(sums - 1) > POLICY_TOLERANCE) | np.any(table < 0, axis=1))

@@ -18,7 +18,8 @@ from powerenvs.game_world import TableGameWorld
 from powerenvs.labels import closest
 from powerenvs.level import WALL
 from powerenvs.render import render_board
-from powerenvs.render.tiles import glyph_style
+from powerenvs.render.pictures import COMMON
+from powerenvs.render.tiles import RGB, glyph_style
 
 _MEANINGS = {"ai": "agent"}  # pictures have a look for an "agent" and a "human"
 
@@ -34,7 +35,9 @@ class GamePictures:
     def __init__(self, game: TabularGame, world: TableGameWorld[Any] | None = None):
         self._game, self._world = game, world
         found = {glyph for row in game.board or () for glyph in row}
-        self.legend: Mapping[str, str] = {g: g for g in sorted(found - {WALL})} if world is None else dict(world.legend)
+        self.legend: Mapping[str, str] = (
+            dict(world.legend) if world is not None else {g: COMMON.get(g, g) for g in sorted(found - {WALL})}
+        )
         taken = {WALL, *found, *self.legend}
         self.glyphs: dict[str, str] = {}
         for agent in game.agents:
@@ -56,6 +59,10 @@ class GamePictures:
             raise ValueError("pictures: expected a game with a board and cells, found none; it can be shown as text")
         overlays = {self.glyphs[agent]: [cell] for agent, cell in self._placed(state)}
         return render_board(rows, self._drawn, tile, overlays=overlays)
+
+    def colour(self, agent: str) -> RGB:
+        """The colour in which an agent is drawn."""
+        return glyph_style(self.glyphs[agent], self._drawn).colour
 
     def text(self, state: int) -> str:
         """A state as coloured text: its board, every cell wide enough for all agents, and a line that describes it."""

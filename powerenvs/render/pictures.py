@@ -15,7 +15,8 @@ from powerenvs.render.tiles import render_board
 from powerenvs.world import TableWorld
 
 AGENT = "A"
-_COMMON = {".": "floor", " ": "floor", "S": "start", "G": "goal", "F": "floor"}  # 'F' is FrozenLake's floor
+COMMON = {".": "floor", " ": "floor", "S": "start", "G": "goal", "F": "floor"}  # 'F' is FrozenLake's floor
+"""What glyphs mean on boards that come without a legend."""
 
 
 class StatePictures:
@@ -33,7 +34,7 @@ class StatePictures:
             self.legend: Mapping[str, str] = dict(world.legend)
         else:
             found = sorted({glyph for row in mdp.board or () for glyph in row} - {WALL})
-            self.legend = {glyph: _COMMON.get(glyph, glyph) for glyph in found} | {AGENT: "agent"}
+            self.legend = {glyph: COMMON.get(glyph, glyph) for glyph in found} | {AGENT: "agent"}
 
     def board(self, state: int) -> tuple[str, ...] | None:
         """The rows of glyphs that show a state, or None for models without a board."""
