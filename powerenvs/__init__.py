@@ -5,6 +5,7 @@ Importing this package registers the environments: ``gymnasium.make("PowerGrid-v
 
 from powerenvs.clone import compile_env
 from powerenvs.compile import compile_world, tabular_model
+from powerenvs.editing import EditedWorld
 from powerenvs.game import TabularGame
 from powerenvs.gridworld import GridWorld
 from powerenvs.level import Level
@@ -16,6 +17,7 @@ from powerenvs.version import __version__
 from powerenvs.world import Outcome, TableWorld, World
 
 __all__ = [
+    "EditedWorld",
     "GridWorld",
     "Level",
     "Outcome",

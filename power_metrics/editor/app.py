@@ -1,0 +1,46 @@
+"""The textual application around the editor's screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.app import App
+
+from power_metrics.editor.dialogs import Question
+from power_metrics.editor.live import LivePower
+from power_metrics.editor.screen import EditorScreen
+from powerenvs.editing import EditedWorld
+
+
+class WorldEditor(App[None]):
+    """The editor of ``powerenvs edit``.
+
+    Args:
+        world: what to begin with.
+        title: what to call it.
+        path: where its text is saved; None where it has no file yet.
+        gamma: discount.
+        live: how POWER is estimated.
+    """
+
+    TITLE = "powerenvs edit"
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, world: EditedWorld, title: str, path: Path | None, gamma: float, live: LivePower):
+        super().__init__()
+        self.editor = EditorScreen(world, title, path, gamma, live)
+
+    def get_default_screen(self) -> EditorScreen:
+        """The editor."""
+        return self.editor
+
+    async def action_quit(self) -> None:
+        """Ends, after asking if there is something to lose."""
+        if not self.editor.unsaved:
+            self.exit()
+        elif not isinstance(self.screen, Question):
+            self.push_screen(Question("There are unsaved edits. Quit all the same?"), self._end)
+
+    def _end(self, really: bool | None) -> None:
+        if really:
+            self.exit()
