@@ -46,7 +46,7 @@ class PowerCallback(BaseCallback):
         gamma: discount of POWER, occupancies and returns; that of ``power``, or else the model's own, when None.
         env: an environment made like those trained on, where these cannot be read (``SubprocVecEnv``).
         save_path: write the history there when training ends: ``.csv`` or ``.npz``, see `PowerTracker.save`.
-        animation_path: write an animation of occupancy over training there: ``.gif``.
+        animation_path: write an animation of occupancy over training there: ``.gif`` or ``.mp4``.
         verbose: 1 to print a line for each evaluation.
         **policy_options: for `policy_table`, such as ``epsilon`` or ``deterministic``.
 
@@ -73,7 +73,7 @@ class PowerCallback(BaseCallback):
         super().__init__(verbose)
         self.eval_every = check_count("eval_every", eval_every)
         for name, path, suffixes in (
-            ("save_path", save_path, (".csv", ".npz")), ("animation_path", animation_path, (".gif",))
+            ("save_path", save_path, (".csv", ".npz")), ("animation_path", animation_path, (".gif", ".mp4"))
         ):  # fmt: skip
             if path is not None and Path(path).suffix not in suffixes:
                 raise ValueError(

@@ -1,19 +1,37 @@
-"""Pictures of POWER: heat maps on a board, bar charts for models without one.
+"""Pictures of POWER: maps, charts, distributions, sweeps, graphs and films.
 
 Importing this package imports matplotlib, so nothing else here imports it before a picture is asked for.
 """
 
 from power_metrics.plots.figures import save_figure
+from power_metrics.plots.films import animate, animate_figures
+from power_metrics.plots.graphs import plot_mdp
+from power_metrics.plots.histograms import plot_power_histograms, plot_reward_histograms
 from power_metrics.plots.joint import plot_joint_power
+from power_metrics.plots.pairwise import plot_power_correlations, plot_power_pairs
+from power_metrics.plots.policy import plot_policy
 from power_metrics.plots.power import plot_power, plot_powers
-from power_metrics.plots.two_agents import plot_alignment, plot_correlation_sweep, plot_two_agents
+from power_metrics.plots.reward_pairs import plot_reward_correlation
+from power_metrics.plots.sweep import plot_alignment_sweep, plot_correlation_sweep, plot_sweep
+from power_metrics.plots.two_agents import plot_alignment, plot_two_agents
 
 __all__ = [
+    "animate",
+    "animate_figures",
     "plot_alignment",
+    "plot_alignment_sweep",
     "plot_correlation_sweep",
     "plot_joint_power",
+    "plot_mdp",
+    "plot_policy",
     "plot_power",
+    "plot_power_correlations",
+    "plot_power_histograms",
+    "plot_power_pairs",
     "plot_powers",
+    "plot_reward_correlation",
+    "plot_reward_histograms",
+    "plot_sweep",
     "plot_two_agents",
     "save_figure",
 ]

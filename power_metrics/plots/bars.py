@@ -42,7 +42,12 @@ def bar_limits(estimates: list[PowerEstimate]) -> tuple[float, float]:
 
 
 def bar_chart(
-    ax: Axes, estimate: PowerEstimate, scale: tuple[float, float], decimals: int, numbers: bool | None = None
+    ax: Axes,
+    estimate: PowerEstimate,
+    scale: tuple[float, float],
+    decimals: int,
+    numbers: bool | None = None,
+    label: str = SCALE_LABEL,
 ) -> None:
     """Draws one horizontal bar a state, with its 95 % interval.
 
@@ -52,6 +57,7 @@ def bar_chart(
         scale: the lowest and the highest POWER of the axis.
         decimals: of the numbers beside the bars.
         numbers: False to leave out the numbers beside the bars.
+        label: of the axis.
     """
     states = shown_states(estimate)
     place = np.arange(len(states))
@@ -66,7 +72,7 @@ def bar_chart(
     ax.tick_params(labelsize=SMALL)
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.set_xlabel(SCALE_LABEL, fontsize=NORMAL)
+    ax.set_xlabel(label, fontsize=NORMAL)
     ax.set_ylabel("state", fontsize=NORMAL)
     if numbers is False:
         return

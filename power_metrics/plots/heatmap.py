@@ -105,10 +105,7 @@ def heat_map(
     """
     means, glyphs = cell_means(mdp, values), board_glyphs(mdp)
     rows, columns = means.shape
-    ax.patch.set(facecolor=WALL_FACE, edgecolor=WALL_HATCH, hatch="/////", linewidth=0)
-    empty = np.zeros((rows, columns, 4))
-    empty[np.isnan(means) & (glyphs != WALL)] = 1.0  # opaque white: no wall, yet no state either
-    ax.imshow(empty, interpolation="nearest")
+    _blank(ax, np.isnan(means) & (glyphs != WALL))
     colours = colormaps[COLOURS].with_extremes(under=BELOW)
     image = ax.imshow(np.ma.masked_invalid(means), cmap=colours, norm=norm, interpolation="nearest")
     _ticks(ax, rows, columns, inches)
@@ -122,6 +119,24 @@ def heat_map(
         if glyph not in FLOOR:
             _mark(ax, r, c, glyph, ink, inches, corner=shown)
     return image
+
+
+def draw_board(ax: Axes, mdp: OnBoard, inches: float) -> None:
+    """Draws the board alone: white cells, hatched walls, and glyphs in the corners of their cells."""
+    glyphs = board_glyphs(mdp)
+    rows, columns = glyphs.shape
+    _blank(ax, glyphs != WALL)
+    _ticks(ax, rows, columns, inches)
+    ax.grid(which="minor", color="0.85", linewidth=min(0.8, 2.5 * inches))
+    for r, c in np.argwhere(glyphs != WALL).tolist():
+        if (glyph := str(glyphs[r, c])) not in FLOOR:
+            _mark(ax, r, c, glyph, "black", inches, corner=True)
+
+
+def _blank(ax: Axes, cells: NDArray[np.bool_]) -> None:
+    """Opaque white in these cells, and walls elsewhere."""
+    ax.patch.set(facecolor=WALL_FACE, edgecolor=WALL_HATCH, hatch="/////", linewidth=0)
+    ax.imshow(np.where(cells[:, :, None], 1.0, np.zeros(4)), interpolation="nearest")
 
 
 def _mark(ax: Axes, row: int, column: int, glyph: str, ink: str, inches: float, corner: bool) -> None:

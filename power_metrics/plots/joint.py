@@ -16,10 +16,11 @@ from matplotlib.ticker import ScalarFormatter
 from numpy.typing import NDArray
 
 from power_metrics.plots.bars import bar_chart, bar_labels, bar_limits
-from power_metrics.plots.figures import NORMAL, SCALE_LABEL, SMALL, check_picture_path, save_figure
+from power_metrics.plots.figures import NORMAL, SMALL, check_picture_path, save_figure
 from power_metrics.plots.heatmap import board_glyphs, cell_means, heat_map, states_per_cell
 from power_metrics.plots.panels import Panels, bar_panels, board_panels
 from power_metrics.plots.power import decimals_shown
+from power_metrics.plots.spread import QUANTITIES, of_quantity, quantity_title
 from powerenvs.game import TabularGame
 from powerenvs.labels import closest
 from powerenvs.level import WALL
@@ -52,6 +53,7 @@ class PlacedStates(NamedTuple):
 def plot_joint_power(
     estimate: PowerEstimate,
     *,
+    quantity: str = "mean",
     by: str | None = None,
     positions: Sequence[Cell] | None = None,
     values: bool | None = None,
@@ -67,6 +69,7 @@ def plot_joint_power(
 
     Args:
         estimate: POWER in a game of two agents.
+        quantity: what of POWER is drawn, as in `plot_power`.
         by: the agent whose place tells the panels apart; by default the second of the game.
         positions: its places (row, column); by default all if there are up to 9, else 6 at even distances in
             reading order.
@@ -78,15 +81,16 @@ def plot_joint_power(
 
     Raises:
         ValueError: for an estimate of one agent, an unknown agent, places that the agent is never in, vmin not
-            below vmax, or a suffix that names no picture format.
+            below vmax, a suffix that names no picture format, or a quantity that is unknown or needs samples that
+            were not kept.
     """
     if path is not None:
         check_picture_path(path)
     game = estimate.model
     if not isinstance(game, TabularGame):
         raise ValueError(f"estimate: expected POWER in a game, found that in {game!r}; see plot_power")
-    heading = f"POWER, γ = {estimate.gamma:g}" if title is None else title
-    panels = joint_panels(estimate, game, by, positions, values, heading, (vmin, vmax))
+    heading = f"{quantity_title(quantity)}, γ = {estimate.gamma:g}" if title is None else title
+    panels = joint_panels(estimate, game, by, positions, values, heading, (vmin, vmax), quantity)
     if path is not None:
         save_figure(panels.figure, path)
     return panels.figure
@@ -100,8 +104,10 @@ def joint_panels(
     values: bool | None,
     heading: str,
     ends: tuple[float | None, float | None],
+    quantity: str = "mean",
 ) -> Panels:
     """A figure with one heat map for each place of the agent ``by``, or a bar chart for a game without a board."""
+    estimate = of_quantity(estimate, quantity)
     other = game.num_agents - 1 if by is None else game.agent_index(by)
     own = next(i for i in range(game.num_agents) if i != other)
     how = [f"{estimate.num_samples:,} pairs of reward functions, {textwrap.shorten(estimate.reward, 90)}"]
@@ -111,10 +117,10 @@ def joint_panels(
         scale = _ends(bar_limits([estimate]), *ends)
         labels = bar_labels(estimate)
         panels = bar_panels(len(labels), max(map(len, labels)), 1, [*how, "lines: 95% confidence intervals"], heading)
-        bar_chart(panels.axes[0], estimate, scale, decimals_shown([estimate], scale), values)
+        bar_chart(panels.axes[0], estimate, scale, decimals_shown([estimate], scale), values, QUANTITIES[quantity])
         return panels
-    places, known = _places(game, other, positions)
-    views = [_view(game, own, other, place) for place in places]
+    places, known = panel_places(game, other, positions)
+    views = [panel_view(game, own, other, place) for place in places]
     scale = _ends(_range([_on_scale(game, view, estimate.mean) for view in views]), *ends)
     note = [*how, f"disc: the {game.agents[other]}; cells: the {game.agents[own]}"]
     if len(places) < known:
@@ -128,8 +134,8 @@ def joint_panels(
     for ax, view, place in zip(panels.axes, views, places, strict=True):
         image = heat_map(ax, view, estimate.mean, norm, panels.inches, decimals, values)
         ax.set_title(f"{game.agents[other]} at {place}", fontsize=NORMAL)
-        _mark_agent(ax, place, panels.inches, bool(np.isfinite(cell_means(view, estimate.mean)[place])))
-    _name_outer_axes(panels.axes)
+        mark_agent(ax, place, panels.inches, bool(np.isfinite(cell_means(view, estimate.mean)[place])))
+    name_outer_axes(panels.axes)
     beyond = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
     bar = panels.figure.colorbar(
         image,
@@ -138,12 +144,20 @@ def joint_panels(
         extend=beyond[below, above],
         format=ScalarFormatter(useOffset=False),
     )
-    bar.set_label(SCALE_LABEL, fontsize=NORMAL)
+    bar.set_label(QUANTITIES[quantity], fontsize=NORMAL)
     bar.ax.tick_params(labelsize=SMALL)
     return panels
 
 
-def _places(game: TabularGame, agent: int, positions: Sequence[Cell] | None) -> tuple[list[Cell], int]:
+def joint_scale(estimates: list[PowerEstimate], vmin: float | None, vmax: float | None) -> tuple[float, float]:
+    """A scale for the pictures of several estimates in games: of all states that are not terminal, unless given."""
+    if any(e.model.board is None or e.model.cells is None for e in estimates):
+        return _ends(bar_limits(estimates), vmin, vmax)
+    alive = [e.mean[~e.model.terminal] for e in estimates]
+    return _ends(_range([a if a.size else e.mean for a, e in zip(alive, estimates, strict=True)]), vmin, vmax)
+
+
+def panel_places(game: TabularGame, agent: int, positions: Sequence[Cell] | None) -> tuple[list[Cell], int]:
     """The places that get a panel, and how many the agent has."""
     assert game.cells is not None
     cells = game.cells[:, agent]
@@ -160,7 +174,8 @@ def _places(game: TabularGame, agent: int, positions: Sequence[Cell] | None) -> 
     return places, len(known)
 
 
-def _view(game: TabularGame, own: int, other: int, place: Cell) -> PlacedStates:
+def panel_view(game: TabularGame, own: int, other: int, place: Cell) -> PlacedStates:
+    """The states in which the agent ``other`` is in this place, at the cells of the agent ``own``."""
     assert game.cells is not None
     there = np.all(game.cells[:, other] == place, axis=1)
     return PlacedStates(game.board, np.where(there[:, None], game.cells[:, own], np.int32(-1)), game.num_states)
@@ -203,7 +218,7 @@ def _notes(estimate: PowerEstimate, views: list[PlacedStates]) -> list[str]:
     return parts
 
 
-def _mark_agent(ax: Axes, place: Cell, inches: float, coloured: bool) -> None:
+def mark_agent(ax: Axes, place: Cell, inches: float, coloured: bool) -> None:
     """A disc for the agent in its cell: in the corner of one with a number, or else in the middle."""
     row, column = place
     if coloured and inches >= 0.3:
@@ -213,7 +228,7 @@ def _mark_agent(ax: Axes, place: Cell, inches: float, coloured: bool) -> None:
     ax.add_patch(Circle(centre, radius, facecolor=MARK, edgecolor="white", linewidth=min(1.2, 4 * inches), gid="agent"))
 
 
-def _name_outer_axes(axes: list[Axes]) -> None:
+def name_outer_axes(axes: list[Axes]) -> None:
     """Names rows only in the first column of panels, and columns only in the lowest panel of each."""
     boxes = [ax.get_position() for ax in axes]
     for ax, box in zip(axes, boxes, strict=True):

@@ -20,7 +20,6 @@ from power_metrics.plots.figures import (
     LARGE,
     NORMAL,
     NOTE_COLOUR,
-    SCALE_LABEL,
     SMALL,
     check_picture_path,
     root_figure,
@@ -28,6 +27,7 @@ from power_metrics.plots.figures import (
 )
 from power_metrics.plots.heatmap import board_glyphs, cell_means, has_board, heat_map, placed_states, states_per_cell
 from power_metrics.plots.panels import Panels, bar_panels, board_panels, wrap_note
+from power_metrics.plots.spread import QUANTITIES, of_quantity, quantity_title
 from powerenvs.level import WALL
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ Scale = tuple[float, float]
 def plot_power(
     estimate: PowerEstimate,
     *,
+    quantity: str = "mean",
     ax: Axes | None = None,
     values: bool | None = None,
     title: str | None = None,
@@ -55,6 +56,8 @@ def plot_power(
 
     Args:
         estimate: what `power_metrics.power` returned.
+        quantity: ``"mean"``, POWER itself; ``"standard deviation"`` or ``"variance"`` of POWER over reward functions,
+            which needs an estimate that kept its samples.
         ax: axes to draw on; a new figure when None.
         values: whether numbers appear in the cells or beside the bars; None for where they are legible.
         title: above the picture; by default the discount.
@@ -67,14 +70,17 @@ def plot_power(
         The figure drawn on.
 
     Raises:
-        ValueError: if vmin is not below vmax, or the suffix of ``path`` names no picture format.
+        ValueError: if vmin is not below vmax, the suffix of ``path`` names no picture format, or the quantity is
+            unknown or needs samples that were not kept.
     """
-    scale = _scale([estimate], vmin, vmax)
+    estimate = of_quantity(estimate, quantity)
+    scale = power_scale([estimate], vmin, vmax)
     if path is not None:
         check_picture_path(path)
     panels = _new_panels([estimate], scale) if ax is None else _on_axes(ax, estimate, scale)
-    _draw(panels, [estimate], scale, values)
-    panels.axes[0].set_title(f"POWER, γ = {estimate.gamma:g}" if title is None else title, fontsize=LARGE)
+    _draw(panels, [estimate], scale, values, QUANTITIES[quantity])
+    heading = f"{quantity_title(quantity)}, γ = {estimate.gamma:g}" if title is None else title
+    panels.axes[0].set_title(heading, fontsize=LARGE)
     if path is not None:
         save_figure(panels.figure, path)
     return panels.figure
@@ -83,6 +89,7 @@ def plot_power(
 def plot_powers(
     estimates: Iterable[PowerEstimate],
     *,
+    quantity: str = "mean",
     values: bool | None = None,
     title: str | None = None,
     titles: Sequence[str] | None = None,
@@ -94,6 +101,7 @@ def plot_powers(
 
     Args:
         estimates: at least one; all with a board, or all without.
+        quantity: what of POWER is drawn, as in `plot_power`.
         values: whether numbers appear in the cells or beside the bars; None for where they are legible.
         title: above all panels; by default "POWER".
         titles: one above each panel; by default the discounts.
@@ -103,9 +111,10 @@ def plot_powers(
 
     Raises:
         ValueError: for no estimates, a wrong number of titles, a mix of models with and without a board,
-            vmin not below vmax, or a suffix that names no picture format.
+            vmin not below vmax, a suffix that names no picture format, or a quantity that is unknown or needs
+            samples that were not kept.
     """
-    estimates = list(estimates)
+    estimates = [of_quantity(estimate, quantity) for estimate in estimates]
     if not estimates:
         raise ValueError("estimates: expected at least one, found none")
     boards = sum(has_board(e.mdp) for e in estimates)
@@ -116,11 +125,11 @@ def plot_powers(
     titles = [f"γ = {e.gamma:g}" for e in estimates] if titles is None else list(titles)
     if len(titles) != len(estimates):
         raise ValueError(f"titles: expected {len(estimates)}, one for each estimate, found {len(titles)}")
-    scale = _scale(estimates, vmin, vmax)
+    scale = power_scale(estimates, vmin, vmax)
     if path is not None:
         check_picture_path(path)
-    panels = _new_panels(estimates, scale, "POWER" if title is None else title)
-    _draw(panels, estimates, scale, values)
+    panels = _new_panels(estimates, scale, quantity_title(quantity) if title is None else title)
+    _draw(panels, estimates, scale, values, QUANTITIES[quantity])
     for ax, panel_title in zip(panels.axes, titles, strict=True):
         ax.set_title(panel_title, fontsize=LARGE)
     if path is not None:
@@ -149,13 +158,13 @@ def _on_axes(ax: Axes, estimate: PowerEstimate, scale: Scale) -> Panels:
     return Panels(figure, [ax], min(box.width / columns, box.height / rows))
 
 
-def _draw(panels: Panels, estimates: list[PowerEstimate], scale: Scale, values: bool | None) -> None:
+def _draw(panels: Panels, estimates: list[PowerEstimate], scale: Scale, values: bool | None, label: str) -> None:
     """Fills each panel with a heat map or a bar chart, and adds the colour bar of heat maps."""
     decimals = decimals_shown(estimates, scale)
     pairs = list(zip(panels.axes, estimates, strict=True))
     if not has_board(estimates[0].mdp):
         for ax, e in pairs:
-            bar_chart(ax, e, scale, decimals, values)
+            bar_chart(ax, e, scale, decimals, values, label)
         return
     norm = Normalize(*scale)
     images = [heat_map(ax, e.mdp, e.mean, norm, panels.inches, decimals, values) for ax, e in pairs]
@@ -171,7 +180,7 @@ def _draw(panels: Panels, estimates: list[PowerEstimate], scale: Scale, values: 
         extend=beyond[_beyond(estimates, scale)],
         format=ScalarFormatter(useOffset=False),
     )
-    bar.set_label(SCALE_LABEL, fontsize=NORMAL)
+    bar.set_label(label, fontsize=NORMAL)
     bar.ax.tick_params(labelsize=SMALL)
 
 
@@ -181,7 +190,7 @@ def _beyond(estimates: list[PowerEstimate], scale: Scale) -> tuple[bool, bool]:
     return bool(np.nanmin(shown) < scale[0]), bool(np.nanmax(shown) > scale[1])
 
 
-def _scale(estimates: list[PowerEstimate], vmin: float | None, vmax: float | None) -> Scale:
+def power_scale(estimates: list[PowerEstimate], vmin: float | None, vmax: float | None) -> Scale:
     """The scale of colours or bars: of what is shown, unless its ends are given.
 
     Cells with nothing but terminal states do not count, unless there are no others: their POWER is that of

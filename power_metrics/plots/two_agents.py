@@ -1,10 +1,10 @@
-"""Pictures of two agents side by side: alignment, and POWER and alignment against the correlation of rewards."""
+"""Pictures of two agents side by side: their POWER, and its alignment."""
 
 from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from power_metrics.plots.figures import (
-    LARGE,
     NORMAL,
     NOTE_COLOUR,
-    SCALE_LABEL,
     SMALL,
     Picture,
     check_picture_path,
@@ -91,7 +89,7 @@ def plot_alignment(
     if ax is None:
         figure: Figure = Picture(figsize=(SCATTER + 1.4, SCATTER + 1.5), layout="constrained")
         ax = figure.add_subplot()
-        figure.supxlabel(wrap_note(_how([result]), SCATTER + 1.4), fontsize=SMALL, color=NOTE_COLOUR)
+        figure.supxlabel(wrap_note(how_pairs([result]), SCATTER + 1.4), fontsize=SMALL, color=NOTE_COLOUR)
     figure = root_figure(ax)
     count = result.game.num_states
     size, alpha = float(np.clip(5000 / count, 2, 24)), float(np.clip(600 / count, 0.15, 0.8))
@@ -101,66 +99,8 @@ def plot_alignment(
     ax.set_xlabel(f"POWER of the {human}", fontsize=NORMAL)
     ax.set_ylabel(f"POWER of the {ai}", fontsize=NORMAL)
     ax.set_title(_alignment_text(result), fontsize=NORMAL)
-    _plain(ax)
+    plain(ax)
     ax.xaxis.set_major_locator(MaxNLocator(5))
-    if path is not None:
-        save_figure(figure, path)
-    return figure
-
-
-def plot_correlation_sweep(
-    results: Iterable[MultiagentPower], *, title: str | None = None, path: str | os.PathLike[str] | None = None
-) -> Figure:
-    """Draws POWER, averaged over states, and alignment against the correlation of the rewards.
-
-    Lines go through averages with 95 % intervals; dashed ones are the baselines: the first agent against the second's
-    seed policy, and the second playing it. Alignment is drawn freed of noise, with its bootstrap interval.
-
-    Args:
-        results: of one game, at least two with different correlations, in any order.
-        title: above the picture; by default the discount.
-        path: also save the figure there, whole or not at all; the suffix chooses the format.
-
-    Raises:
-        ValueError: for fewer than two results, given rewards, equal correlations, different games, or a suffix that
-            names no picture format.
-    """
-    if path is not None:
-        check_picture_path(path)
-    ordered = _sorted_by_correlation(results)
-    agents = ordered[0].agents
-    rho = [result.correlation for result in ordered]
-    figure = Picture(figsize=(8.6, 3.9), layout="constrained")
-    powers, alignments = figure.subplots(1, 2)
-    for agent, colour, meaning in zip(
-        agents, (HUMAN, AI), ("against the seed policy", "playing the seed policy"), strict=True
-    ):
-        for baseline, dashes, label in ((False, "-", agent), (True, "--", f"{agent}, {meaning}")):
-            mean = [result.average(agent, baseline=baseline) for result in ordered]
-            error = [1.96 * result.average_error(agent, baseline=baseline) for result in ordered]
-            powers.errorbar(
-                rho, mean, yerr=error, color=colour, linestyle=dashes, marker="" if baseline else "o", markersize=4,
-                linewidth=1.2, capsize=2, label=label,
-            )  # fmt: skip
-    powers.set_ylabel(SCALE_LABEL, fontsize=NORMAL)
-    powers.set_title("POWER, mean over states", fontsize=LARGE)
-    powers.legend(fontsize=SMALL, frameon=False)
-    middle = np.array([result.alignment_corrected for result in ordered])
-    low, high = np.array([result.alignment_interval(0.95) for result in ordered]).T
-    alignments.axhline(0, color="0.7", linewidth=0.8)
-    below, above = np.maximum(middle - low, 0), np.maximum(high - middle, 0)
-    alignments.errorbar(
-        rho, middle, yerr=(below, above), color="0.25", marker="o", markersize=4, linewidth=1.2, capsize=2
-    )
-    alignments.set_ylim(-1.06, 1.06)
-    alignments.set_ylabel("correlation of POWER over states", fontsize=NORMAL)
-    alignments.set_title("alignment", fontsize=LARGE)
-    for ax in (powers, alignments):
-        ax.set_xlabel("correlation of rewards", fontsize=NORMAL)
-        _plain(ax)
-    figure.suptitle(f"γ = {ordered[0][agents[0]].gamma:g}" if title is None else title, fontsize=LARGE + 1)
-    note = [*_how(ordered), "95% intervals"]
-    figure.supxlabel(wrap_note(note, figure.get_figwidth()), fontsize=SMALL, color=NOTE_COLOUR)
     if path is not None:
         save_figure(figure, path)
     return figure
@@ -183,7 +123,8 @@ def _widened(panels: Panels) -> Axes:
     return figure.add_axes(((width + 0.8) / wider, bottom / taller, SCATTER / wider, SCATTER / taller))
 
 
-def _plain(ax: Axes) -> None:
+def plain(ax: Axes) -> None:
+    """Small ticks, and axes on the left and below only."""
     ax.tick_params(labelsize=SMALL)
     ax.spines[["top", "right"]].set_visible(False)
 
@@ -197,7 +138,7 @@ def _alignment_text(result: MultiagentPower) -> str:
     return text.replace("-", "−")
 
 
-def _how(results: Sequence[MultiagentPower]) -> list[str]:
+def how_pairs(results: Sequence[MultiagentPower]) -> list[str]:
     """How the numbers were computed."""
     counts = sorted({result.num_samples for result in results})
     drawn = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if len(counts) > 1 else "")
@@ -209,16 +150,3 @@ def _how(results: Sequence[MultiagentPower]) -> list[str]:
         if first.correlation is not None:
             parts.append(f"reward correlation {first.correlation:g}")
     return parts
-
-
-def _sorted_by_correlation(results: Iterable[MultiagentPower]) -> list[MultiagentPower]:
-    found = list(results)
-    if len(found) < 2:
-        raise ValueError(f"results: expected at least two, found {len(found)}")
-    if any(result.correlation is None for result in found):
-        raise ValueError("results: expected runs with a correlation, found one of given rewards")
-    if len({result.correlation for result in found}) < len(found):
-        raise ValueError("results: expected different correlations, found equal ones")
-    if any(result.game != found[0].game or result.agents != found[0].agents for result in found):
-        raise ValueError("results: expected runs of one game, found different ones")
-    return sorted(found, key=lambda result: result.correlation or 0.0)

@@ -161,7 +161,7 @@ def test_bad_input():
     with pytest.raises(ValueError, match=r"save_path: expected a name that ends in \.csv or \.npz"):
         pm.sb3.PowerCallback(save_path="history.json")
     with pytest.raises(ValueError, match=r"animation_path: expected a name that ends in \.gif"):
-        pm.sb3.PowerCallback(animation_path="history.mp4")
+        pm.sb3.PowerCallback(animation_path="history.avi")
     with pytest.raises(ValueError, match="found no tables in CartPoleEnv"):
         learn(PPO, gym.make("CartPole-v1"), pm.sb3.PowerCallback(), 16)
     with pytest.raises(ValueError, match="power: expected"):

@@ -124,7 +124,7 @@ def test_animation(mdp, tracker, tmp_path):
         full.seek(4)
         assert np.any(np.asarray(full.convert("RGB")) != first)
     with pytest.raises(ValueError, match=r"ends in \.gif"):
-        save_animation(tracker, tmp_path / "all.mp4")
+        save_animation(tracker, tmp_path / "all.avi")
     with pytest.raises(ValueError, match="at least one evaluation"):
         save_animation(pm.PowerTracker(mdp, tracker.power), tmp_path / "none.gif")
     graph = pm.PowerTracker(turner_figure_1(), np.ones(8))

@@ -1,0 +1,110 @@
+"""How POWER and reward vary in each state, over reward functions."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from power_metrics.checks import check_count, check_rewards
+from power_metrics.plots.bars import BAR
+from power_metrics.plots.figures import SCALE_LABEL, check_picture_path, save_figure
+from power_metrics.plots.multiples import Model, choice_note, chosen_states, small_multiples
+
+if TYPE_CHECKING:
+    from power_metrics.estimate import PowerEstimate
+
+MEAN = "#b3480c"
+
+
+def plot_power_histograms(
+    estimate: PowerEstimate,
+    *,
+    states: Sequence[Hashable] | None = None,
+    bins: int = 30,
+    title: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draws, for each state, how its POWER is distributed over reward functions.
+
+    Pictures lie as their cells do on a board, and have shared scales. A line marks the mean.
+
+    Args:
+        estimate: of `power_metrics.power` with ``keep_samples=True``, or of one agent in a game.
+        states: labels of up to 49 states; by default all, or of more 25 at evenly spaced ranks of POWER.
+        bins: the number of bars over the range of all states.
+        title: above all pictures; by default the discount.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Raises:
+        ValueError: for an estimate without samples, unknown states or too many, or a suffix that names no picture
+            format.
+    """
+    how = [f"{len(estimate.samples):,} reward functions, {textwrap.shorten(estimate.reward, 90)}"]
+    heading = f"POWER samples, γ = {estimate.gamma:g}" if title is None else title
+    return _histograms(estimate.model, estimate.samples, states, bins, SCALE_LABEL, how, heading, path)
+
+
+def plot_reward_histograms(
+    model: Model,
+    rewards: Any,
+    *,
+    states: Sequence[Hashable] | None = None,
+    bins: int = 30,
+    title: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draws, for each state, how its reward is distributed over reward functions.
+
+    Args:
+        model: of S states.
+        rewards: (N, S), the reward of each state under N reward functions.
+        states: labels of up to 49 states; by default all, or of more 25 at evenly spaced ranks of the mean reward.
+        bins: the number of bars over the range of all states.
+        title: above all pictures.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Raises:
+        ValueError: for rewards of another shape, unknown states or too many, or a suffix that names no picture
+            format.
+    """
+    values = check_rewards(rewards, model.num_states)
+    heading = "Reward samples" if title is None else title
+    return _histograms(model, values, states, bins, "reward", [f"{len(values):,} reward functions"], heading, path)
+
+
+def _histograms(
+    model: Model,
+    samples: NDArray[np.float64],
+    states: Sequence[Hashable] | None,
+    bins: int,
+    label: str,
+    how: list[str],
+    heading: str,
+    path: str | os.PathLike[str] | None,
+) -> Figure:
+    if path is not None:
+        check_picture_path(path)
+    bins = check_count("bins", bins)
+    shown = chosen_states(model, samples.mean(axis=0), states)
+    edges = np.histogram_bin_edges(samples[:, shown], bins)
+    note = [*how, *choice_note(model, len(shown)), "line: mean"]
+    multiples = small_multiples(model, shown, (label, "share of reward functions"), note, heading)
+    most = 0.0
+    for ax, s in zip(multiples.axes, shown, strict=True):
+        share = np.histogram(samples[:, s], edges)[0] / len(samples)
+        most = max(most, share.max())
+        ax.stairs(share, edges, fill=True, color=BAR)
+        ax.axvline(samples[:, s].mean(), color=MEAN, linewidth=1, gid="mean")
+    multiples.axes[0].set(xlim=(edges[0], edges[-1]), ylim=(0, 1.05 * most))
+    multiples.axes[0].xaxis.set_major_locator(MaxNLocator(3))
+    multiples.axes[0].yaxis.set_major_locator(MaxNLocator(3))
+    if path is not None:
+        save_figure(multiples.figure, path)
+    return multiples.figure

@@ -1,0 +1,279 @@
+"""POWER and alignment against whatever was varied."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from power_metrics.estimate import PowerEstimate, critical_value
+from power_metrics.multiagent_result import MultiagentPower
+from power_metrics.plots.figures import (
+    LARGE,
+    NORMAL,
+    NOTE_COLOUR,
+    SCALE_LABEL,
+    SMALL,
+    Picture,
+    check_picture_path,
+    save_figure,
+)
+from power_metrics.plots.panels import wrap_note
+from power_metrics.plots.two_agents import AI, HUMAN, how_pairs, plain
+from powerenvs.labels import label_text
+
+Floats = NDArray[np.float64]
+Result = PowerEstimate | MultiagentPower
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#5b5b5b", "#000000")
+"""Of states; those of Okabe and Ito, which colour-blind readers tell apart."""
+MARKERS = "osD^v<>P"
+PANEL = (4.3, 3.9)
+"""Width and height of a panel, in inches."""
+
+
+def plot_sweep(
+    results: Iterable[Result],
+    values: Iterable[Any],
+    label: str,
+    *,
+    states: Sequence[Hashable] | None = None,
+    title: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draws POWER against any parameter: a discount, a noise, a correlation, a level.
+
+    Lines go through the average over states, or through the POWER of some states, with 95 % intervals. Of two agents,
+    dashed lines are the baselines: the first agent against the second's seed policy, and the second playing it; a
+    second picture shows alignment as `plot_alignment_sweep` does.
+
+    The interval of an average over states takes account of their common reward functions where the estimate kept its
+    samples. Where it did not, the mean of the states' standard errors is drawn, which is never too small.
+
+    Args:
+        results: at least two, all of one agent or all of two.
+        values: of the parameter, one for each result, no two equal. Numbers become an axis, in rising order; anything
+            else is written below evenly spaced points, in the order given.
+        label: the name of the parameter.
+        states: labels of up to 8 states of all results; None for the average over states.
+        title: above the picture; by default the discount, if it is one.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Raises:
+        ValueError: for fewer than two results, kinds that differ, a wrong number of values or equal ones, unknown
+            states or too many, or a suffix that names no picture format.
+    """
+    if path is not None:
+        check_picture_path(path)
+    found, places, names = _ordered(results, values)
+    if states is not None and not 0 < len(states) <= len(COLOURS):
+        raise ValueError(f"states: expected 1 to {len(COLOURS)}, found {len(states)}")
+    note = ["95% intervals"] if states is not None else ["95% intervals of the mean over states"]
+    one = [result for result in found if isinstance(result, PowerEstimate)]
+    two = [result for result in found if isinstance(result, MultiagentPower)]
+    if one and two:
+        raise ValueError(f"results: expected all of one agent or all of two, found {len(one)} and {len(two)}")
+    if one:
+        figure: Figure = Picture(figsize=(PANEL[0] + 1, PANEL[1]), layout="constrained")
+        panels = [figure.add_subplot()]
+        if states is not None:
+            _state_lines(panels[0], places, one, states)
+        else:
+            middle, half, exact = (np.array(part) for part in zip(*map(_average, one), strict=True))
+            _line(panels[0], places, middle, middle - half, middle + half, color=COLOURS[0])
+            note = note if exact.all() else ["upper bounds of 95% intervals of the mean over states"]
+        panels[0].set_title("POWER" if states is not None else "POWER, mean over states", fontsize=LARGE)
+        how = list(dict.fromkeys(f"{_count(one)} reward functions, {textwrap.shorten(e.reward, 90)}" for e in one))
+    else:
+        agents = two[0].agents
+        if any(result.agents != agents for result in two):
+            raise ValueError("results: expected the same two agents in all, found others")
+        count = 2 if states is None else 3
+        figure = Picture(figsize=(count * PANEL[0], PANEL[1]), layout="constrained")
+        panels = list(figure.subplots(1, count))
+        if states is None:
+            _agent_lines(panels[0], places, two)
+            panels[0].set_title("POWER, mean over states", fontsize=LARGE)
+        else:
+            for ax, agent in zip(panels, agents, strict=False):
+                _state_lines(ax, places, [result[agent] for result in two], states)
+                ax.set_title(f"POWER of the {agent}", fontsize=LARGE)
+            panels[1].sharey(panels[0])
+            panels[0].autoscale(axis="y")
+        _alignment_line(panels[-1], places, two)
+        how = how_pairs(two)
+    for ax in panels:
+        _name_places(ax, places, names, label)
+    for ax in panels if one else panels[:-1]:
+        ax.set_ylabel(SCALE_LABEL, fontsize=NORMAL)
+    _finish(figure, found, title, [*how, *note], path)
+    return figure
+
+
+def plot_alignment_sweep(
+    results: Iterable[MultiagentPower],
+    values: Iterable[Any],
+    label: str,
+    *,
+    title: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draws the alignment of two agents against any parameter, freed of noise, with its 95 % bootstrap interval.
+
+    Args:
+        results: at least two.
+        values: of the parameter, one for each result, as in `plot_sweep`.
+        label: the name of the parameter.
+        title: above the picture; by default the discount, if it is one.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Raises:
+        ValueError: for fewer than two results, a wrong number of values or equal ones, or a suffix that names no
+            picture format.
+    """
+    if path is not None:
+        check_picture_path(path)
+    found, places, names = _ordered(results, values)
+    if not all(isinstance(result, MultiagentPower) for result in found):
+        raise ValueError("results: expected POWER of two agents, found that of one; see plot_sweep")
+    two = [result for result in found if isinstance(result, MultiagentPower)]
+    figure = Picture(figsize=(PANEL[0] + 0.4, PANEL[1]), layout="constrained")
+    ax = figure.add_subplot()
+    _alignment_line(ax, places, two)
+    _name_places(ax, places, names, label)
+    _finish(figure, found, title, [*how_pairs(two), "95% bootstrap intervals"], path)
+    return figure
+
+
+def plot_correlation_sweep(
+    results: Iterable[MultiagentPower], *, title: str | None = None, path: str | os.PathLike[str] | None = None
+) -> Figure:
+    """Draws POWER, averaged over states, and alignment against the correlation of the rewards: see `plot_sweep`.
+
+    Args:
+        results: of one game, at least two with different correlations, in any order.
+        title: above the picture; by default the discount.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Raises:
+        ValueError: for fewer than two results, given rewards, equal correlations, different games, or a suffix that
+            names no picture format.
+    """
+    found = list(results)
+    if len(found) < 2:
+        raise ValueError(f"results: expected at least two, found {len(found)}")
+    if any(result.correlation is None for result in found):
+        raise ValueError("results: expected runs with a correlation, found one of given rewards")
+    if len({result.correlation for result in found}) < len(found):
+        raise ValueError("results: expected different correlations, found equal ones")
+    if any(result.game != found[0].game or result.agents != found[0].agents for result in found):
+        raise ValueError("results: expected runs of one game, found different ones")
+    return plot_sweep(found, [result.correlation for result in found], "correlation of rewards", title=title, path=path)
+
+
+def _ordered(results: Iterable[Any], values: Iterable[Any]) -> tuple[list[Result], Floats, list[str] | None]:
+    """The results in the order of the axis, their places on it, and their names unless values are numbers."""
+    found, given = list(results), list(values)
+    if len(found) < 2:
+        raise ValueError(f"results: expected at least two, found {len(found)}")
+    if len(given) != len(found):
+        raise ValueError(f"values: expected {len(found)}, one for each result, found {len(given)}")
+    equal = next((v for i, v in enumerate(given) if any(v == other for other in given[:i])), None)
+    if equal is not None:
+        raise ValueError(f"values: expected no two equal, found {equal!r} twice")
+    numbers = all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) and np.isfinite(v) for v in given)
+    if not numbers:
+        return found, np.arange(len(found), dtype=np.float64), [str(v) for v in given]
+    order = np.argsort(given)
+    return [found[i] for i in order], np.array(given, dtype=np.float64)[order], None
+
+
+def _average(estimate: PowerEstimate) -> tuple[float, float, bool]:
+    """POWER averaged over states, half its 95 % interval, and whether that is exact rather than a bound."""
+    samples = estimate._samples
+    exact = samples is not None and len(samples) == estimate.num_samples > 1 and estimate.replicates is None
+    if exact and samples is not None:
+        error = float(samples.mean(axis=1).std(ddof=1) / np.sqrt(len(samples)))
+    else:
+        error = float(estimate.standard_error.mean())
+    return float(estimate.mean.mean()), critical_value(0.95, estimate.replicates) * error, exact or error == 0
+
+
+def _line(ax: Axes, places: Floats, middle: Floats, low: Floats, high: Floats, label: str = "", **style: Any) -> None:
+    """A line with intervals: bars, and a band between them."""
+    below, above = np.maximum(middle - low, 0), np.maximum(high - middle, 0)
+    style = {"marker": "o", "markersize": 4, "linewidth": 1.2, "capsize": 2, **style}
+    ax.errorbar(places, middle, yerr=(below, above), label=label, **style)
+    ax.fill_between(places, middle - below, middle + above, color=style["color"], alpha=0.15, linewidth=0)
+
+
+def _state_lines(ax: Axes, places: Floats, estimates: list[PowerEstimate], states: Sequence[Hashable]) -> None:
+    for state, colour, marker in zip(states, COLOURS, MARKERS, strict=False):
+        index = [estimate.model.index(state) for estimate in estimates]
+        rows = [
+            (e.mean[s], *(end[s] for end in e.confidence_interval())) for e, s in zip(estimates, index, strict=True)
+        ]
+        middle, low, high = np.array(rows).T
+        _line(ax, places, middle, low, high, label_text(state), color=colour, marker=marker)
+    ax.legend(fontsize=SMALL, frameon=False, title="state", title_fontsize=SMALL)
+
+
+def _agent_lines(ax: Axes, places: Floats, results: list[MultiagentPower]) -> None:
+    """POWER of both agents, averaged over states, and the baselines."""
+    for agent, colour, meaning in zip(
+        results[0].agents, (HUMAN, AI), ("against the seed policy", "playing the seed policy"), strict=True
+    ):
+        for baseline, dashes, label in ((False, "-", agent), (True, "--", f"{agent}, {meaning}")):
+            middle = np.array([result.average(agent, baseline=baseline) for result in results])
+            half = 1.96 * np.array([result.average_error(agent, baseline=baseline) for result in results])
+            marker = "" if baseline else "o"
+            _line(
+                ax, places, middle, middle - half, middle + half, label, color=colour, linestyle=dashes, marker=marker
+            )
+    low, high = ax.get_ylim()
+    ax.set_ylim(low - 0.4 * (high - low), high)  # room for the legend
+    ax.legend(fontsize=SMALL, frameon=False, loc="lower right")
+
+
+def _alignment_line(ax: Axes, places: Floats, results: list[MultiagentPower]) -> None:
+    middle = np.array([result.alignment_corrected for result in results])
+    low, high = np.array([result.alignment_interval(0.95) for result in results]).T
+    ax.axhline(0, color="0.7", linewidth=0.8)
+    _line(ax, places, middle, low, high, color="0.25")
+    ax.set_ylim(-1.06, 1.06)
+    ax.set_ylabel("correlation of POWER over states", fontsize=NORMAL)
+    ax.set_title("alignment", fontsize=LARGE)
+
+
+def _name_places(ax: Axes, places: Floats, names: list[str] | None, label: str) -> None:
+    """The axis of the parameter."""
+    if names is not None:
+        ax.set_xticks(places, names, rotation=90 if max(map(len, names)) * len(names) > 40 else 0)
+        ax.set_xlim(-0.5, len(places) - 0.5)
+    ax.set_xlabel(label, fontsize=NORMAL)
+    plain(ax)
+
+
+def _count(estimates: list[PowerEstimate]) -> str:
+    counts = sorted({estimate.num_samples for estimate in estimates})
+    return f"{counts[0]:,}" + (f" to {counts[-1]:,}" if len(counts) > 1 else "")
+
+
+def _finish(
+    figure: Figure, results: list[Result], title: str | None, note: list[str], path: str | os.PathLike[str] | None
+) -> None:
+    """The title, the note, and the file."""
+    first = [result if isinstance(result, PowerEstimate) else result[result.agents[0]] for result in results]
+    discounts = {estimate.gamma for estimate in first}
+    heading = f"γ = {first[0].gamma:g}" if title is None and len(discounts) == 1 else title
+    if heading:
+        figure.suptitle(heading, fontsize=LARGE + 1)
+    figure.supxlabel(wrap_note(note, figure.get_figwidth()), fontsize=SMALL, color=NOTE_COLOUR)
+    if path is not None:
+        save_figure(figure, path)
