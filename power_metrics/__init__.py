@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import power_metrics.sb3 as sb3  # noqa: F401
+    import power_metrics.sweeps as sweeps  # noqa: F401
     from power_metrics.bounded import PolicyPower as PolicyPower, power_of_policies as power_of_policies
     from power_metrics.compare import compare as compare
     from power_metrics.comparison import PolicySummary as PolicySummary, PowerComparison as PowerComparison
@@ -59,6 +60,13 @@ if TYPE_CHECKING:
         Uniform as Uniform,
     )
     from power_metrics.rollouts import rollout_counts as rollout_counts
+    from power_metrics.run_policies import (
+        RunPolicies as RunPolicies,
+        drawn_pairs as drawn_pairs,
+        drawn_rewards as drawn_rewards,
+        pair_policies as pair_policies,
+        run_policies as run_policies,
+    )
     from power_metrics.safety import (
         SafetyScores as SafetyScores,
         power_of_unsafe_choices as power_of_unsafe_choices,
@@ -74,6 +82,9 @@ if TYPE_CHECKING:
         solve_task as solve_task,
     )
     from power_metrics.solvers.solution import Solution as Solution
+    from power_metrics.sweeps.config import SweepConfig as SweepConfig
+    from power_metrics.sweeps.results import SweepResult as SweepResult, load_sweep as load_sweep
+    from power_metrics.sweeps.run import sweep as sweep
     from power_metrics.torch_rewards import TorchDistribution as TorchDistribution
     from power_metrics.tracker import PowerTracker as PowerTracker
     from power_metrics.wrappers import PowerVectorWrapper as PowerVectorWrapper, PowerWrapper as PowerWrapper
@@ -114,9 +125,18 @@ _MODULES = {
     "Pareto": "rewards",
     "PerState": "rewards",
     "RewardDistribution": "rewards",
+    "SweepConfig": "sweeps.config",
+    "SweepResult": "sweeps.results",
+    "load_sweep": "sweeps.results",
+    "sweep": "sweeps.run",
     "TorchDistribution": "torch_rewards",
     "Uniform": "rewards",
     "rollout_counts": "rollouts",
+    "RunPolicies": "run_policies",
+    "drawn_pairs": "run_policies",
+    "drawn_rewards": "run_policies",
+    "pair_policies": "run_policies",
+    "run_policies": "run_policies",
     "SafetyScores": "safety",
     "power_of_unsafe_choices": "safety",
     "safety_scores": "safety",
@@ -132,7 +152,7 @@ _MODULES = {
     "PowerVectorWrapper": "wrappers",
     "PowerWrapper": "wrappers",
 }
-_SUBMODULES = ("sb3",)
+_SUBMODULES = ("sb3", "sweeps")
 
 __all__ = sorted([*_MODULES, *_SUBMODULES])
 

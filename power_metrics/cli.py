@@ -11,7 +11,19 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from power_metrics.commands import compare, list_environments, play, power, safety, show
+from power_metrics.commands import (
+    compare,
+    convert_config,
+    edit,
+    list_environments,
+    play,
+    power,
+    reproduce,
+    rollout,
+    safety,
+    show,
+    sweep,
+)
 from power_metrics.commands.command import Command
 from powerenvs.version import __version__
 
@@ -19,8 +31,13 @@ COMMANDS: tuple[Command, ...] = (
     list_environments.COMMAND,
     show.COMMAND,
     play.COMMAND,
+    edit.COMMAND,
     power.COMMAND,
     compare.COMMAND,
+    sweep.COMMAND,
+    reproduce.COMMAND,
+    convert_config.COMMAND,
+    rollout.COMMAND,
     safety.COMMAND,
 )
 

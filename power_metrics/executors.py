@@ -179,12 +179,16 @@ def _open(executor: str | Executor, workers: int, fingerprint: str, payload: byt
         return executor
     if executor == "ray":
         return RayExecutor()
+    return start_processes(workers, _start_worker, fingerprint, payload)
+
+
+def start_processes(workers: int, initializer: Callable[..., None], *arguments: Any) -> ProcessPoolExecutor:
+    """A pool of so many processes, in each of which ``initializer(*arguments)`` runs first."""
     import multiprocessing
 
     # Not "fork", which copies locks that other threads hold.
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(method)
-    return ProcessPoolExecutor(workers, context, _start_worker, (fingerprint, payload))
+    return ProcessPoolExecutor(workers, multiprocessing.get_context(method), initializer, arguments)
 
 
 def _import_ray() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -340,7 +341,7 @@ def test_every_command_has_help_with_an_example(run, words):
 @pytest.mark.parametrize("command", cli.COMMANDS, ids=lambda command: command.name)
 def test_the_examples_in_the_help_are_valid(command):
     for line in command.example.split("\n"):
-        program, *words = line.replace("'beta(2, 5)'", "beta(2,5)").split()
+        program, *words = shlex.split(line)
         assert program == "powerenvs"
         assert cli.build_parser().parse_args(words).run is command.run
 

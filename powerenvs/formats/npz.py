@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,22 +38,26 @@ def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, NDAr
         ValueError: if the file is not such an archive, or holds another kind, or a newer version.
         FileNotFoundError: if there is no such file.
     """
+    source = repr(os.fspath(path))
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(str(arrays.pop("header")))
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("a member is no array")
     except FileNotFoundError:
         raise
-    except (KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{os.fspath(path)!r}: expected a {kind} written by save(), found something else ({error})"
-        ) from None
+    except Exception as error:  # bytes that make no sense raise anything in zipfile, zlib, numpy and json
+        raise ValueError(f"{source}: expected a {kind} written by save(), found something else ({error})") from None
     if not isinstance(header, dict) or header.get("kind") != kind:
         found = header.get("kind") if isinstance(header, dict) else header
-        raise ValueError(f"{os.fspath(path)!r}: expected a {kind}, found a {found}")
-    if header.get("version", 0) > VERSION:
+        raise ValueError(f"{source}: expected a {kind}, found a {found}")
+    version = header.get("version")
+    if type(version) is not int or version < 1:
+        raise ValueError(f"{source}: expected the number of a format, found {version!r}")
+    if version > VERSION:
         raise ValueError(
-            f"{os.fspath(path)!r}: written by a newer release (format {header['version']}, this one reads {VERSION}); "
+            f"{source}: written by a newer release (format {version}, this one reads {VERSION}); "
             "upgrade with: pip install -U powerenvs"
         )
     return arrays, header
@@ -71,6 +74,6 @@ def saved_kind(path: str | os.PathLike[str]) -> str | None:
             kind = json.loads(str(archive["header"])).get("kind")
     except FileNotFoundError:
         raise
-    except (KeyError, ValueError, EOFError, OSError, AttributeError, zipfile.BadZipFile):
+    except Exception:  # as above
         return None
     return kind if isinstance(kind, str) else None

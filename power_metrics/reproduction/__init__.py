@@ -1,0 +1,8 @@
+"""The published figures of POWERplay's three posts, each from a configuration in this package."""
+
+from __future__ import annotations
+
+from power_metrics.reproduction.figures import FIGURES, PublishedFigure
+from power_metrics.reproduction.reproduce import Reproduced, reproduce
+
+__all__ = ["FIGURES", "PublishedFigure", "Reproduced", "reproduce"]

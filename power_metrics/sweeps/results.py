@@ -1,0 +1,231 @@
+"""`SweepResult`: what a sweep gave, as objects and as tidy tables."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from power_metrics.estimate import PowerEstimate
+from power_metrics.multiagent_result import MultiagentPower
+from power_metrics.sweeps.config import CONFIG_FILE, SweepConfig
+from power_metrics.sweeps.solve import KeptSamples
+from power_metrics.sweeps.store import StoredPoint, read_finished, read_results
+from powerenvs.labels import closest, label_text
+
+if TYPE_CHECKING:
+    import pandas
+
+RESULTS_FILE = "results.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class SweepPoint:
+    """One point of a sweep.
+
+    Attributes:
+        number: its place in the sweep, from 0.
+        values: {key: value} of the keys that are swept.
+        settings: {key: value} of all keys.
+        result: POWER of one agent, or of two.
+        kept: {agent: the first reward functions and POWER under each}, as ``keep_samples`` asked; one agent is
+            called "agent".
+    """
+
+    number: int
+    values: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    result: PowerEstimate | MultiagentPower
+    kept: Mapping[str, KeptSamples]
+
+    @property
+    def title(self) -> str:
+        """The swept keys and their values, on one line."""
+        return ", ".join(f"{key}={_cell(value)}" for key, value in self.values.items())
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SweepResult:
+    """What a sweep gave.
+
+    Attributes:
+        config: its configuration.
+        folder: where its files are.
+        points: its points, in order.
+        num_resumed: how many of them an earlier run had finished.
+    """
+
+    config: SweepConfig
+    folder: Path
+    points: tuple[SweepPoint, ...]
+    num_resumed: int = 0
+
+    @property
+    def kind(self) -> str:
+        """One of "single_agent", "fixed_policy" and "two_agents"."""
+        return self.config.kind
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The keys that are swept, in order."""
+        return self.config.parameters
+
+    def select(self, **settings: Any) -> list[SweepPoint]:
+        """The points with these settings, in order: ``result.select(gamma=0.1)``.
+
+        Raises:
+            ValueError: for a key that is not there (with the closest), or a value that no point has.
+        """
+        found = list(self.points)
+        for key, value in settings.items():
+            if key not in self.config.values:
+                raise ValueError(f"{key}: no such key; {closest(key, self.config.values)}")
+            found = [point for point in found if point.settings[key] == value]
+            if not found:
+                values = ", ".join(map(_cell, self.config.values[key]))
+                raise ValueError(f"{key}: expected one of {values}, at a point of the sweep, found {value!r}")
+        return found
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A tidy table with one row for each point and state, of games also for each agent.
+
+        Columns: the swept keys, ``state``, ``power``, ``standard_error``; of games also ``agent``, and ``baseline``
+        and ``baseline_standard_error``, its POWER before the second agent answers.
+        """
+        import pandas
+
+        frames = []
+        for point in self.points:
+            frames += [pandas.DataFrame({**_cells(point), **columns}) for columns in _columns(point.result)]
+        return pandas.concat(frames, ignore_index=True)
+
+    def summary(self) -> pandas.DataFrame:
+        """A tidy table with one row for each point: POWER averaged over states, and of games the alignment.
+
+        Columns for one agent: the swept keys, ``power``, ``lowest``, ``highest``, ``num_samples``. For two, named H
+        and A: ``H``, ``H_standard_error``, ``H_baseline``, ``H_baseline_standard_error``, the same for A,
+        ``alignment``, ``alignment_corrected``, and ``alignment_low`` and ``alignment_high``, its 95 % interval.
+        """
+        import pandas
+
+        return pandas.DataFrame([{**_cells(point), **summary_of(point.result)} for point in self.points])
+
+    def to_json(self) -> str:
+        """Settings, summary and POWER of every state of each point, as JSON text without times."""
+        points = []
+        for point in self.points:
+            tables = [{key: _json(value) for key, value in columns.items()} for columns in _columns(point.result)]
+            summary = {key: _json(value) for key, value in summary_of(point.result).items()}
+            points.append({"values": dict(point.values), "summary": summary, "states": tables})
+        content = {"config": self.config.as_dict(), "points": points}
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+    def __repr__(self) -> str:
+        swept = ", ".join(f"{key} ({len(self.config.values[key])})" for key in self.parameters) or "nothing"
+        return (
+            f"SweepResult({self.config.name!r}, {self.kind}, {len(self.points)} points over {swept}, "
+            f"in {os.fspath(self.folder)!r})"
+        )
+
+
+def summary_of(result: PowerEstimate | MultiagentPower) -> dict[str, Any]:
+    """One row of `SweepResult.summary`, without the swept keys."""
+    if isinstance(result, PowerEstimate):
+        return {
+            "power": float(result.mean.mean()),
+            "lowest": float(result.mean.min()),
+            "highest": float(result.mean.max()),
+            "num_samples": result.num_samples,
+        }
+    row: dict[str, Any] = {}
+    for agent in result.agents:
+        for name, baseline in ((agent, False), (f"{agent}_baseline", True)):
+            row[name] = result.average(agent, baseline=baseline)
+            row[f"{name}_standard_error"] = result.average_error(agent, baseline=baseline)
+    low, high = result.alignment_interval(0.95)
+    return row | {
+        "alignment": result.alignment,
+        "alignment_corrected": result.alignment_corrected,
+        "alignment_low": low,
+        "alignment_high": high,
+        "num_samples": result.num_samples,
+    }
+
+
+def _columns(result: PowerEstimate | MultiagentPower) -> list[dict[str, Any]]:
+    """The columns of a result's rows of `SweepResult.to_frame`; of games one set for each agent."""
+    if isinstance(result, PowerEstimate):
+        states = [label_text(label) for label in result.model.state_labels]
+        return [{"state": states, "power": result.mean, "standard_error": result.standard_error}]
+    states = [label_text(label) for label in result.game.state_labels]
+    return [
+        {
+            "agent": agent,
+            "state": states,
+            "power": result[agent].mean,
+            "standard_error": result[agent].standard_error,
+            "baseline": result.baseline[agent].mean,
+            "baseline_standard_error": result.baseline[agent].standard_error,
+        }
+        for agent in result.agents
+    ]
+
+
+def _cells(point: SweepPoint) -> dict[str, Any]:
+    plain = (str, bool, int, float, type(None))
+    return {key: value if isinstance(value, plain) else _cell(value) for key, value in point.values.items()}
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _json(value: Any) -> Any:
+    """Arrays as lists, and nan as None, which JSON has no other word for."""
+    if isinstance(value, np.ndarray):
+        return [_json(number) for number in value.tolist()]
+    return None if isinstance(value, float) and value != value else value
+
+
+def made_result(
+    config: SweepConfig, folder: Path, stored: Mapping[int, StoredPoint], num_resumed: int = 0
+) -> SweepResult:
+    """The result of a sweep from its stored points, those that there are."""
+    points = []
+    for number, settings in enumerate(config.points):
+        if number in stored:
+            values = {key: settings[key] for key in config.parameters}
+            points.append(SweepPoint(number, values, settings, stored[number].result, stored[number].kept))
+    return SweepResult(config, folder, tuple(points), num_resumed)
+
+
+def load_sweep(folder: str | os.PathLike[str], *, partial: bool = False) -> SweepResult:
+    """Reads the results of a sweep from its folder; files that its configuration names need not exist any more.
+
+    Args:
+        folder: with ``config.yaml`` and ``results.npz``.
+        partial: True to take the points that an unfinished sweep has so far.
+
+    Raises:
+        ValueError: if a file is damaged, and, unless ``partial``, if points are missing; the message says which.
+        FileNotFoundError: if the folder holds no sweep.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG_FILE).is_file():
+        raise FileNotFoundError(2, f"expected the folder of a sweep, with a {CONFIG_FILE}", os.fspath(folder))
+    config = SweepConfig.from_folder(folder)
+    count = len(config.points)
+    stored = read_results(folder / RESULTS_FILE) if (folder / RESULTS_FILE).is_file() else read_finished(folder)
+    missing = [number for number in range(count) if number not in stored]
+    if missing and not partial:
+        shown = ", ".join(map(str, missing[:10])) + (", ..." if len(missing) > 10 else "")
+        raise ValueError(
+            f"{os.fspath(folder)!r}: {len(missing)} of {count} points are missing ({shown}); run the sweep again to "
+            "go on, or load_sweep(folder, partial=True) for those that are finished"
+        )
+    return made_result(config, folder, stored)

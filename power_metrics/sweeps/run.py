@@ -1,0 +1,167 @@
+"""`sweep`: works out the points of a configuration, into a folder that an interrupted run goes on with."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import BrokenExecutor, Executor, as_completed
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from power_metrics.checks import check_progress
+from power_metrics.executors import RayExecutor, check_executor, start_processes
+from power_metrics.sweeps.config import SweepConfig
+from power_metrics.sweeps.folder import locked, prepare, write_all
+from power_metrics.sweeps.logs import check_logs, open_logs
+from power_metrics.sweeps.points import Unit, make_plan
+from power_metrics.sweeps.results import SweepPoint, SweepResult, made_result
+from power_metrics.sweeps.solve import Outcome, solve
+from power_metrics.sweeps.store import StoredPoint, read_unit, write_unit
+
+RESULTS_FOLDER = "results"
+"""Where the folders of sweeps are, unless another is given."""
+
+
+def sweep(
+    config: SweepConfig | Mapping[str, Any] | str | os.PathLike[str],
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    executor: str | Executor | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+    tensorboard: bool = False,
+    wandb: bool = False,
+    fresh: bool = False,
+) -> SweepResult:
+    """POWER at every point of a grid of settings, written to a folder.
+
+    Every value of every point is checked before any work starts. Each point uses its own ``seed``, the same one
+    unless it is swept, so that points have common random numbers and differ in what was swept only. Points of one
+    agent that differ in gamma alone are solved together, for the same reward functions.
+
+    The folder gets ``config.yaml`` (complete, and enough to run it again to the same bits), ``points/`` (what is
+    finished so far), ``results.npz`` (everything, for `load_sweep`), ``results.csv`` (`SweepResult.to_frame`),
+    ``summary.csv``, ``results.json`` and ``record.json`` (versions, machine, fingerprints of the models, times).
+    Files appear whole or not at all. A run that was interrupted or killed goes on where it was when it is started
+    again, and ends with the same results, bit for bit.
+
+    Args:
+        config: a `SweepConfig`, a mapping for `SweepConfig.from_dict`, or the path of a YAML or JSON file.
+        folder: of the results; by default ``results/NAME``.
+        executor: ``"processes"``, ``"ray"`` or a `concurrent.futures.Executor`; the same numbers, bit for bit. With
+            one agent it works on the reward functions of a point, with two on several points at a time.
+        workers: see `power_metrics.power`.
+        progress: True for a progress bar over points, False for none, None for one in a terminal after two seconds.
+        tensorboard: log each point's averages to ``tensorboard/`` in the folder.
+        wandb: log them to Weights & Biases.
+        fresh: delete the results of an earlier sweep in the folder, and nothing else, and start anew.
+
+    Raises:
+        ValueError: for a value that does not fit, a folder that holds another sweep (naming the key that differs) or
+            is in use by another process, a damaged file of points, or a package that is not installed.
+        OSError: if a file cannot be read or written, as on a full disk; finished points are kept.
+        RuntimeError: if the workers of an executor die.
+    """
+    if not isinstance(config, SweepConfig):
+        config = SweepConfig.from_dict(config) if isinstance(config, Mapping) else SweepConfig.from_file(config)
+    show = check_progress(progress)
+    if workers is not None and executor is None:
+        raise ValueError(f"workers: expected None without an executor, found {workers!r}")
+    if executor is not None:
+        executor, workers = check_executor(executor, workers)
+    check_logs(tensorboard, wandb)
+    units, points = make_plan(config), config.points
+    place = Path(RESULTS_FOLDER) / config.name if folder is None else Path(folder)
+    with ExitStack() as stack:
+        stack.enter_context(locked(place))
+        record = prepare(place, config, fresh)
+        stored: dict[int, StoredPoint] = {}
+        pending = []
+        for unit in units:
+            try:
+                stored |= read_unit(place, unit)
+            except FileNotFoundError:
+                pending.append(unit)
+        resumed = len(stored)
+        logs = open_logs(config, place, tensorboard, wandb)
+        for log in logs:
+            stack.callback(log.close)
+            for point in made_result(config, place, stored).points:
+                log.point(point)
+        for unit, outcomes in _bar(_solved(pending, executor, workers, show), len(points), resumed, show, pending):
+            stored |= write_unit(place, unit, outcomes)
+            for number, (result, kept) in zip(unit.points, outcomes, strict=True):
+                for log in logs:
+                    values = {key: points[number][key] for key in config.parameters}
+                    log.point(SweepPoint(number, values, points[number], result, kept))
+        stored = dict(sorted(stored.items()))
+        done = made_result(config, place, stored, resumed)
+        write_all(done, stored, record)
+    return done
+
+
+Solved = Iterator[tuple[Unit, list[Outcome]]]
+
+
+def _bar(solved: Solved, total: int, done: int, show: bool | None, pending: list[Unit]) -> Solved:
+    """The same with a progress bar over points; a single unit shows its reward functions instead."""
+    from tqdm import tqdm
+
+    hidden = len(pending) < 2 or (None if show is None else not show)
+    with tqdm(total=total, initial=done, desc="sweep", unit=" points", delay=0 if show else 2, disable=hidden) as bar:
+        for unit, outcomes in solved:
+            yield unit, outcomes
+            bar.update(len(unit.points))
+
+
+def _solved(units: list[Unit], executor: str | Executor | None, workers: int | None, show: bool | None) -> Solved:
+    """Units and what their points give, as they are finished."""
+    own_bar = show if len(units) == 1 else False
+    if executor is None or not units or units[0].seed_policy is None:
+        for unit in units:
+            yield unit, solve(unit, executor, workers, progress=own_bar)
+        return
+    with _pool(executor, workers) as pool:
+        waiting = {pool.submit(solve, unit, threads=1): unit for unit in units}
+        try:
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
+        except BrokenExecutor as error:
+            raise RuntimeError(
+                "executor: expected workers that stay alive, found that one died; out of memory? Or a script that "
+                "starts processes without `if __name__ == '__main__':`? Finished points are kept"
+            ) from error
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+@contextmanager
+def _pool(executor: str | Executor, workers: int | None) -> Iterator[Executor]:
+    """The executor; one of our own is shut down at the end."""
+    if isinstance(executor, Executor):
+        yield executor
+        return
+    own = RayExecutor() if executor == "ray" else start_processes(workers or 1, _start_worker)
+    try:
+        yield own
+    finally:
+        own.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the process that waits for the results
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by torch when it is loaded
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends the worker when the process that started it is gone, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
