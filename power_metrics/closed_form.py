@@ -1,22 +1,23 @@
 """POWER of small deterministic models with uniform rewards, as exact fractions.
 
 From a state, an agent without reasons to change its mind walks along a path into a cycle. Its discounted shares
-of time in each state are a vector f, and POWER is E[max_f f · R]. The expectation is one minus the integral of
-P(max_f f · R ≤ t) over t, that is, one minus the volume of {(u, t) : 0 ≤ u ≤ 1, f · u ≤ t ≤ 1}: a polytope, whose
-volume Lasserre's recursion gives in rational arithmetic (Lasserre 1983, J. Optim. Theory Appl. 39). Vectors
-without a state in common are independent, and their distribution functions are multiplied: each is a polynomial
-between the vertices of its polytope.
+of time in each state are a vector f, and POWER is E[max_f f · R]. `closed_form_paths` finds the vectors that are best
+for some R, `closed_form_integrals` the expectation. What all vectors have in common adds its mean; sets of vectors
+without a state in common are independent, and their distribution functions are multiplied.
 """
 
 from __future__ import annotations
 
-import itertools
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
+from power_metrics.closed_form_integrals import Vectors, mean_of_maximum, standard_order
+from power_metrics.closed_form_paths import Shares, TooManyStepsError, best_shares, independent, successor_lists
 from power_metrics.draws import marginals
 from power_metrics.estimate import PowerEstimate
 from power_metrics.rewards import Uniform
@@ -24,69 +25,90 @@ from power_metrics.sampling import RewardSampler
 from powerenvs.labels import label_text
 from powerenvs.mdp import TabularMDP
 
-Vector = tuple[Fraction, ...]
-Row = tuple[Vector, Fraction]
 
-MAX_JOINED = 4
-"""The most states whose rewards a set of overlapping vectors may depend on, besides those common to all."""
+class Limits(NamedTuple):
+    """What a model may come to.
 
-MAX_VECTORS = 12
-"""The most vectors in such a set."""
+    Attributes:
+        steps: of all paths that are looked at, together.
+        states: whose rewards a set of overlapping vectors depends on, besides those common to all.
+        vectors: in such a set.
+    """
 
-MAX_GROUPS = 32
-"""The most such sets."""
-
-MAX_PATHS = 512
-"""The most paths from a state that are looked at."""
+    steps: int
+    states: int
+    vectors: int
 
 
-def fits(mdp: TabularMDP, gammas: list[float], sampler: RewardSampler) -> bool:
-    """Whether `estimates` takes this model."""
+LIMITS = Limits(20_000, 8, 40)
+"""Of ``method="closed_form"``. A refusal takes about a second; at the limit a state takes half a minute."""
+
+QUICK_LIMITS = Limits(6000, 6, 20)
+"""Of ``method="auto"``: some tenths of a second."""
+
+
+class Parts(NamedTuple):
+    """E[max_f f · U] in parts: ``common`` is in all f, the rest, in independent sets, is the remaining share of it."""
+
+    common: Fraction
+    sets: tuple[Vectors, ...]
+
+    def expected_maximum(self) -> Fraction:
+        """The expectation, for U uniform on [0, 1]."""
+        return self.common / 2 + ((1 - self.common) * mean_of_maximum(self.sets) if self.sets else 0)
+
+
+def fits(mdp: TabularMDP, gammas: Sequence[float | Fraction], sampler: RewardSampler) -> bool:
+    """Whether `estimates` takes this model, and is quick."""
     try:
-        check_closed_form(mdp, gammas, sampler)
+        check_closed_form(mdp, sampler)
+        for gamma in gammas:
+            _parts(mdp, gamma, QUICK_LIMITS)
     except ValueError:
         return False
     return True
 
 
-def check_closed_form(mdp: TabularMDP, gammas: list[float] | list[Fraction], sampler: RewardSampler) -> None:
-    """Raises a ValueError for what has no closed form here."""
+def check_closed_form(mdp: TabularMDP, sampler: RewardSampler) -> Uniform:
+    """The distribution of all rewards.
+
+    Raises:
+        ValueError: for a model or rewards of a kind that has no closed form here.
+    """
     if not mdp.deterministic:
         raise ValueError("method: expected a deterministic model for 'closed_form', found a stochastic one")
     found = {distribution for distribution, _ in marginals(sampler)}
-    if len(found) != 1 or not isinstance(next(iter(found)), Uniform) or sampler.identical:
+    uniform = next(iter(found))
+    if len(found) != 1 or not isinstance(uniform, Uniform) or sampler.identical:
         raise ValueError(
             "method: expected rewards for 'closed_form' that are independent and uniform on one interval, "
             f"found {', '.join(sorted(map(repr, found)))}{', some of them shared' if sampler.identical else ''}"
         )
-    for gamma in gammas:
-        for s in range(mdp.num_states):
-            _groups(_vectors(mdp, s, rational(gamma)), label_text(mdp.state_labels[s]))
+    return uniform
 
 
 def estimates(
-    mdp: TabularMDP, gammas: list[float] | list[Fraction], sampler: RewardSampler, reward: str
+    mdp: TabularMDP, gammas: Sequence[float | Fraction], sampler: RewardSampler, reward: str
 ) -> list[PowerEstimate]:
     """Exact POWER for each discount; a float counts as the decimal number that it is written as.
+
+    At γ = 0, and at γ = 1 where every state may stay, models of any size are taken. Between these, `LIMITS` hold:
+    an open 3×3 grid, a corridor of 9 cells and a complete graph of 16 states are within them.
 
     Raises:
         ValueError: for a model that is stochastic or too large, and rewards that are not independent and uniform.
     """
-    check_closed_form(mdp, gammas, sampler)
-    uniform = sampler.overrides[0][0] if sampler.overrides else sampler.default
-    assert isinstance(uniform, Uniform)
+    uniform = check_closed_form(mdp, sampler)
     low, high = rational(uniform.low), rational(uniform.high)
-    found = []
     wall, cpu = time.perf_counter(), time.process_time()
-    for gamma in gammas:
-        known: dict[tuple[Vector, ...], Fraction] = {}
-        exact = []
-        for s in range(mdp.num_states):
-            vectors = _vectors(mdp, s, rational(gamma))
-            if vectors not in known:
-                known[vectors] = _expected_maximum(vectors, label_text(mdp.state_labels[s]))
-            exact.append(low + (high - low) * known[vectors])
-        found.append((gamma, exact))
+    parts = [_parts(mdp, gamma, LIMITS) for gamma in gammas]
+    known: dict[Parts, Fraction] = {}
+    found = []
+    for gamma, of_states in zip(gammas, parts, strict=True):
+        for part in of_states:
+            if part not in known:
+                known[part] = part.expected_maximum()
+        found.append((gamma, [low + (high - low) * known[part] for part in of_states]))
     seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
     return [
         PowerEstimate(
@@ -114,203 +136,45 @@ def rational(number: float | Fraction) -> Fraction:
     return number if isinstance(number, Fraction) else Fraction(str(number))
 
 
-def _vectors(mdp: TabularMDP, start: int, gamma: Fraction) -> tuple[Vector, ...]:
-    """The different discounted shares of time, from the next step on, of the paths from a state.
+def _parts(mdp: TabularMDP, gamma: float | Fraction, limits: Limits) -> list[Parts]:
+    """For each state, the integral to be solved.
 
     Raises:
-        ValueError: if there are too many.
+        ValueError: if a limit is passed; with what was found, and what to do instead.
     """
-    found: dict[Vector, None] = {}
-    for number, (path, back) in enumerate(_paths(mdp, start)):
-        if number == MAX_PATHS:
-            raise ValueError(
-                f"method: expected at most {MAX_PATHS} paths from a state for 'closed_form', found more "
-                f"from {label_text(mdp.state_labels[start])}"
-            )
-        shares = [Fraction(0)] * mdp.num_states
-        cycle = len(path) - back
-        in_cycle = 1 / sum((gamma**k for k in range(cycle)), Fraction(0))
-        for t, s in enumerate(path):
-            if t >= max(back, 1):
-                shares[s] = gamma ** (t - 1) * in_cycle
-            elif t == 0 and back == 0:
-                shares[s] = gamma ** (cycle - 1) * in_cycle
-            elif t:
-                shares[s] = (1 - gamma) * gamma ** (t - 1)
-        found[tuple(shares)] = None
-    return tuple(sorted(found))
-
-
-def _paths(mdp: TabularMDP, start: int) -> Iterator[tuple[list[int], int]]:
-    """Every path from a state up to its first repetition, and the place in it that it comes back to."""
-    successors = mdp.successors()
-    available = mdp.available
-    stack = [[start]]
-    while stack:
-        path = stack.pop()
-        s = path[-1]
-        for following in sorted({int(successors[s, a]) for a in np.flatnonzero(available[s])}):
-            if following in path:
-                yield path, path.index(following)
-            else:
-                stack.append([*path, following])
-
-
-def _groups(vectors: tuple[Vector, ...], state: str) -> tuple[Fraction, list[list[Vector]]]:
-    """What all vectors have in common, and the rest of them in sets that share no state, scaled to sum to 1.
-
-    Raises:
-        ValueError: if a set is too large.
-    """
-    columns = list(zip(*vectors, strict=True))
-    common = sum((column[0] for column in columns if len(set(column)) == 1), Fraction(0))
-    open_columns = [column for column in columns if len(set(column)) > 1]
-    members: list[tuple[set[int], set[int]]] = []  # the states and the vectors of each set
-    for number in range(len(vectors)):
-        states = {place for place, column in enumerate(open_columns) if column[number]}
-        joined = [group for group in members if group[0] & states]
-        members = [group for group in members if not group[0] & states]
-        members.append((states.union(*(g[0] for g in joined)), {number}.union(*(g[1] for g in joined))))
-    if not open_columns:
-        return common, []
-    if (
-        len(members) > MAX_GROUPS
-        or max(len(g[0]) for g in members) > MAX_JOINED
-        or max(len(g[1]) for g in members) > MAX_VECTORS
-    ):
+    instead = "; another method, such as 'sobol', takes it"
+    try:
+        if gamma and mdp.num_states > limits.steps:
+            raise TooManyStepsError
+        shares = best_shares(successor_lists(mdp.successors(), mdp.available), rational(gamma), limits.steps)
+    except TooManyStepsError as error:
         raise ValueError(
-            f"method: expected at most {MAX_GROUPS} independent sets of paths from a state for 'closed_form', of at "
-            f"most {MAX_JOINED} states and {MAX_VECTORS} different paths each, found {len(members)} with up to "
-            f"{max(len(g[0]) for g in members)} and {max(len(g[1]) for g in members)} from {state}"
-        )
-    scale = 1 - common
-    return common, [
-        [tuple(open_columns[place][number] / scale for place in sorted(states)) for number in sorted(numbers)]
-        for states, numbers in members
-    ]
-
-
-def _expected_maximum(vectors: tuple[Vector, ...], state: str) -> Fraction:
-    """E[max_f f · U] for independent U, uniform on [0, 1]."""
-    common, groups = _groups(vectors, state)
-    value = common / 2
-    if groups:
-        value += (1 - common) * (1 - _integral_of_product(groups))
-    return value
-
-
-def _integral_of_product(groups: list[list[Vector]]) -> Fraction:
-    """∫_0^1 Π_g P(max_{f in g} f · U ≤ t) dt, exactly: between breakpoints a polynomial."""
-    several = [group for group in groups if len(group[0]) > 1]
-    singles = len(groups) - len(several)  # of one state: P(U ≤ t) = t
-    degree = singles + sum(len(group[0]) for group in several)
-    weights = _quadrature(degree)
-    ends = sorted({Fraction(0), Fraction(1)}.union(*(_breakpoints(group) for group in several)))
-    total = Fraction(0)
-    for left, right in itertools.pairwise(ends):
-        width = right - left
-        for k, weight in enumerate(weights):
-            t = left + width * Fraction(k, degree)
-            product = t**singles
-            for group in several:
-                if product:
-                    product *= _share_below(group, t)
-            total += width * weight * product
-    return total
-
-
-def _quadrature(degree: int) -> list[Fraction]:
-    """The weights at 0, 1/n, ..., 1 that integrate polynomials of this degree n ≥ 1 over [0, 1] exactly."""
-    weights = []
-    for k in range(degree + 1):
-        basis = [Fraction(1)]  # coefficients of Π (n x - j) / (k - j), from the constant up
-        for j in range(degree + 1):
-            if j != k:
-                raised = [Fraction(0), *(degree * c for c in basis)]
-                basis = [(a - j * b) / (k - j) for a, b in itertools.zip_longest(raised, basis, fillvalue=Fraction(0))]
-        weights.append(sum((c / (power + 1) for power, c in enumerate(basis)), Fraction(0)))
-    return weights
-
-
-def _share_below(group: list[Vector], t: Fraction) -> Fraction:
-    """P(max_f f · U ≤ t): the volume of what is left of the cube."""
-    n = len(group[0])
-    rows: list[Row] = [(vector, t) for vector in group]
-    for j in range(n):
-        unit = tuple(Fraction(int(i == j)) for i in range(n))
-        rows += [(unit, Fraction(1)), (tuple(-c for c in unit), Fraction(0))]
-    return volume(rows, n)
-
-
-def volume(rows: list[Row], n: int) -> Fraction:
-    """The volume of the bounded polytope {x in R^n : a · x ≤ b for all rows (a, b)}.
-
-    The sum over facets of b times the facet's volume, divided by n; a facet is projected by solving its equation for
-    one coordinate. A facet through the origin adds nothing.
-    """
-    tightest: dict[Vector, Fraction] = {}
-    for a, b in rows:
-        size = max(map(abs, a))
-        if not size:
-            if b < 0:
-                return Fraction(0)
+            f"method: expected paths of at most {limits.steps:,} steps in all to compare for 'closed_form', "
+            f"found more in the {mdp.num_states:,} states at gamma {gamma}{instead}"
+        ) from error
+    found = []
+    known: dict[int, Parts] = {}  # by the identity of lists, which states share
+    for s, of_state in enumerate(shares):
+        if id(of_state) in known:
+            found.append(known[id(of_state)])
             continue
-        key, bound = tuple(c / size for c in a), b / size
-        if key not in tightest or bound < tightest[key]:
-            tightest[key] = bound
-    if n == 1:
-        width = tightest[(Fraction(1),)] + tightest[(Fraction(-1),)]
-        return max(width, Fraction(0))
-    total = Fraction(0)
-    for a, b in tightest.items():
-        if b:
-            k = max(range(n), key=lambda i: abs(a[i]))
-            facet = [
-                (
-                    tuple(c - other[k] * d / a[k] for i, (c, d) in enumerate(zip(other, a, strict=True)) if i != k),
-                    bound - other[k] * b / a[k],
-                )
-                for other, bound in tightest.items()
-                if other is not a
-            ]
-            total += b / abs(a[k]) * volume(facet, n - 1)
-    return total / n
-
-
-def _breakpoints(group: list[Vector]) -> set[Fraction]:
-    """A superset of the t where P(max_f f · U ≤ t) changes from one polynomial to another.
-
-    These are the t of the vertices of {(u, t) : 0 ≤ u ≤ 1, f · u ≤ t}: m coordinates between 0 and 1, and m + 1
-    vectors with equal products.
-    """
-    n = len(group[0])
-    found: set[Fraction] = set()
-    for m in range(min(n, len(group) - 1) + 1):
-        for free in itertools.combinations(range(n), m):
-            fixed = [i for i in range(n) if i not in free]
-            for tight in itertools.combinations(group, m + 1):
-                for ends in itertools.product((0, 1), repeat=n - m):
-                    system = [
-                        [*(f[i] for i in free), Fraction(-1), -sum(f[i] for i, e in zip(fixed, ends, strict=True) if e)]
-                        for f in tight
-                    ]
-                    solution = _solve([[Fraction(c) for c in row] for row in system])
-                    if solution is not None and all(0 <= u <= 1 for u in solution):
-                        found.add(solution[-1])
+        common, sets = independent(of_state)
+        states = max((len({t for vector in vectors for t, _ in vector}) for vectors in sets), default=0)
+        most = max(map(len, sets), default=0)
+        if states > limits.states or most > limits.vectors:
+            raise ValueError(
+                f"method: expected paths for 'closed_form' whose values depend on at most {limits.states} rewards "
+                f"together, {limits.vectors} paths at a time, found {states} rewards and {most} paths from "
+                f"{label_text(mdp.state_labels[s])} at gamma {gamma}{instead}"
+            )
+        known[id(of_state)] = Parts(common, tuple(sorted(_whole(vectors) for vectors in sets)))
+        found.append(known[id(of_state)])
     return found
 
 
-def _solve(system: list[list[Fraction]]) -> list[Fraction] | None:
-    """The solution of a square system with its right-hand side as last column; None if it is singular."""
-    n = len(system)
-    for column in range(n):
-        pivot = next((row for row in range(column, n) if system[row][column]), None)
-        if pivot is None:
-            return None
-        system[column], system[pivot] = system[pivot], system[column]
-        system[column] = [c / system[column][column] for c in system[column]]
-        for row in range(n):
-            factor = system[row][column]
-            if row != column and factor:
-                system[row] = [c - factor * d for c, d in zip(system[row], system[column], strict=True)]
-    return [row[-1] for row in system]
+def _whole(vectors: list[Shares]) -> Vectors:
+    """The vectors over the states that they visit, times a number that makes them whole."""
+    states = sorted({s for vector in vectors for s, _ in vector})
+    scale = math.lcm(*(share.denominator for vector in vectors for _, share in vector))
+    tables = [dict(vector) for vector in vectors]
+    return standard_order(tuple(tuple(int(scale * table.get(s, 0)) for s in states) for table in tables))
