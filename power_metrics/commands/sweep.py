@@ -38,12 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fresh", action="store_true", help="delete the results of an earlier sweep in the folder, and start anew"
     )
+    parser.add_argument("--no-figures", action="store_true", help="draw nothing")
     parser.add_argument("--dry-run", action="store_true", help="check everything, and print the points and their cost")
 
 
 def run(args: argparse.Namespace) -> None:
     """Sweeps, and prints a table with one line for each point."""
     import power_metrics as pm
+    from power_metrics.sweeps.figures import FOLDER
     from power_metrics.sweeps.folder import written_files
 
     config = pm.SweepConfig.from_file(args.file)
@@ -59,6 +61,7 @@ def run(args: argparse.Namespace) -> None:
             tensorboard=args.tensorboard,
             wandb=args.wandb,
             fresh=args.fresh,
+            figures=not args.no_figures,
         )
     except ImportError as error:  # of Ray; the message says how to install it
         raise ValueError(str(error)) from None
@@ -66,8 +69,13 @@ def run(args: argparse.Namespace) -> None:
     if result.num_resumed:
         print(f"{result.num_resumed} of the points were finished by an earlier run, and skipped")
     print(_table(result))
-    for path in written_files(result.folder):
-        print(f"wrote {os.fspath(path)}")
+    files = written_files(result.folder)
+    drawn = [path for path in files if path.parent.name == FOLDER]
+    for path in files:
+        if path not in drawn:
+            print(f"wrote {os.fspath(path)}")
+    if drawn:
+        print(f"wrote {len(drawn)} figures to {os.fspath(drawn[0].parent)}")
 
 
 def _kind(config: SweepConfig) -> str:

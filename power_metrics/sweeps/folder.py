@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from power_metrics.sweeps import figures
 from power_metrics.sweeps.config import CONFIG_FILE, SweepConfig
 from power_metrics.sweeps.results import RESULTS_FILE, SweepResult
 from power_metrics.sweeps.store import StoredPoint, naming_what_stays, write_results
@@ -22,7 +23,9 @@ from powerenvs.version import __version__
 
 RECORD_FILE = "record.json"
 _FILES = (RESULTS_FILE, "results.csv", "summary.csv", "results.json", RECORD_FILE, CONFIG_FILE)
-_LEFT_OVER = re.compile(r"\.(\d{4,}|results|summary|record|config)-\w{8}\.(npz|csv|json|yaml)")
+_LEFT_OVER = re.compile(
+    r"\.(\d{4,}|results|summary|record|config|(point|samples|over)-[\w-]+)-\w{8}\.(npz|csv|json|yaml|png)"
+)
 """Names of the temporary files of `powerenvs.files.atomic_path`, which a killed run leaves."""
 
 _PACKAGES = ("numpy", "scipy", "numba", "torch", "gymnasium", "pettingzoo")
@@ -92,7 +95,12 @@ def _our_files(folder: Path) -> list[Path]:
         for path in sorted((folder / "points").glob("*"))
         if re.fullmatch(r"\d{4,}\.npz", path.name) or _LEFT_OVER.fullmatch(path.name)
     ]
-    left = [path for path in sorted(folder.glob(".*")) if _LEFT_OVER.fullmatch(path.name)]
+    left = [
+        path
+        for place in (folder, folder / figures.FOLDER)
+        for path in sorted(place.glob(".*"))
+        if _LEFT_OVER.fullmatch(path.name)
+    ]
     return [*points, *left, *written_files(folder)]
 
 
@@ -140,8 +148,9 @@ def write_all(result: SweepResult, stored: Mapping[int, StoredPoint], record: Ma
 
 
 def written_files(folder: Path) -> list[Path]:
-    """The files that `write_all` has written to a folder."""
-    return [folder / name for name in _FILES if (folder / name).exists()]
+    """The figures and files of a finished sweep in a folder."""
+    drawn = sorted(path for path in (folder / figures.FOLDER).glob("*.png") if re.fullmatch(figures.FILES, path.name))
+    return [*drawn, *(folder / name for name in _FILES if (folder / name).exists())]
 
 
 def _write(path: Path, text: str) -> None:

@@ -44,6 +44,12 @@ class SweepPoint:
     kept: Mapping[str, KeptSamples]
 
     @property
+    def cells(self) -> dict[str, Any]:
+        """``values`` for tables: lists and mappings as text."""
+        plain = (str, bool, int, float, type(None))
+        return {key: value if isinstance(value, plain) else _cell(value) for key, value in self.values.items()}
+
+    @property
     def title(self) -> str:
         """The swept keys and their values, on one line."""
         return ", ".join(f"{key}={_cell(value)}" for key, value in self.values.items())
@@ -101,7 +107,7 @@ class SweepResult:
 
         frames = []
         for point in self.points:
-            frames += [pandas.DataFrame({**_cells(point), **columns}) for columns in _columns(point.result)]
+            frames += [pandas.DataFrame({**point.cells, **columns}) for columns in _columns(point.result)]
         return pandas.concat(frames, ignore_index=True)
 
     def summary(self) -> pandas.DataFrame:
@@ -113,7 +119,7 @@ class SweepResult:
         """
         import pandas
 
-        return pandas.DataFrame([{**_cells(point), **summary_of(point.result)} for point in self.points])
+        return pandas.DataFrame([{**point.cells, **summary_of(point.result)} for point in self.points])
 
     def to_json(self) -> str:
         """Settings, summary and POWER of every state of each point, as JSON text without times."""
@@ -174,11 +180,6 @@ def _columns(result: PowerEstimate | MultiagentPower) -> list[dict[str, Any]]:
         }
         for agent in result.agents
     ]
-
-
-def _cells(point: SweepPoint) -> dict[str, Any]:
-    plain = (str, bool, int, float, type(None))
-    return {key: value if isinstance(value, plain) else _cell(value) for key, value in point.values.items()}
 
 
 def _cell(value: Any) -> str:

@@ -36,6 +36,7 @@ def sweep(
     tensorboard: bool = False,
     wandb: bool = False,
     fresh: bool = False,
+    figures: bool = True,
 ) -> SweepResult:
     """POWER at every point of a grid of settings, written to a folder.
 
@@ -45,7 +46,8 @@ def sweep(
 
     The folder gets ``config.yaml`` (complete, and enough to run it again to the same bits), ``points/`` (what is
     finished so far), ``results.npz`` (everything, for `load_sweep`), ``results.csv`` (`SweepResult.to_frame`),
-    ``summary.csv``, ``results.json`` and ``record.json`` (versions, machine, fingerprints of the models, times).
+    ``summary.csv``, ``results.json``, ``record.json`` (versions, machine, fingerprints of the models, times), and
+    ``figures/``.
     Files appear whole or not at all. A run that was interrupted or killed goes on where it was when it is started
     again, and ends with the same results, bit for bit.
 
@@ -59,6 +61,7 @@ def sweep(
         tensorboard: log each point's averages to ``tensorboard/`` in the folder.
         wandb: log them to Weights & Biases.
         fresh: delete the results of an earlier sweep in the folder, and nothing else, and start anew.
+        figures: draw them; see `power_metrics.sweeps.figures.draw_figures`.
 
     Raises:
         ValueError: for a value that does not fit, a folder that holds another sweep (naming the key that differs) or
@@ -101,6 +104,10 @@ def sweep(
         stored = dict(sorted(stored.items()))
         done = made_result(config, place, stored, resumed)
         write_all(done, stored, record)
+        if figures:
+            from power_metrics.sweeps.figures import draw_figures
+
+            draw_figures(done, show)
     return done
 
 

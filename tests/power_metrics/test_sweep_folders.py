@@ -24,7 +24,16 @@ import powerenvs.formats.npz
 from powerenvs.policy import Policy
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
-from tests.power_metrics.sweeps import ONE, ROOT, SLOW, TWO, Stop, assert_same_results, interrupt_after, strays
+from tests.power_metrics.sweeps import (
+    ONE,
+    ROOT,
+    SLOW,
+    TWO,
+    Stop,
+    assert_same_results,
+    interrupt_after,
+    strays,
+)  # no_figures takes effect by being here
 
 # Interruptions
 
@@ -55,7 +64,7 @@ def test_an_interrupted_sweep_goes_on(tmp_path, monkeypatch, mapping):
 def test_a_killed_sweep_ends_with_the_results_of_an_uninterrupted_one(tmp_path):
     pm.sweep(SLOW, tmp_path / "whole")
     (tmp_path / "sweep.json").write_text(json.dumps(SLOW))
-    code = f"import power_metrics as pm; pm.sweep({str(tmp_path / 'sweep.json')!r}, {str(tmp_path / 'out')!r})"
+    code = f"import power_metrics as pm; pm.sweep({str(tmp_path / 'sweep.json')!r}, {str(tmp_path / 'out')!r}, figures=False)"
     rng = random.Random(time.time_ns())  # another moment each time the test runs
     least, killed = 0, 0
     for _ in range(3):

@@ -18,7 +18,14 @@ import power_metrics as pm
 from power_metrics.sweeps import run as sweeps_run
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
-from tests.power_metrics.sweeps import ONE, ROOT, TWO, Stop, assert_same_results, interrupt_after
+from tests.power_metrics.sweeps import (
+    ONE,
+    ROOT,
+    TWO,
+    Stop,
+    assert_same_results,
+    interrupt_after,
+)  # no_figures takes effect by being here
 
 # Numbers
 
