@@ -1,8 +1,8 @@
 """Where a policy spends its time, and what it earns: exact, by solving the chain that it makes of the model.
 
-With x(s) = Σ_t γ^t P(s_t = s), the expected discounted visits, x = μ + γ P_πᵀ x. The matrix I - γ P_πᵀ is
-an M-matrix with dominant columns, so elimination needs no pivoting, is backward stable, and gives visits of
-at least 0 without any clipping.
+With x(s) = Σ_t γ^t P(s_t = s), the expected discounted visits, x = μ + γ P_πᵀ x. Small models are solved as dense
+matrices; how larger ones are is in `power_metrics.flow`: by elimination or, where that would take long, by iteration
+with a certified error.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 import scipy.sparse.csgraph
-import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from power_metrics.checks import check_gamma, check_policy, resolve_model
+from power_metrics.flow import expected_visits
 from power_metrics.solvers.evaluation import policy_chain
 from powerenvs import tables
 from powerenvs.labels import label_text
@@ -28,12 +28,16 @@ DENSE_MAX_STATES = 64
 """Up to this many states, chains are solved as dense matrices, many policies in one call."""
 
 _DENSE_NUMBERS = 1 << 22
+_BUSY_STEPS = 100
 _SUM_TOLERANCE = 1e-12
 """How far from 1 the shares may sum before they are scaled, times 1 / (1 - γ): well above what rounding does."""
 
 
 def occupancy(env_or_mdp: Any, policy: Any, gamma: float, initial: Any = None) -> Floats:
     """d_π(s) = (1 - γ) Σ_t γ^t P(s_t = s), the discounted share of time in each state; sums to 1.
+
+    Large chains in which elimination would fill up are solved by iteration, to a bound on Σ |error| that is computed
+    and at most 1e-7; it is 6e-13 at γ = 0.99 and 6e-11 at 0.9999 for 160,000 joint states (`power_metrics.flow`).
 
     The value of the policy from its start is ⟨d_π, R⟩ / (1 - γ) for state rewards R (Puterman 1994, section
     6.9). Terminal states are absorbing: what is left of the discounted time after an episode's end counts there.
@@ -73,7 +77,8 @@ def average_occupancy(env_or_mdp: Any, policy: Any, initial: Any = None) -> Floa
 
     The limit of averages exists for every chain, periodic ones and those with several recurrent classes
     included (it then depends on the start): each class has its stationary distribution, weighted by the
-    probability of ending up in it. Episodes that end stay in their terminal state.
+    probability of ending up in it. Episodes that end stay in their terminal state. Large chains are solved as for
+    `occupancy`; the bound on each part is 4e-9 for 160,000 joint states.
 
     Args:
         env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states and A actions.
@@ -151,7 +156,7 @@ def _visits(mdp: TabularMDP, policies: Floats, gamma: float, start: Floats) -> F
         return np.stack([_episode(mdp, policy_chain(mdp, one), start) for one in policies])
     if mdp.num_states <= DENSE_MAX_STATES:
         return _solve_dense(mdp, policies, gamma, start)
-    return np.stack([_solve(gamma * policy_chain(mdp, one), start) for one in policies])
+    return np.stack([expected_visits(gamma * policy_chain(mdp, one), start) for one in policies])
 
 
 @dataclass(frozen=True)
@@ -191,16 +196,6 @@ def _solve_dense(mdp: TabularMDP, policies: Floats, gamma: float, start: Floats)
     return visits
 
 
-def _solve(chain: scipy.sparse.csr_array, start: Floats) -> Floats:
-    """(n,) the x with x = start + chainᵀ x, for a chain that loses mass in the long run from everywhere."""
-    size = chain.shape[0]
-    system = (scipy.sparse.eye_array(size, format="csr") - chain).T
-    factors = scipy.sparse.linalg.splu(
-        system.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-    )
-    return factors.solve(np.ascontiguousarray(start))
-
-
 def _reached(chain: scipy.sparse.csr_array, start: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(S,) the states that can be reached from those in ``start``, these included."""
     size = chain.shape[0]
@@ -226,7 +221,7 @@ def _episode(mdp: TabularMDP, chain: scipy.sparse.csr_array, start: Floats) -> F
     moving = np.flatnonzero(reached & ~mdp.terminal)
     visits = start * mdp.terminal
     if moving.size:
-        visits[moving] = _solve(chain[moving][:, moving], start[moving])
+        visits[moving] = expected_visits(chain[moving][:, moving], start[moving])
         arrivals = chain[moving].T @ visits[moving]
         visits[mdp.terminal] += arrivals[mdp.terminal]
     return visits
@@ -242,7 +237,7 @@ def _long_run(chain: scipy.sparse.csr_array, start: Floats) -> Floats:
     passing = np.flatnonzero(reached & ~closed[component])
     entered = start.copy()
     if passing.size:
-        entered += chain[passing].T @ _solve(chain[passing][:, passing], start[passing])
+        entered += chain[passing].T @ expected_visits(chain[passing][:, passing], start[passing])
     entered[~closed[component]] = 0.0
     weight = np.bincount(component, weights=entered, minlength=count)
     shares = np.zeros(len(start))
@@ -253,8 +248,18 @@ def _long_run(chain: scipy.sparse.csr_array, start: Floats) -> Floats:
 
 
 def _stationary(chain: scipy.sparse.csr_array) -> Floats:
-    """(n,) the stationary distribution of an irreducible chain: visits between two returns to its first state."""
+    """(n,) the stationary distribution of an irreducible chain: visits between two returns to one of its states."""
     visits = np.ones(chain.shape[0])
     if len(visits) > 1:
-        visits[1:] = _solve(chain[1:][:, 1:], chain[[0]].toarray()[0, 1:])
+        root = _busy(chain)
+        others = np.delete(np.arange(len(visits)), root)
+        visits[others] = expected_visits(chain[others][:, others], chain[[root]].toarray()[0, others])
     return visits / visits.sum()
+
+
+def _busy(chain: scipy.sparse.csr_array) -> int:
+    """A state that is returned to often, as far as some steps show: the sooner, the smaller the error of iteration."""
+    mass = np.full(chain.shape[0], 1.0 / chain.shape[0])
+    for _ in range(_BUSY_STEPS):
+        mass = 0.5 * (mass + chain.T @ mass)
+    return int(np.argmax(mass))

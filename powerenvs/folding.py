@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powerenvs import tables
+from powerenvs.checks import mapped
 from powerenvs.labels import closest
 from powerenvs.mdp import TabularMDP
 from powerenvs.model import Model
@@ -81,6 +82,7 @@ def fold(game: TabularGame, policies: Mapping[str, Any]) -> TabularGame:
 
 def _remaining(game: TabularGame, policies: Mapping[str, Any]) -> list[int]:
     """The positions of the agents without a policy."""
+    mapped("policies", policies, "{agent: table}")
     unknown = next((agent for agent in policies if agent not in game.agents), None)
     if unknown is not None:
         raise ValueError(f"policies: unknown agent {unknown!r}; {closest(unknown, game.agents)}")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs import tables
+from powerenvs.checks import as_list, mapped
 from powerenvs.formats.npz import load_arrays, save_arrays
 from powerenvs.labels import check_labels, closest, decode_label, encode_label, label_text
 from powerenvs.mdp import TabularMDP
@@ -174,7 +175,9 @@ class TabularGame(Model):
             ValueError: for unknown names, wrong lengths, rows that do not sum to 1, and every check of the class.
         """
         agents = check_agents(agents)
-        tuples = [(t[0], _joint(t[1]), *t[2:]) if len(t) > 2 else tuple(t) for t in transitions]
+        expected = f"tuples (state, actions of {', '.join(agents)}, next state, probability)"
+        lists = [as_list("transitions", t, expected) for t in as_list("transitions", transitions, expected)]
+        tuples = [(t[0], _joint(t[1]), *t[2:]) if len(t) > 2 else tuple(t) for t in lists]
         listed, source, target, state_labels, mask = tables.read_list(
             tuples, f"actions of {', '.join(agents)}", state_labels, terminal
         )
@@ -182,7 +185,7 @@ class TabularGame(Model):
         if wrong is not None:
             raise ValueError(f"transitions: expected an action of each of {agents}, found {wrong[1]!r} in {wrong!r}")
         for name, given in (("action_labels", action_labels), ("reward", reward), ("performance", performance)):
-            for agent in given or {}:
+            for agent in mapped(name, {} if given is None else given, "a mapping from agents"):
                 agent_position(name, agent, agents)
         labels = {}
         joint = np.zeros(len(listed), dtype=np.int64)
@@ -413,14 +416,16 @@ class TabularGame(Model):
                 action_labels=dict(zip(header["agents"], actions, strict=True)),
                 board=header["board"],
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"{os.fspath(path)!r}: expected a complete TabularGame, found none ({error})") from None
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)!r}: {error}") from None
 
 
 def check_agents(agents: Sequence[str]) -> tuple[str, ...]:
     """The names as a tuple, checked: at least two different strings."""
-    names = (agents,) if isinstance(agents, str) else tuple(agents)
-    if len(names) < 2 or len(set(names)) != len(names) or not all(isinstance(name, str) and name for name in names):
+    names = (agents,) if isinstance(agents, str) else tuple(as_list("agents", agents, "names of agents"))
+    if len(names) < 2 or not all(isinstance(name, str) and name for name in names) or len(set(names)) != len(names):
         raise ValueError(f"agents: expected at least two different names, found {agents!r}")
     return names
 

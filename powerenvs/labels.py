@@ -22,9 +22,16 @@ def check_labels(kind: str, labels: Iterable[Hashable], count: int) -> tuple[Has
     Raises:
         ValueError: with the first label at fault and what was expected of it.
     """
-    labels = tuple(label.item() if isinstance(label, np.generic) else label for label in labels)
+    try:
+        labels = tuple(labels)
+    except TypeError:
+        raise ValueError(f"{kind}_labels: expected {count} labels, found {labels!r}") from None
+    if any(issubclass(found, np.generic) for found in set(map(type, labels))):
+        labels = tuple(label.item() if isinstance(label, np.generic) else label for label in labels)
     if len(labels) != count:
         raise ValueError(f"{kind}_labels: expected {count} labels, one for each {kind}, found {len(labels)}")
+    if _all_differ(labels):
+        return labels
     first: dict[Hashable, int] = {}
     for i, label in enumerate(labels):
         try:
@@ -34,6 +41,14 @@ def check_labels(kind: str, labels: Iterable[Hashable], count: int) -> tuple[Has
         if j != i:
             raise ValueError(f"{kind}_labels: expected unique labels, found {label!r} for {kind}s {j} and {i}")
     return labels
+
+
+def _all_differ(labels: tuple[Hashable, ...]) -> bool:
+    """Whether no two labels are equal; False too if one is not hashable."""
+    try:
+        return len(set(labels)) == len(labels)
+    except TypeError:
+        return False
 
 
 def closest(name: object, known: Iterable[object]) -> str:
@@ -81,9 +96,16 @@ def encode_label(label: Hashable) -> Any:
 
 
 def decode_label(data: Any) -> Hashable:
-    """The label that `encode_label` wrote. Named tuples come back equal, as tuples compare by value."""
+    """The label that `encode_label` wrote. Named tuples come back equal, as tuples compare by value.
+
+    Raises:
+        ValueError: for what it does not write.
+    """
     if isinstance(data, dict):
-        return label_type(data["name"], tuple(data["fields"]))(*(decode_label(v) for v in data["values"]))
+        try:
+            return label_type(data["name"], tuple(data["fields"]))(*(decode_label(v) for v in data["values"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"labels: expected name, fields and values of a label, found {data!r} ({error})") from None
     if isinstance(data, list):
         return tuple(decode_label(v) for v in data)
     return data

@@ -57,7 +57,7 @@ class Level:
             ValueError: for an empty or ragged level, an unknown glyph, a missing start, or a cell that cannot
                 be reached from a start, with line and column (from 1).
         """
-        rows = _rows(text)
+        rows = _rows(text, name)
         if not rows or not rows[0]:
             raise ValueError(f"{name}: expected lines of glyphs, found an empty level")
         for line, row in enumerate(rows, 1):
@@ -105,6 +105,8 @@ class Level:
         for argument, size in (("num_rows", num_rows), ("num_columns", num_columns)):
             if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
                 raise ValueError(f"{argument}: expected a whole number of at least 1, found {size!r}")
+        if isinstance(squares_to_delete, str) or not isinstance(squares_to_delete, Iterable):
+            raise ValueError(f"squares_to_delete: expected rectangles, found {squares_to_delete!r}")
         glyphs = np.full((num_rows, num_columns), ".")
         for i, corners in enumerate(squares_to_delete):
             argument = f"squares_to_delete[{i}]"
@@ -227,9 +229,12 @@ def _corner(argument: str, corner: str | Cell, shape: tuple[int, ...]) -> Cell:
     return row, column
 
 
-def _rows(text: str | Sequence[str]) -> list[str]:
+def _rows(text: str | Sequence[str], name: str) -> list[str]:
     if not isinstance(text, str):
-        return [str(row) for row in text]
+        rows = list(text) if isinstance(text, Iterable) else [None]
+        if not all(isinstance(row, str) for row in rows):
+            raise ValueError(f"{name}: expected text or rows of text, found {text!r}")
+        return rows
     lines = [line.rstrip("\r") for line in textwrap.dedent(text).split("\n")]
     while lines and not lines[0].strip():
         lines.pop(0)

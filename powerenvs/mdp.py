@@ -368,5 +368,7 @@ class TabularMDP(Model):
                 action_labels=tuple(decode_label(label) for label in header["action_labels"]),
                 board=header["board"],
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"{os.fspath(path)!r}: expected a complete TabularMDP, found none ({error})") from None
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)!r}: {error}") from None

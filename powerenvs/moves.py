@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from powerenvs.checks import mapped, real
 from powerenvs.labels import closest
 from powerenvs.level import Level
 
@@ -49,14 +50,14 @@ def noise_distribution(
         ValueError: for noise or shares out of range, an unknown direction, or a cell in which every open
             direction has a bias and some noise is left over.
     """
-    bias = dict(bias or {})
-    if not 0 <= noise <= 1:
-        raise ValueError(f"noise: expected a number from 0 to 1, found {noise}")
+    bias = dict(mapped("noise_bias", {} if bias is None else bias, "{direction: share}"))
+    if not 0 <= real(noise) <= 1:
+        raise ValueError(f"noise: expected a number from 0 to 1, found {noise!r}")
     for direction, share in bias.items():
         if direction not in DIRECTIONS:
             raise ValueError(f"noise_bias: unknown direction {direction!r}; {closest(direction, DIRECTIONS)}")
-        if not share >= 0:
-            raise ValueError(f"noise_bias: expected shares of at least 0, found {share} for {direction!r}")
+        if not real(share) >= 0:
+            raise ValueError(f"noise_bias: expected shares of at least 0, found {share!r} for {direction!r}")
     total = sum(bias.values())
     if total > noise + 1e-12:
         raise ValueError(f"noise_bias: expected shares that sum to at most the noise, {noise}, found {total}")
@@ -96,6 +97,10 @@ def movement_rows(
     """
     count = targets.shape[1]
     opened = targets >= 0
+    if not spread.any():  # one outcome for each move: nothing that grows with the square of the directions
+        row = np.flatnonzero(opened) if absent else np.arange(opened.size)
+        reached = np.where(opened, targets, targets[:, STAY, None])
+        return row, reached.ravel()[row], np.full(len(row), 1.0 - noise)
     intended = np.where(opened, np.arange(count), STAY)
     # (cell, action, direction that happens)
     probability = np.repeat(spread[:, None, :], count, axis=1)

@@ -5,29 +5,40 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Hashable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from powerenvs import tables
+from powerenvs.checks import real
 from powerenvs.game import TabularGame, check_agents
 from powerenvs.labels import label_type
 from powerenvs.mdp import TabularMDP
 
-BYTES_PER_ENTRY = 150
-"""Peak memory of building a product for each of its transitions, with two agents; measured."""
+CHUNK = 1 << 16
+"""Transitions made at a time, about; few enough for the processor's caches."""
+
+LABEL_BYTES = 150
+"""What the label of a joint state takes, with its place in the tables; measured."""
 
 
 class _Rows(NamedTuple):
-    """Compressed rows with the rewards of some agents, (agents, nnz)."""
+    """Compressed rows with what they pay some agents.
+
+    Attributes:
+        indptr: row pointers.
+        successor: next states.
+        probability: their probabilities.
+        paid: (agents, nnz) each: the rewards, and the performance unless it is the same.
+        num_states: S.
+    """
 
     indptr: NDArray[np.int64]
     successor: NDArray[np.int32]
     probability: NDArray[np.float64]
-    reward: NDArray[np.float64]
-    performance: NDArray[np.float64]
+    paid: tuple[NDArray[np.float64], ...]
     num_states: int
 
 
@@ -40,12 +51,12 @@ def product_game(*mdps: TabularMDP, agents: Sequence[str] = ("human", "ai"), max
     is done first waits, without reward. The start is the product of the starts. The board and cells are kept if
     all agents live on the same board.
 
-    Built by array operations: milliseconds for two 31-cell mazes, seconds for two 400-cell grids.
+    Built by array operations: milliseconds for two 31-cell mazes, a second for two 400-cell grids.
 
     Args:
         mdps: one for each agent.
         agents: their names, in the same order.
-        max_gib: tables that would take more than this many GiB to build are refused.
+        max_gib: tables that would take more than this many GiB are refused before any are made.
 
     Raises:
         ValueError: if the numbers of agents and processes differ, or the tables would be too large.
@@ -54,10 +65,13 @@ def product_game(*mdps: TabularMDP, agents: Sequence[str] = ("human", "ai"), max
     if len(mdps) != len(agents) or not all(isinstance(mdp, TabularMDP) for mdp in mdps):
         kinds = ", ".join(type(mdp).__name__ for mdp in mdps) or "none"
         raise ValueError(f"product_game: expected a TabularMDP for each of {agents}, found {kinds}")
-    _check_size(mdps, max_gib)
-    rows = reduce(_product, (_rows(mdp) for mdp in mdps))
-    if any(_split_rewards(mdp) for mdp in mdps):
+    hidden = any(not np.array_equal(mdp.reward, mdp.performance) for mdp in mdps)
+    split = any(_split_rewards(mdp) for mdp in mdps)
+    _check_size(mdps, hidden, split, max_gib)
+    rows = reduce(_product, (_rows(mdp, hidden) for mdp in mdps))
+    if split:
         rows = _sorted(rows)
+    tables.seal(rows.indptr, rows.successor, rows.probability, *rows.paid)
     boards = {mdp.board for mdp in mdps}
     placed = len(boards) == 1 and all(mdp.cells is not None for mdp in mdps)
     return TabularGame(
@@ -66,8 +80,8 @@ def product_game(*mdps: TabularMDP, agents: Sequence[str] = ("human", "ai"), max
         probability=rows.probability,
         num_actions=tuple(mdp.num_actions for mdp in mdps),
         agents=agents,
-        reward=rows.reward,
-        performance=rows.performance,
+        reward=rows.paid[0],
+        performance=rows.paid[-1],
         terminal=_outer(np.logical_and, [mdp.terminal for mdp in mdps]),
         initial=_outer(np.multiply, [mdp.initial for mdp in mdps]),
         state_labels=_labels(agents, [mdp.state_labels for mdp in mdps]),
@@ -77,47 +91,72 @@ def product_game(*mdps: TabularMDP, agents: Sequence[str] = ("human", "ai"), max
     )
 
 
-def _check_size(mdps: Sequence[TabularMDP], max_gib: float) -> None:
+def _check_size(mdps: Sequence[TabularMDP], hidden: bool, split: bool, max_gib: float) -> None:
     entries = math.prod(mdp.num_transitions for mdp in mdps)
     states = math.prod(mdp.num_states for mdp in mdps)
-    gib = entries * BYTES_PER_ENTRY * len(mdps) / 2 / 2**30
+    rows = math.prod(mdp.num_rows for mdp in mdps)
+    number = entries * (12 + 8 * len(mdps) * (1 + hidden)) * (4 if split else 1)  # sorting takes copies
+    if not real(max_gib) >= 0:
+        raise ValueError(f"max_gib: expected a number of at least 0, found {max_gib!r}")
+    gib = (number + rows * 9 + states * LABEL_BYTES) / 2**30
     if gib > max_gib:
         raise ValueError(
-            f"product_game: {states:,} joint states with {entries:,} transitions need about {gib:.1f} GiB to build, "
+            f"product_game: {states:,} joint states with {entries:,} transitions need about {gib:,.2f} GiB to build, "
             f"more than max_gib={max_gib}; use smaller worlds or less noise, or raise max_gib"
         )
 
 
-def _rows(mdp: TabularMDP) -> _Rows:
-    return _Rows(mdp.indptr, mdp.successor, mdp.probability, mdp.reward[None], mdp.performance[None], mdp.num_states)
+def _rows(mdp: TabularMDP, hidden: bool) -> _Rows:
+    paid = (mdp.reward[None], mdp.performance[None]) if hidden else (mdp.reward[None],)
+    return _Rows(mdp.indptr, mdp.successor, mdp.probability, paid, mdp.num_states)
 
 
 def _product(first: _Rows, second: _Rows) -> _Rows:
-    """All pairs of rows: (s1, s2, a1, a2) in C order, and in each row all pairs of entries."""
+    """All pairs of rows: (s1, s2, a1, a2) in C order, and in each row all pairs of entries.
 
-    def spread(values_1: NDArray[Any], values_2: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        one = values_1.reshape(first.num_states, 1, -1, 1)
-        two = values_2.reshape(1, second.num_states, 1, -1)
-        shape = np.broadcast_shapes(one.shape, two.shape)
-        return np.broadcast_to(one, shape).ravel(), np.broadcast_to(two, shape).ravel()
-
-    count_1, count_2 = spread(np.diff(first.indptr), np.diff(second.indptr))
-    start_1, start_2 = spread(first.indptr[:-1], second.indptr[:-1])
-    count = count_1 * count_2
-    indptr = np.zeros(len(count) + 1, dtype=np.int64)
-    np.cumsum(count, out=indptr[1:])
-    place = np.arange(indptr[-1]) - np.repeat(indptr[:-1], count)  # of each entry in its row
-    in_1, in_2 = np.divmod(place, np.repeat(count_2, count))
-    entry_1 = in_1 + np.repeat(start_1, count)
-    entry_2 = in_2 + np.repeat(start_2, count)
-    return _Rows(
-        indptr,
-        first.successor[entry_1] * np.int32(second.num_states) + second.successor[entry_2],
-        first.probability[entry_1] * second.probability[entry_2],
-        np.concatenate([first.reward[:, entry_1], second.reward[:, entry_2]]),
-        np.concatenate([first.performance[:, entry_1], second.performance[:, entry_2]]),
-        first.num_states * second.num_states,
+    Written some joint states at a time, so that nothing on the way is as large as the product.
+    """
+    num_states, total = first.num_states * second.num_states, len(first.successor) * len(second.successor)
+    begin_1, count_1 = _spans(first)
+    begin_2, count_2 = _spans(second)
+    num_rows = begin_1.shape[1] * begin_2.shape[1]
+    made = _Rows(
+        np.zeros(num_states * num_rows + 1, dtype=np.int64),
+        np.empty(total, dtype=np.int32),
+        np.empty(total),
+        tuple(np.empty((len(a) + len(b), total)) for a, b in zip(first.paid, second.paid, strict=True)),
+        num_states,
     )
+    states = max(1, CHUNK * num_states // max(total, num_states * num_rows))
+    done = 0
+    for state in range(0, num_states, states):
+        one, two = np.divmod(np.arange(state, min(state + states, num_states)), second.num_states)
+        shape = (len(one), count_1.shape[1], count_2.shape[1])
+        times_1, from_1 = (np.broadcast_to(of[one, :, None], shape).ravel() for of in (count_1, begin_1))
+        times_2, from_2 = (np.broadcast_to(of[two, None, :], shape).ravel() for of in (count_2, begin_2))
+        width = np.repeat(times_2, times_1)  # each entry of the first row goes with all of the second
+        entry_1 = np.repeat(_ranges(from_1, times_1), width)
+        entry_2 = _ranges(np.repeat(from_2, times_1), width)
+        row, part = state * num_rows + 1, slice(done, done + len(entry_1))
+        made.indptr[row : row + len(times_1)] = done + np.cumsum(times_1 * times_2)
+        made.successor[part] = first.successor[entry_1] * np.int32(second.num_states) + second.successor[entry_2]
+        made.probability[part] = first.probability[entry_1] * second.probability[entry_2]
+        for out, paid_1, paid_2 in zip(made.paid, first.paid, second.paid, strict=True):
+            out[: len(paid_1), part] = paid_1[:, entry_1]
+            out[len(paid_1) :, part] = paid_2[:, entry_2]
+        done += len(entry_1)
+    return made
+
+
+def _spans(rows: _Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each row begins and how many entries it has, by state."""
+    return rows.indptr[:-1].reshape(rows.num_states, -1), np.diff(rows.indptr).reshape(rows.num_states, -1)
+
+
+def _ranges(begin: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The numbers ``begin, begin + 1, ...`` of each range, ``count`` of them, one range after the other."""
+    ends = np.cumsum(count)
+    return np.arange(ends[-1]) + np.repeat(begin - ends + count, count)
 
 
 def _split_rewards(mdp: TabularMDP) -> bool:
@@ -133,11 +172,10 @@ def _sorted(rows: _Rows) -> _Rows:
         len(rows.indptr) - 1,
         rows.successor,
         rows.probability,
-        *rows.reward,
-        *rows.performance,
+        *(column for paid in rows.paid for column in paid),
     )
-    half = len(rows.reward)
-    return _Rows(indptr, successor, probability, np.stack(columns[:half]), np.stack(columns[half:]), rows.num_states)
+    paid = tuple(np.split(np.stack(columns), len(rows.paid)))
+    return _Rows(indptr, successor, probability, paid, rows.num_states)
 
 
 def _outer(combine: Callable[[Any, Any], Any], values: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -151,7 +189,7 @@ def _labels(agents: tuple[str, ...], labels: Sequence[tuple[Hashable, ...]]) -> 
         kind = label_type("State", agents)
     except ValueError:  # a name that cannot be the name of a field
         return tuple(joint)
-    return tuple(map(kind._make, joint))  # type: ignore[attr-defined]
+    return tuple(map(partial(tuple.__new__, kind), joint))  # what kind._make does, without a call of Python for each
 
 
 def _joint_cells(cells: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:

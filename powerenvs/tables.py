@@ -15,10 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from powerenvs.checks import array_of, as_list, real
 from powerenvs.labels import closest, encode_label
 
 TOLERANCE = 1e-12
 """How far from 1 the probabilities of a row, or of a start distribution, may sum."""
+
+_CHECKED_ROWS = 1 << 20
+"""Rows are summed up this many at a time, so that checking a large table takes little memory beside it."""
 
 LIST_TOLERANCE = 1e-6
 """How far from 1 they may sum in a list of transitions: such lists are often written in float32."""
@@ -26,16 +30,19 @@ LIST_TOLERANCE = 1e-6
 
 def frozen(name: str, values: ArrayLike, dtype: Any, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
     """A read-only contiguous copy of ``values`` (or ``values`` itself if it is one), with its shape checked."""
-    given = np.asarray(values)
-    if np.issubdtype(dtype, np.integer) and not np.issubdtype(given.dtype, np.integer) and given.size:
-        raise ValueError(f"{name}: expected integers, found dtype {given.dtype}")
-    array: NDArray[Any] = np.ascontiguousarray(given, dtype=dtype)
+    array = array_of(name, values, dtype)
     if shape is not None and array.shape != shape:
         raise ValueError(f"{name}: expected shape {shape}, found {array.shape}")
     if array.flags.writeable:
         array = array.copy() if array is values or array.base is not None else array
         array.flags.writeable = False
     return array
+
+
+def seal(*arrays: NDArray[Any]) -> None:
+    """Makes arrays read-only, so that a model takes them as they are instead of copying them."""
+    for array in arrays:
+        array.flags.writeable = False
 
 
 def row_sums(indptr: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -67,10 +74,11 @@ def check_rows(
         raise ValueError(
             f"indptr: expected shape ({num_rows + 1},), rows of all states and actions plus one, found {indptr.shape}"
         )
-    if indptr[0] != 0 or indptr[-1] != len(successor) or np.any(np.diff(indptr) < 0):
+    falling = bool(np.any(indptr[1:] < indptr[:-1]))
+    if indptr[0] != 0 or indptr[-1] != len(successor) or falling:
         raise ValueError(
             f"indptr: expected to rise from 0 to the number of entries, {len(successor)}, "
-            f"found {indptr[0]} to {indptr[-1]}" + (", falling on the way" if np.any(np.diff(indptr) < 0) else "")
+            f"found {indptr[0]} to {indptr[-1]}" + (", falling on the way" if falling else "")
         )
     if len(successor) and (successor.min() < 0 or successor.max() >= num_states):
         entry = int(np.flatnonzero((successor < 0) | (successor >= num_states))[0])
@@ -78,19 +86,25 @@ def check_rows(
             f"successor: expected states 0 to {num_states - 1}, found {successor[entry]} in "
             f"{row_name(int(np.searchsorted(indptr, entry, side='right') - 1))}"
         )
-    if not np.all((probability > 0) & (probability <= 1 + TOLERANCE)):
+    if len(probability) and not (probability.min() > 0 and probability.max() <= 1 + TOLERANCE):
         entry = int(np.flatnonzero(~((probability > 0) & (probability <= 1 + TOLERANCE)))[0])
         raise ValueError(
             f"probability: expected values above 0 and at most 1, found {probability[entry]} in "
             f"{row_name(int(np.searchsorted(indptr, entry, side='right') - 1))}"
         )
-    sums = row_sums(indptr, probability)
-    bad = np.flatnonzero((np.diff(indptr) > 0) & (np.abs(sums - 1) > TOLERANCE))
-    if bad.size:
-        row = int(bad[0])
+    first: tuple[int, float] | None = None
+    wrong = 0
+    for begin in range(0, num_rows, _CHECKED_ROWS):
+        pointers = indptr[begin : begin + _CHECKED_ROWS + 1]
+        sums = row_sums(pointers - pointers[0], probability[pointers[0] : pointers[-1]])
+        bad = np.flatnonzero((pointers[1:] > pointers[:-1]) & (np.abs(sums - 1) > TOLERANCE))
+        if bad.size and first is None:
+            first = begin + int(bad[0]), float(sums[bad[0]])
+        wrong += bad.size
+    if first is not None:
         raise ValueError(
-            f"probability: expected every row to sum to 1 (to {TOLERANCE}), found {float(sums[row])!r} "
-            f"in {row_name(row)}" + (f" and {bad.size - 1} more rows" if bad.size > 1 else "")
+            f"probability: expected every row to sum to 1 (to {TOLERANCE}), found {first[1]!r} "
+            f"in {row_name(first[0])}" + (f" and {wrong - 1} more rows" if wrong > 1 else "")
         )
 
 
@@ -133,11 +147,11 @@ def compress(
     if not keep.all():
         rows, successor, probability = rows[keep], successor[keep], probability[keep]
         columns = tuple(c[keep] for c in columns)
-    keys: tuple[NDArray[Any], ...] = (*columns[::-1], successor, rows)
-    order = np.lexsort(keys)
-    rows, successor, probability = rows[order], successor[order], probability[order]
-    columns = tuple(c[order] for c in columns)
-    if len(rows):
+    if not _rising(rows, successor):
+        keys: tuple[NDArray[Any], ...] = (*columns[::-1], successor, rows)
+        order = np.lexsort(keys)
+        rows, successor, probability = rows[order], successor[order], probability[order]
+        columns = tuple(c[order] for c in columns)
         new = np.ones(len(rows), dtype=bool)
         new[1:] = (rows[1:] != rows[:-1]) | (successor[1:] != successor[:-1])
         for c in columns:
@@ -149,6 +163,12 @@ def compress(
     indptr = np.zeros(num_rows + 1, dtype=np.int64)
     np.cumsum(np.bincount(rows, minlength=num_rows), out=indptr[1:])
     return indptr, successor, probability, *columns
+
+
+def _rising(rows: NDArray[np.int64], successor: NDArray[np.int32]) -> bool:
+    """Whether entries are in order, and no two of a row lead to the same state: nothing to sort or to merge."""
+    on = rows[1:] > rows[:-1]
+    return bool(np.all(on | ((rows[1:] == rows[:-1]) & (successor[1:] > successor[:-1]))))
 
 
 def read_list(
@@ -165,13 +185,14 @@ def read_list(
     Raises:
         ValueError: for an empty list, anything that is no 4-tuple, or unknown states.
     """
-    listed = [tuple(t) for t in transitions]
+    expected = f"tuples (state, {action}, next state, probability)"
+    listed = [tuple(as_list("transitions", t, expected)) for t in as_list("transitions", transitions, expected)]
     if not listed or any(len(t) != 4 for t in listed):
         bad = next((t for t in listed if len(t) != 4), "an empty list")
         raise ValueError(f"transitions: expected tuples (state, {action}, next state, probability), found {bad!r}")
     names = [name for t in listed for name in (t[0], t[2])]
     if state_labels is None and terminal is not None and not isinstance(terminal, np.ndarray):
-        terminal = list(terminal)
+        terminal = as_list("terminal", terminal, "a list of states")
         names += terminal
     indices, labels = label_indices("state", names, state_labels)
     source, target = indices[: 2 * len(listed)].reshape(-1, 2).T
@@ -198,12 +219,20 @@ def compress_list(
         np.concatenate([source * num_actions + action, loops * num_actions + every]),
         len(terminal) * num_actions,
         np.concatenate([target, loops]).astype(np.int32),
-        np.concatenate([np.array([t[3] for t in listed], dtype=np.float64), np.ones(len(loops))]),
+        np.concatenate([_probabilities(listed), np.ones(len(loops))]),
         *(np.concatenate([column, np.zeros(len(loops))]) for column in columns),
     )
     sums = np.repeat(row_sums(indptr, probability), np.diff(indptr))
     rounded = (np.abs(sums - 1) > TOLERANCE) & (np.abs(sums - 1) <= LIST_TOLERANCE)
     return indptr, successor, np.where(rounded, probability / sums, probability), *merged
+
+
+def _probabilities(listed: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
+    """(n,) those in a list of transitions."""
+    found = array_of("probability", [t[3] for t in listed], np.float64)
+    if found.ndim != 1:
+        raise ValueError("probability: expected one number for each transition, found several")
+    return found
 
 
 def reachable(
@@ -239,15 +268,17 @@ def label_indices(
     Raises:
         ValueError: naming the first unknown name, with the closest known one.
     """
-    if labels is None:
-        distinct = tuple(dict.fromkeys(used))
-        if all(type(u) is int for u in distinct) and set(distinct) == set(range(len(distinct))):
-            distinct = tuple(range(len(distinct)))
-        labels = distinct
-    labels = tuple(labels)
-    index = {label: i for i, label in enumerate(labels)}
     try:
+        if labels is None:
+            distinct = tuple(dict.fromkeys(used))
+            if all(type(u) is int for u in distinct) and set(distinct) == set(range(len(distinct))):
+                distinct = tuple(range(len(distinct)))
+            labels = distinct
+        labels = tuple(labels)
+        index = {label: i for i, label in enumerate(labels)}
         return np.fromiter((index[u] for u in used), np.int64, len(used)), labels
+    except TypeError as error:
+        raise ValueError(f"transitions: expected a hashable label for each {kind} ({error})") from None
     except KeyError as error:
         unknown = error.args[0]
     if all(isinstance(u, (int, np.integer)) and not isinstance(u, bool) and 0 <= u < len(labels) for u in used):
@@ -268,7 +299,7 @@ def per_transition(
         unknown = next((key for key in values if key not in known), None)
         if unknown is not None:
             raise ValueError(f"{name}: {unknown!r} is not among the transitions; {closest(unknown, known)}")
-        return np.array([values.get(t[:3], 0.0) for t in transitions], dtype=np.float64)
+        return array_of(name, [values.get(t[:3], 0.0) for t in transitions], np.float64)
     return frozen(name, values, np.float64, (len(transitions),))
 
 
@@ -279,21 +310,32 @@ def start_distribution(initial: Any, labels: Sequence[Hashable], terminal: NDArr
     if initial is None:
         weights = (~terminal if not terminal.all() else np.ones(len(labels), dtype=bool)).astype(np.float64)
         return weights / weights.sum()
+    if isinstance(initial, np.ndarray):
+        return array_of("initial", initial, np.float64)
     index = {label: i for i, label in enumerate(labels)}
     if isinstance(initial, Mapping):
         array = np.zeros(len(labels))
         for label, weight in initial.items():
             if label not in index:
                 raise ValueError(f"initial: unknown state {label!r}; {closest(label, labels)}")
-            array[index[label]] = weight
+            array[index[label]] = real(weight)
         return array
-    if isinstance(initial, Hashable) and initial in index:
+    if _has_hash(initial) and initial in index:
         array = np.zeros(len(labels))
         array[index[initial]] = 1.0
         return array
     if isinstance(initial, (str, int)) or (isinstance(initial, tuple) and len(initial) != len(labels)):
         raise ValueError(f"initial: unknown state {initial!r}; {closest(initial, labels)}")
-    return np.asarray(initial, dtype=np.float64)
+    return array_of("initial", initial, np.float64)
+
+
+def _has_hash(value: object) -> bool:
+    """Whether the value is hashable, with all that is in it."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def terminal_mask(terminal: Iterable[Hashable] | None, labels: Sequence[Hashable]) -> NDArray[np.bool_]:
@@ -304,8 +346,8 @@ def terminal_mask(terminal: Iterable[Hashable] | None, labels: Sequence[Hashable
     if isinstance(terminal, np.ndarray) and terminal.dtype == bool:
         return terminal
     index = {label: i for i, label in enumerate(labels)}
-    for label in terminal:
-        if label not in index:
+    for label in as_list("terminal", terminal, "a list of states"):
+        if not _has_hash(label) or label not in index:
             raise ValueError(f"terminal: unknown state {label!r}; {closest(label, labels)}")
         mask[index[label]] = True
     return mask

@@ -16,7 +16,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from power_metrics.solvers.graph import Ints, drop_leaving, strong_components
-from power_metrics.solvers.ordering import elimination, locality_order, neighbours
+from power_metrics.solvers.ordering import elimination, neighbours, profile
 from power_metrics.solvers.tables import SolverTables, Table
 
 Floats = NDArray[np.float64]
@@ -266,18 +266,10 @@ def _arrange(
 
 
 def _check_memory(pattern: scipy.sparse.csr_array, count: int) -> None:
-    """Raises a ValueError if elimination of ``count`` states with this pattern might need too much memory.
-
-    Between the first neighbour of each state and itself, in an order that keeps neighbours together, lies
-    all that can fill up (George & Liu 1981, section 4.2); an order made for little fill needs less.
-    """
+    """Raises a ValueError if elimination of ``count`` states with this pattern might need too much memory."""
     if ENTRY_BYTES * count * count // 2 <= MAX_BYTES:
         return
-    place = _inverse(locality_order(pattern))
-    entries = pattern.tocoo()
-    first = np.arange(len(place))
-    np.minimum.at(first, place[entries.row], place[entries.col])
-    needed = ENTRY_BYTES * int((np.arange(len(place)) - first).sum())
+    needed = ENTRY_BYTES * profile(pattern)
     if needed > MAX_BYTES:
         raise ValueError(
             f"gamma: expected a model whose long-run averages take at most {MAX_BYTES / 2**30:.0f} GiB to solve for "

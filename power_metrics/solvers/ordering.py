@@ -10,6 +10,8 @@ import scipy.sparse.csgraph
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
+from power_metrics.solvers.graph import join
+
 
 class Elimination(NamedTuple):
     """How Gaussian elimination goes through I - γP, and where it can have non-zeros, whatever the policy.
@@ -43,16 +45,26 @@ def neighbours(row_state: NDArray[np.int64], matrix: scipy.sparse.csr_array) -> 
         matrix: (K, S) the rows.
     """
     S = matrix.shape[1]
-    source, every = np.repeat(row_state, np.diff(matrix.indptr)), np.arange(S)
-    ends = np.concatenate([source, matrix.indices, every]), np.concatenate([matrix.indices, source, every])
-    pattern = scipy.sparse.coo_array((np.ones(len(ends[0])), ends), shape=(S, S)).tocsr()
-    pattern.data[:] = 1.0
-    return pattern
+    ends = np.repeat(row_state.astype(np.int32), np.diff(matrix.indptr)), matrix.indices.astype(np.int32)
+    pointers, joined = join(*ends, S)
+    return scipy.sparse.csr_array((np.ones(len(joined)), joined, pointers), shape=(S, S))
 
 
 def locality_order(pattern: scipy.sparse.csr_array) -> NDArray[np.int64]:
     """(S,) the states so that neighbours are close: reverse Cuthill-McKee."""
     return scipy.sparse.csgraph.reverse_cuthill_mckee(pattern, symmetric_mode=True).astype(np.int64)
+
+
+def profile(pattern: scipy.sparse.csr_array) -> int:
+    """How far each state is from its first neighbour in that order, in all.
+
+    Between them lies all that elimination can fill up (George & Liu 1981, section 4.2); an order made for little fill
+    needs less.
+    """
+    place = np.empty(pattern.shape[0], dtype=np.int64)
+    place[locality_order(pattern)] = np.arange(len(place))
+    at = np.repeat(place, np.diff(pattern.indptr))
+    return int(np.maximum.reduceat(at - place[pattern.indices], pattern.indptr[:-1]).sum())
 
 
 def elimination(pattern: scipy.sparse.csr_array) -> Elimination:

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from power_metrics.solvers.duplicates import distinct
 from power_metrics.solvers.ordering import Elimination, elimination, locality_order, neighbours
 from powerenvs.mdp import TabularMDP
 
@@ -142,7 +143,7 @@ def prepare_tables(mdp: TabularMDP, bonus: NDArray[np.float64] | None = None) ->
     rows = np.flatnonzero(np.diff(matrix.indptr))
     extra = np.zeros(len(rows)) if bonus is None else np.asarray(bonus, dtype=np.float64).reshape(-1)[rows]
     signature = row_signatures(matrix.indptr, matrix.indices, matrix.data, rows)
-    order = locality_order(neighbours(rows // A, matrix[rows]))
+    order = locality_order(neighbours(np.repeat(np.arange(S), A), matrix))
     position = np.empty(S, dtype=np.int64)
     position[order] = np.arange(S)
     kept, kept_as = distinct_rows(position[rows // A], signature, extra)
@@ -178,18 +179,10 @@ def row_signatures(
 def distinct_rows(
     position: NDArray[np.int64], signature: NDArray[np.uint64], bonus: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows to keep, and for every row the place of the kept one that stands for it.
+    """The rows to keep, and for every row the place of the kept one that stands for it; a position's rows adjoin.
 
     Of each position's rows with the same signature the first with the largest bonus is kept. Kept rows come
     in order of position, then of the row itself.
     """
-    order = np.lexsort((np.arange(len(position)), -bonus, signature, position))
-    first = np.ones(len(position), dtype=bool)
-    first[1:] = (np.diff(position[order]) != 0) | (signature[order][1:] != signature[order][:-1])
-    group = np.empty(len(position), dtype=np.int64)
-    group[order] = np.cumsum(first) - 1
-    best = order[first]
-    by_place = np.lexsort((best, position[best]))
-    place = np.empty(len(best), dtype=np.int64)
-    place[by_place] = np.arange(len(best))
-    return best[by_place], place[group]
+    kept, stands = distinct(position.astype(np.int32), signature.view(np.int64), bonus)
+    return kept.astype(np.int64), stands.astype(np.int64)

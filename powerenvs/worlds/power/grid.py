@@ -83,9 +83,9 @@ class PowerGrid(TableWorld[Cell]):
 
     def _cell_rewards(self, reward: Any) -> NDArray[np.float64]:
         """(n,) the reward of arriving in each free cell."""
-        cells = [(int(r), int(c)) for r, c in self.level.cells]
         values = self._goal.astype(np.float64)
         if isinstance(reward, Mapping):
+            cells = self._labels()
             names: dict[Hashable, int] = {}
             for i, cell in enumerate(cells):
                 names[cell] = names[str(cell)] = i
@@ -97,23 +97,29 @@ class PowerGrid(TableWorld[Cell]):
                     )
                 values[names[name]] = amount
         elif reward is not None:
-            values = tables.frozen("reward", reward, np.float64, (len(cells),))  # type: ignore[arg-type]
+            values = tables.frozen("reward", reward, np.float64, values.shape)  # type: ignore[arg-type]
         tables.check_finite("reward", values)
         return values
+
+    def _labels(self) -> tuple[Cell, ...]:
+        """The free cells in reading order, as plain numbers."""
+        rows, columns = self.level.cells.T.tolist()
+        return tuple(zip(rows, columns, strict=True))
 
     def tables(self) -> TabularMDP:
         """One state for each free cell, in reading order."""
         level, count = self.level, len(self.actions)
         row, successor, probability = movement_rows(self._targets, self._spread, self.noise, self.walls == "absent")
-        moving = ~self._goal[row // count]
-        loops = np.flatnonzero(np.repeat(self._goal, count))
-        row = np.concatenate([row[moving], loops])
-        successor = np.concatenate([successor[moving], (loops // count).astype(np.int32)])
-        probability = np.concatenate([probability[moving], np.ones(len(loops))])
-        reward = np.where(self._goal[row // count], 0.0, self._reward[successor])
-        cells = [(int(r), int(c)) for r, c in level.cells]
+        reward = self._reward[successor]
+        if self._goal.any():
+            moving = ~self._goal[row // count]
+            loops = np.flatnonzero(np.repeat(self._goal, count))
+            row = np.concatenate([row[moving], loops])
+            successor = np.concatenate([successor[moving], (loops // count).astype(np.int32)])
+            probability = np.concatenate([probability[moving], np.ones(len(loops))])
+            reward = np.concatenate([reward[moving], np.zeros(len(loops))])
         indptr, successor, probability, reward = tables.compress(
-            row, len(cells) * count, successor, probability, reward
+            row, len(self._goal) * count, successor, probability, reward
         )
         starts = level.glyphs[tuple(level.cells.T)] == START
         starts = starts if starts.any() else ~self._goal
@@ -125,7 +131,7 @@ class PowerGrid(TableWorld[Cell]):
             reward=reward,
             terminal=self._goal,
             initial=starts / starts.sum(),
-            state_labels=tuple(cells),
+            state_labels=self._labels(),
             action_labels=self.actions,
             board=level.rows,
             cells=level.cells,

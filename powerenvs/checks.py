@@ -1,0 +1,71 @@
+"""Checks of arguments that may be anything: each raises a ValueError that names the argument."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def real(value: object) -> float:
+    """The value as a float; nan unless it is a real number that a float can hold."""
+    if not isinstance(value, numbers.Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
+def as_list(name: str, values: object, expected: str) -> list[Any]:
+    """The values as a list.
+
+    Raises:
+        ValueError: if they are none, or one text.
+    """
+    try:
+        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+            raise TypeError
+        return list(values)
+    except TypeError:  # arrays without dimensions say they are iterable
+        raise ValueError(f"{name}: expected {expected}, found {values!r}") from None
+
+
+def mapped(name: str, values: object, expected: str) -> Mapping[Any, Any]:
+    """The values, a mapping.
+
+    Raises:
+        ValueError: if they are none.
+    """
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{name}: expected {expected}, found {values!r}")
+    return values
+
+
+def array_of(name: str, values: Any, dtype: Any) -> NDArray[Any]:
+    """The values as a contiguous array of this type; themselves if they are one.
+
+    Raises:
+        ValueError: for what is no array of real numbers, and for numbers that the type cannot hold.
+    """
+    try:
+        given = np.asarray(values)
+        if given.dtype.kind not in "biufO":
+            raise TypeError(f"dtype {given.dtype}")
+        if np.issubdtype(dtype, np.integer) and given.dtype.kind not in "iu" and given.size:
+            raise ValueError(f"{name}: expected integers, found dtype {given.dtype}")
+        array: NDArray[Any] = np.ascontiguousarray(given, dtype=dtype)
+    except (TypeError, OverflowError, RuntimeError) as error:
+        raise ValueError(f"{name}: expected an array of numbers, found {type(values).__name__} ({error})") from None
+    except ValueError as error:
+        if str(error).startswith(name):
+            raise
+        raise ValueError(f"{name}: expected an array of numbers, found {type(values).__name__} ({error})") from None
+    narrow = given.dtype.kind != "f" and not np.can_cast(given.dtype, array.dtype) or array.dtype.kind == "b" != given.dtype.kind
+    if narrow and given.dtype.kind != "O" and not np.array_equal(array, given):
+        raise ValueError(f"{name}: expected numbers that fit in {array.dtype}, found some that do not")
+    return array

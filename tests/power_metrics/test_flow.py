@@ -1,0 +1,165 @@
+"""Expected visits: elimination and iteration agree, and the bound on what iteration leaves open holds."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+import scipy.sparse
+from hypothesis import given, settings, strategies as st
+
+import power_metrics as pm
+from power_metrics import flow
+from power_metrics.solvers.evaluation import policy_chain
+from powerenvs import TabularMDP, product_game
+from powerenvs.worlds.power import PowerGrid
+from tests.models import mdps
+
+SEEDS = st.integers(0, 2**32 - 1)
+GAMMAS = st.sampled_from([0.1, 0.9, 0.99, 0.9999])
+occupancy = importlib.import_module("power_metrics.occupancy")
+
+
+def random_policy(mdp: TabularMDP, seed: int) -> np.ndarray:
+    weights = np.random.default_rng(seed).exponential(size=mdp.available.shape) * mdp.available
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def random_chain(mdp: TabularMDP, gamma: float, seed: int) -> scipy.sparse.csr_array:
+    return gamma * policy_chain(mdp, random_policy(mdp, seed))
+
+
+def sparse_chain(n: int, successors: int, gamma: float) -> scipy.sparse.csr_array:
+    """Each state leads to some others, anywhere: elimination fills up."""
+    target = np.random.default_rng(0).integers(n, size=n * successors)
+    ends = np.repeat(np.arange(n), successors), target
+    return scipy.sparse.coo_array((np.full(n * successors, gamma / successors), ends), shape=(n, n)).tocsr()
+
+
+def eliminated_in_long_double(chain: scipy.sparse.csr_array, start: np.ndarray) -> np.ndarray:
+    """State reduction (Grassmann, Taksar & Heyman 1985) with what is lost as one more state: no subtraction at all."""
+    flow_to = chain.toarray().astype(np.longdouble)
+    mass, n = start.astype(np.longdouble), len(start)
+    lost = 1 - flow_to.sum(axis=1)
+    for k in range(n - 1, -1, -1):
+        away = lost[k] + flow_to[k, :k].sum()
+        for i in range(k):
+            share = flow_to[i, k] / away
+            flow_to[i, :k] += share * flow_to[k, :k]
+            lost[i] += share * lost[k]
+        mass[:k] += mass[k] / away * flow_to[k, :k]
+        flow_to[k, k] = away
+    visits = np.zeros(n, dtype=np.longdouble)
+    for k in range(n):  # all that arrives in k, before it or from states eliminated later, leaves it through `away`
+        visits[k] = (mass[k] + visits[:k] @ flow_to[:k, k]) / flow_to[k, k]
+    return visits
+
+
+@settings(max_examples=60, deadline=None)
+@given(mdps(max_states=12), GAMMAS, SEEDS)
+def test_iteration_agrees_with_elimination(mdp, gamma, seed):
+    chain = random_chain(mdp, gamma, seed)
+    direct = flow.eliminate(chain, mdp.initial)
+    visits, error = flow.iterate(chain, mdp.initial)
+    assert np.abs(visits - direct).sum() <= 1e-10 * direct.sum()
+    assert error <= 1e-13 / (1 - gamma)
+
+
+@settings(max_examples=60, deadline=None)
+@given(mdps(max_states=8), GAMMAS, SEEDS)
+def test_bound_holds_against_long_double(mdp, gamma, seed):
+    chain = random_chain(mdp, gamma, seed)
+    reference = eliminated_in_long_double(chain, mdp.initial)
+    visits, error = flow.iterate(chain, mdp.initial)
+    assert float(np.abs(visits - reference).sum()) <= error * visits.sum()
+    assert visits.min() >= 0
+
+
+@pytest.mark.parametrize("gamma", [0.9, 0.9999])
+def test_bound_holds_where_iteration_stops_early(monkeypatch, gamma):
+    """Then the error is far above rounding, and what bounds it is what the solution leaves open."""
+    monkeypatch.setattr(flow, "_ROUNDS", 1)
+    monkeypatch.setattr(flow, "_REDUCTION", 0.3)
+    chain = random_chain(PowerGrid("robot_face_20x20", noise=0.3).tables(), gamma, 0)
+    start = np.zeros(chain.shape[0])
+    start[0] = 1.0
+    visits, error = flow.iterate(chain, start)
+    wrong = np.abs(visits - flow.eliminate(chain, start)).sum() / visits.sum()
+    assert 1e-6 < wrong <= error
+
+
+@settings(max_examples=30, deadline=None)
+@given(mdps(), GAMMAS, SEEDS)
+def test_all_occupancies_are_the_same_by_iteration(mdp, gamma, seed):
+    policy = random_policy(mdp, seed)
+    expected = pm.occupancy(mdp, policy, gamma), pm.average_occupancy(mdp, policy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(occupancy, "DENSE_MAX_STATES", 0)
+        patch.setattr(flow, "MAX_WIDTH", 0)
+        found = pm.occupancy(mdp, policy, gamma), pm.average_occupancy(mdp, policy)
+    for ours, direct in zip(found, expected, strict=True):
+        assert np.abs(ours - direct).sum() <= 1e-10
+
+
+def test_episodes_by_iteration(monkeypatch):
+    """Without a discount the number of steps before the end is itself found by iteration."""
+    mdp = PowerGrid(["S...", "....", "...G"], noise=0.4).tables()
+    policy = random_policy(mdp, 0)
+    expected = pm.occupancy(mdp, policy, 1.0)
+    used = []
+    monkeypatch.setattr(flow, "MAX_WIDTH", 0)
+    monkeypatch.setattr(flow, "eliminate", lambda *_: used.append("elimination"))
+    assert pm.occupancy(mdp, policy, 1.0) == pytest.approx(expected, rel=1e-11)
+    assert not used
+
+
+def test_elimination_where_iteration_proves_nothing(monkeypatch):
+    """A chain that loses one part in 10^12 at each step: a solution that leaves rounding open says little."""
+    monkeypatch.setattr(flow, "MAX_WIDTH", 0)
+    loss = 2.0**-40
+    chain = scipy.sparse.csr_array(np.array([[0.5, 0.5], [0.5, 0.5 - loss]]))
+    start = np.array([1.0, 0.0])
+    assert flow.fills_up(chain)
+    assert flow.iterate(chain, start)[1] > flow.MAX_ERROR
+    # x0 = 1 + (x0 + x1) / 2 and x1 loss = 1, as all is lost from state 1
+    assert flow.expected_visits(chain, start) == pytest.approx([2 + 1 / loss, 1 / loss], rel=1e-11)
+
+
+def test_no_bound_where_nothing_is_lost():
+    assert flow.iterate(scipy.sparse.csr_array(np.array([[0.0, 1.0], [1.0, 0.0]])), np.array([1.0, 0.0]))[1] == np.inf
+
+
+def test_which_chains_fill_up():
+    plane = random_chain(PowerGrid(["." * 60] * 60, noise=0.1).tables(), 0.9, 0)
+    assert not flow.fills_up(plane)
+    stars = scipy.sparse.coo_array((np.full(5000, 0.9), (np.arange(5000), np.zeros(5000, int))), shape=(5000, 5000))
+    assert not flow.fills_up(stars.tocsr())
+    assert not flow.fills_up(sparse_chain(500, 5, 0.9))
+    assert flow.fills_up(sparse_chain(4000, 3, 0.9))
+
+
+def test_large_product_by_iteration():
+    """10,000 joint states, where elimination takes seconds, against the equation that occupancy solves."""
+    part = PowerGrid(["." * 10] * 10, walls="absent", noise=0.1).tables()
+    game = product_game(part, part)
+    mdp = game.against({"ai": game.uniform_policy("ai")})
+    policy, gamma = random_policy(mdp, 0), 0.999
+    chain = policy_chain(mdp, policy)
+    assert flow.fills_up(chain)
+    share = pm.occupancy(mdp, policy, gamma)
+    assert np.abs((1 - gamma) * mdp.initial + gamma * chain.T @ share - share).sum() <= 1e-15
+    long_run = pm.average_occupancy(mdp, policy)
+    assert np.abs(chain.T @ long_run - long_run).sum() <= 1e-14
+
+
+def test_long_run_of_a_chain_that_rarely_returns_to_its_first_state(monkeypatch):
+    """A walk that drifts up: in state k a share proportional to 9^k. Between two returns to state 0, 9^59 steps."""
+    n = 60
+    moves = [(k, 0, min(k + 1, n - 1), 0.9) for k in range(n)] + [(k, 0, max(k - 1, 0), 0.1) for k in range(n)]
+    mdp = TabularMDP.from_transitions(moves, state_labels=range(n), initial=0)
+    monkeypatch.setattr(flow, "MAX_WIDTH", 0)
+    monkeypatch.setattr(flow, "eliminate", None)
+    share = pm.average_occupancy(mdp, np.ones((n, 1)))
+    expected = 9.0 ** np.arange(n)
+    assert np.abs(share - expected / expected.sum()).sum() <= 1e-12
