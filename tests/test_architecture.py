@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted([*(ROOT / "powerenvs").rglob("*.py"), *(ROOT / "power_metrics").rglob("*.py")])
+
+
+def name_of(path: Path) -> str:
+    """The module's name."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+NAMES = {name_of(path) for path in MODULES}
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -19,6 +30,24 @@ def imports(path: Path) -> Iterator[str]:
             yield node.module
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+
+
+def loaded_with(path: Path) -> Iterator[str]:
+    """The modules that are imported when a file is: not those in functions, or for type checkers only."""
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inside = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (module if module in NAMES else node.module for module in inside)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        waiting += ast.iter_child_nodes(node)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -34,3 +63,23 @@ def test_imports_go_one_way(path):
 def test_files_stay_readable():
     lengths = {str(p.relative_to(ROOT)): len(p.read_text(encoding="utf-8").splitlines()) for p in MODULES}
     assert {name: length for name, length in lengths.items() if length > 500} == {}
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    graph = nx.DiGraph((name_of(path), module) for path in MODULES for module in loaded_with(path) if module in NAMES)
+    graph.remove_edges_from(nx.selfloop_edges(graph))
+    assert len(graph) > 100
+    assert list(nx.simple_cycles(graph)) == []
+
+
+def test_every_module_has_its_place_in_the_description():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for package in ("powerenvs", "power_metrics"):
+        table = text.partition(f"| `{package}/` |")[2].partition("\n\n")[0]
+        patterns = re.findall(r"`([\w*./]+)`", table)
+        found = {
+            path.name + "/" * path.is_dir() for path in (ROOT / package).iterdir() if not path.name.startswith("_")
+        }
+        code = {name for name in found if name.endswith(".py") or (ROOT / package / name / "__init__.py").exists()}
+        assert {name for name in code if not any(fnmatch.fnmatch(name, p) for p in patterns)} == {"version.py"} & code
+        assert [p for p in patterns if p.endswith((".py", "/")) and not fnmatch.filter(found, p)] == []
