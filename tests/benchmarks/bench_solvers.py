@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from common import best_time, machine
+from common import best_time, interleaved, machine
 
 import power_metrics as pm
 from power_metrics.solvers.engine import solve_into
@@ -53,7 +53,7 @@ def main() -> None:
     """Measures everything and prints the tables."""
     rng = np.random.default_rng(0)
     print(machine())
-    print("CPU µs for one reward function, one thread" + " " * 9 + "".join(f"γ={gamma:<9}" for gamma in GAMMAS))
+    print("CPU µs for one reward function, one thread" + " " * 9 + "".join(f"γ={g:<9}" for g in (*GAMMAS, "1 (gain)")))
     for name, (build, count) in MODELS.items():
         mdp = build()
         tables = solver_tables(mdp)
@@ -64,6 +64,10 @@ def main() -> None:
             seconds = best_time(partial(solve_into, tables, rewards, gamma, out))
             assert out.residual.max() < 1e-13
             cells.append(f"{seconds / count * 1e6:<11.3g}")
+        few = rewards[: max(1, count // 20)]
+        pm.optimal_gain(mdp, few[:1], threads=1)  # prepares the tables
+        seconds = best_time(partial(pm.optimal_gain, mdp, few, threads=1), rounds=3)
+        cells.append(f"{seconds / len(few) * 1e6:<11.3g}")
         print(f"  {name:22} {mdp.num_states:6} states, {tables.method:13}" + "".join(cells))
 
     maze = PowerGrid("maze_7x7").tables()
@@ -71,6 +75,18 @@ def main() -> None:
     for gamma in GAMMAS:
         seconds = best_time(partial(pm.power, maze, gamma, num_samples=100_000, threads=1))
         print(f"  γ={gamma:<7} {seconds / 100_000 * 1e6:.2f}")
+
+    gammas = [round(0.05 * n, 2) for n in range(1, 20)]
+    for level, noise in (("maze_7x7", 0.0), ("robot_face_20x20", 0.0), ("maze_7x7", 0.2)):
+        mdp = PowerGrid(level, noise=noise).tables()
+        together = partial(pm.power, mdp, gammas, num_samples=4000, threads=1)
+        seconds = interleaved(
+            {"together": together, "apart": lambda f=mdp: [pm.power(f, g, num_samples=4000, threads=1) for g in gammas]}
+        )
+        ratio = seconds["apart"] / seconds["together"]
+        print(
+            f"  {level}, noise {noise}: {len(gammas)} discounts in one call take 1/{ratio:.2f} of the time of as many calls"
+        )
 
     code = (
         "import time; start = time.perf_counter(); import power_metrics as pm, torch;"
