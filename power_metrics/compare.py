@@ -19,6 +19,7 @@ from power_metrics.behaviour import (
 from power_metrics.checks import check_count, check_gamma, resolve_model
 from power_metrics.comparison import NO_INTERVALS, PolicySummary, PowerComparison
 from power_metrics.estimate import PowerEstimate
+from power_metrics.methods import DEFAULT_SAMPLES
 from power_metrics.observations import StateObservations, state_observations
 from power_metrics.occupancy import expected_return, occupancy, start_weights
 from power_metrics.policies import is_array, policy_table
@@ -44,7 +45,7 @@ def compare(
     *,
     initial: Any = None,
     reward: RewardDistribution | PerState = DEFAULT,
-    num_samples: int = 10_000,
+    num_samples: int = DEFAULT_SAMPLES,
     seed: int | None = 0,
     threads: int | None = None,
     progress: bool | None = None,
@@ -65,7 +66,7 @@ def compare(
             with this ``gamma`` when None.
         initial: where episodes start: as for `occupancy`.
         reward: the distribution of reward functions, where POWER is computed here.
-        num_samples: how many of them.
+        num_samples: how many of them; by default 10,000.
         seed: of their draws.
         threads: as for `power`.
         progress: as for `power`.
@@ -99,7 +100,7 @@ def sampled_power(
     mdp: TabularMDP,
     gamma: float,
     reward: RewardDistribution | PerState = DEFAULT,
-    num_samples: int = 10_000,
+    num_samples: int = DEFAULT_SAMPLES,
     seed: int | None = 0,
     **options: Any,
 ) -> PowerEstimate:

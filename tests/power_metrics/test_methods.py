@@ -223,6 +223,18 @@ def test_auto():
     assert pm.power(graph(TURNER), 0.9, method="auto", keep_samples=True).samples.shape == (16384, 8)
 
 
+@pytest.mark.parametrize(("states", "method"), [(64, "sobol with control variates"), (65, "monte_carlo")])
+def test_auto_takes_sobol_points_for_up_to_64_states(states, method):
+    ring = graph({s: [s, (s + 1) % states] for s in range(states)})
+    assert pm.power(ring, 0.5, pm.Normal(), method="auto", num_samples=64).method == method
+
+
+def test_auto_enumerates_up_to_2_to_the_20():
+    values = pm.Empirical(range(32))  # 32^4 = 2^20
+    assert pm.power(star(3), 0.5, values, method="auto", threads=1).num_samples == 2**20
+    assert pm.power(star(4), 0.5, values, method="auto", num_samples=64).method == "sobol"
+
+
 def test_students_interval():
     assert critical_value(0.95, 16) == pytest.approx(2.13145, abs=1e-5)
     assert critical_value(0.95) == pytest.approx(1.95996, abs=1e-5)

@@ -9,7 +9,7 @@ import pytest
 
 import power_metrics as pm
 from powerenvs import product_game
-from tests.power_metrics.worlds import OPEN_3, grid
+from tests.power_metrics.worlds import MAZE, OPEN_3, graph, grid
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,15 @@ def test_averages(result):
     assert result.average("ai", baseline=True) == result.baseline["ai"].mean.mean()
     with pytest.raises(ValueError, match="unknown agent"):
         result.average("robot", baseline=True)
+
+
+def test_policies_are_counted_for_each_agent():
+    """A human on a ring has one policy; an AI in a maze tries several; playing the seed policy takes one evaluation."""
+    game = product_game(graph({"a": ["b"], "b": ["a"]}), grid(MAZE))
+    both = pm.multiagent_power(game, 0.9, num_samples=64)
+    for ring in (both["human"], both.baseline["human"], both.baseline["ai"]):
+        assert (ring.max_iterations, ring.mean_iterations) == (1, 1.0)
+    assert 1 < both["ai"].mean_iterations <= both["ai"].max_iterations < 20
 
 
 def test_frame(result):

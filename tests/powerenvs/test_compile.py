@@ -11,6 +11,8 @@ import pytest
 from powerenvs import Level, Outcome, TabularMDP, World, compile_world, tabular_model
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 
+TAXI = max(name for name in gym.registry if name.startswith("Taxi-"))  # v4 from Gymnasium 1.4 on
+
 
 class Trip(NamedTuple):
     agent: tuple[int, int]
@@ -70,6 +72,16 @@ class TestCompileWorld:
         assert mdp.find(cell=(0, 0)).tolist() == [mdp.index(Trip((0, 0), True))]
         assert mdp.find(agent=(0, 3), has_key=True).tolist() == [mdp.index(Trip((0, 3), True))]
 
+    def test_a_level_in_which_no_state_has_a_place_is_no_board(self):
+        class Nowhere(KeyAndDoor):
+            def cell(self, state):
+                return None
+
+        mdp = compile_world(Nowhere())
+        assert mdp.board is None
+        assert mdp.cells is None
+        assert mdp.num_states == 9
+
     def test_a_world_that_gives_its_own_tables(self):
         grid = PowerGrid("maze_7x7")
         assert compile_world(grid) == grid.tables()
@@ -122,8 +134,8 @@ class TestTabularModel:
             ("FrozenLake-v1", {"map_name": "8x8", "is_slippery": False}),
             ("CliffWalking-v1", {}),
             ("CliffWalking-v1", {"is_slippery": True}),
-            ("Taxi-v3", {}),
-            ("Taxi-v3", {"is_rainy": True}),
+            (TAXI, {}),
+            (TAXI, {"is_rainy": True}),
         ],
     )
     def test_toy_text_tables_agree_with_the_environment(self, name, kwargs):
@@ -154,12 +166,12 @@ class TestTabularModel:
         assert mdp.board == ("SFFF", "FHFH", "FFFH", "HFFG")
 
     def test_taxi_ends_at_the_destination_only(self):
-        mdp = tabular_model(gym.make("Taxi-v3"))
+        mdp = tabular_model(gym.make(TAXI))
         ends = [mdp.state_labels[s] for s in np.flatnonzero(mdp.terminal)]
         assert sorted(label.agent for label in ends) == [(0, 0), (0, 4), (4, 0), (4, 3)]
         assert all(label.passenger == label.destination for label in ends)
         with pytest.raises(ValueError, match="fickle_passenger=True changes the destination"):
-            tabular_model(gym.make("Taxi-v3", fickle_passenger=True))
+            tabular_model(gym.make(TAXI, fickle_passenger=True))
 
 
 class TestPDictionaries:

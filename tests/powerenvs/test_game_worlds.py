@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from powerenvs import tabular_model
+from powerenvs import Level, tabular_model
 from powerenvs.compile import compile_game
 from powerenvs.envs.parallel import GameEnv
 from powerenvs.game_world import GameWorld, JointOutcome
@@ -132,7 +132,46 @@ class Auction(GameWorld[str]):
         return state != "open"
 
 
+class Ferry(GameWorld[tuple[int, bool]]):
+    """The human walks a row of two cells, and leaves the board when the ferryman calls; the ferryman has no cell."""
+
+    actions = {"human": ("step",), "ai": ("wait", "call")}  # noqa: RUF012
+    level = Level.parse("S.", {"S": "start", ".": "floor"})
+
+    def initial(self):
+        return [(1.0, (0, True))]
+
+    def cell(self, state, agent):
+        return (0, state[0]) if agent == "human" and state[1] else None
+
+    def step(self, state, actions):
+        return [JointOutcome(1.0, (1 - state[0], state[1] and actions[1] == "wait"), (0.0, 0.0))]
+
+
 class TestCompileGame:
+    def test_who_is_not_on_the_board_has_no_cell(self):
+        game = compile_game(Ferry())
+        assert game.board == ("S.",)
+        places = dict(zip(game.state_labels, game.cells.tolist(), strict=True))
+        nowhere = [-1, -1]
+        assert places == {
+            (0, True): [[0, 0], nowhere],
+            (1, True): [[0, 1], nowhere],
+            (0, False): [nowhere, nowhere],
+            (1, False): [nowhere, nowhere],
+        }
+
+    def test_one_cell_is_a_board(self):
+        class Moored(Ferry):
+            level = Level.parse("S", {"S": "start"})
+
+            def step(self, state, actions):
+                return [JointOutcome(1.0, state, (0.0, 0.0))]
+
+        game = compile_game(Moored())
+        assert game.board == ("S",)
+        assert game.cells.tolist() == [[[0, 0], [-1, -1]]]
+
     def test_enumerates_what_can_be_reached(self):
         game = compile_game(Auction())
         assert game.state_labels == ("open", "ai", "human")
