@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from powerenvs.files import atomic_path
+from powerenvs.version import __version__
+
+if TYPE_CHECKING:
+    from power_metrics.estimate import PowerEstimate
+    from power_metrics.model_source import LoadedGame, LoadedModel
+    from power_metrics.multiagent_result import MultiagentPower
 
 
 @dataclass(frozen=True)
@@ -54,3 +64,44 @@ def check_writable(option: str, path: str) -> None:
         raise ValueError(f"{option}: cannot write {path!r}, because {os.fspath(folder)!r} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ValueError(f"{option}: cannot write {path!r}, because {os.fspath(folder)!r} does not allow it")
+
+
+def write_results(
+    args: argparse.Namespace,
+    source: LoadedModel | LoadedGame,
+    name: str,
+    results: Sequence[PowerEstimate | MultiagentPower],
+    suffixes: Sequence[str],
+    draw: Callable[[str], object],
+) -> list[str]:
+    """Writes what ``--plot``, ``--json`` and ``--save`` ask for, each file whole or not at all.
+
+    Args:
+        args: with ``plot``, ``json`` and ``save``.
+        source: the model, for the JSON file.
+        name: of the results in the JSON file.
+        results: at least one.
+        suffixes: of the names of saved files, where there are several results.
+        draw: makes the picture at a path.
+
+    Returns:
+        The paths.
+    """
+    written: list[str] = []
+    if args.plot is not None:
+        draw(args.plot)
+        written.append(args.plot)
+    if args.json is not None:
+        about = {"model": source.name, "kwargs": dict(source.kwargs), "powerenvs": __version__}
+        text = json.dumps({**about, name: [result.as_dict() for result in results]}, indent=1, ensure_ascii=False)
+        with atomic_path(args.json) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+        written.append(args.json)
+    if args.save is not None:
+        for result, suffix in zip(results, suffixes, strict=True):
+            path = Path(args.save)
+            if len(results) > 1:
+                path = path.with_name(f"{path.stem}_{suffix}.npz")
+            result.save(path)
+            written.append(str(path))
+    return written

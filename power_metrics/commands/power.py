@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from power_metrics.commands.command import Command, check_writable, text_table
+from power_metrics.commands.command import Command, check_writable, text_table, write_results
 from power_metrics.commands.models import add_model_arguments, load_model
 from power_metrics.commands.two_agents import add_pair_arguments, refuse_pair_options, run_two_agents
 from power_metrics.model_source import LoadedModel, game_name
 from power_metrics.reward_text import parse_distribution
-from powerenvs.files import atomic_path
 from powerenvs.labels import label_text
-from powerenvs.version import __version__
 
 if TYPE_CHECKING:
     from power_metrics.estimate import PowerEstimate
@@ -80,11 +77,11 @@ def run(args: argparse.Namespace) -> None:
     mdp = model.mdp
     kind = "deterministic" if mdp.deterministic else "stochastic"
     print(f"{model.title}: {mdp.num_states:,} states, {mdp.num_actions} actions, {kind}")
-    estimates = []
-    for gamma in gammas:
-        estimates.append(pm.power(mdp, gamma, reward, num_samples, seed, method=args.method, tolerance=args.tolerance))
-        print(f"\n{report(estimates[-1])}")
-    for path in _write(args, model, estimates):
+    estimates = pm.power(mdp, gammas, reward, num_samples, seed, method=args.method, tolerance=args.tolerance)
+    for estimate in estimates:
+        print(f"\n{report(estimate)}")
+    suffixes = [f"gamma_{estimate.gamma:g}" for estimate in estimates]
+    for path in write_results(args, model, "estimates", estimates, suffixes, partial(_draw, model, estimates)):
         print(f"wrote {path}")
 
 
@@ -143,35 +140,13 @@ def check_outputs(args: argparse.Namespace) -> None:
         check_picture_path(args.plot, "--plot")
 
 
-def _write(args: argparse.Namespace, model: LoadedModel, estimates: list[PowerEstimate]) -> list[str]:
-    """Writes the files asked for; returns their paths."""
-    written: list[str] = []
-    if args.plot is not None:
-        from power_metrics.plots import plot_power, plot_powers
+def _draw(model: LoadedModel, estimates: list[PowerEstimate], path: str) -> None:
+    from power_metrics.plots import plot_power, plot_powers
 
-        if len(estimates) == 1:
-            plot_power(estimates[0], title=f"POWER of {model.title}, γ = {estimates[0].gamma:g}", path=args.plot)
-        else:
-            plot_powers(estimates, title=f"POWER of {model.title}", path=args.plot)
-        written.append(args.plot)
-    if args.json is not None:
-        content: dict[str, Any] = {
-            "model": model.name,
-            "kwargs": dict(model.kwargs),
-            "powerenvs": __version__,
-            "estimates": [estimate.as_dict() for estimate in estimates],
-        }
-        with atomic_path(args.json) as temporary:
-            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        written.append(args.json)
-    if args.save is not None:
-        for estimate in estimates:
-            path = Path(args.save)
-            if len(estimates) > 1:
-                path = path.with_name(f"{path.stem}_gamma_{estimate.gamma:g}.npz")
-            estimate.save(path)
-            written.append(str(path))
-    return written
+    if len(estimates) == 1:
+        plot_power(estimates[0], title=f"POWER of {model.title}, γ = {estimates[0].gamma:g}", path=path)
+    else:
+        plot_powers(estimates, title=f"POWER of {model.title}", path=path)
 
 
 COMMAND = Command(

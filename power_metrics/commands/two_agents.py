@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from power_metrics.commands.command import text_table
+from power_metrics.commands.command import text_table, write_results
 from power_metrics.commands.models import given_kwargs
 from power_metrics.model_source import GAMES, LoadedGame, load_game
-from powerenvs.files import atomic_path
 from powerenvs.labels import label_text
-from powerenvs.version import __version__
 
 if TYPE_CHECKING:
     from power_metrics.multiagent_result import MultiagentPower
@@ -91,7 +88,8 @@ def run_two_agents(
         print(f"\n{report(results[-1])}")
     if len(results) > 1:
         print(f"\n{summary(results)}")
-    for path in _write(args, loaded, results):
+    suffixes = [f"correlation_{correlation:g}" for correlation in correlations]
+    for path in write_results(args, loaded, "results", results, suffixes, partial(_draw, loaded, results)):
         print(f"wrote {path}")
 
 
@@ -161,33 +159,11 @@ def _alignment(result: MultiagentPower) -> str:
     return text
 
 
-def _write(args: argparse.Namespace, loaded: LoadedGame, results: list[MultiagentPower]) -> list[str]:
-    """Writes the files asked for; returns their paths."""
-    written: list[str] = []
-    if args.plot is not None:
-        from power_metrics.plots import plot_correlation_sweep
+def _draw(loaded: LoadedGame, results: list[MultiagentPower], path: str) -> None:
+    from power_metrics.plots import plot_correlation_sweep
 
-        if len(results) == 1:
-            results[0].plot(path=args.plot)
-        else:
-            heading = f"{loaded.title}, γ = {results[0][results[0].agents[0]].gamma:g}"
-            plot_correlation_sweep(results, title=heading, path=args.plot)
-        written.append(args.plot)
-    if args.json is not None:
-        content: dict[str, Any] = {
-            "model": loaded.name,
-            "kwargs": dict(loaded.kwargs),
-            "powerenvs": __version__,
-            "results": [result.as_dict() for result in results],
-        }
-        with atomic_path(args.json) as temporary:
-            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        written.append(args.json)
-    if args.save is not None:
-        for result in results:
-            path = Path(args.save)
-            if len(results) > 1:
-                path = path.with_name(f"{path.stem}_correlation_{result.correlation:g}.npz")
-            result.save(path)
-            written.append(str(path))
-    return written
+    if len(results) == 1:
+        results[0].plot(path=path)
+    else:
+        heading = f"{loaded.title}, γ = {results[0][results[0].agents[0]].gamma:g}"
+        plot_correlation_sweep(results, title=heading, path=path)
