@@ -129,6 +129,11 @@ class PowerComparison:
         policy is found again each time. What does not depend on POWER has no such error. Everything else is exact, so
         this is the whole error of the number for *this* policy; how training runs differ is not in it.
 
+        Args:
+            name: of the policy.
+            statistic: such as "normalised"; the name of an attribute of `PolicySummary`.
+            level: the probability that the interval covers.
+
         Raises:
             ValueError: for an unknown statistic, a level outside (0, 1), or POWER given without its samples.
         """
@@ -141,6 +146,12 @@ class PowerComparison:
 
         The interval is as in `confidence_interval`, and narrower than those of the two suggest: both have the same
         error of POWER, most of which cancels.
+
+        Args:
+            name: of the policy.
+            other: of the one it is compared with.
+            statistic: as in `confidence_interval`.
+            level: as there.
 
         Raises:
             ValueError: as `confidence_interval`.

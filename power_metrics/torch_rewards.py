@@ -38,7 +38,7 @@ class TorchDistribution:
             )
 
     def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
-        """See `RewardDistribution.sample`."""
+        """See `RewardDistribution.sample`; a ValueError for a distribution on another device."""
         import torch
 
         # torch's distributions draw from its one global generator; the lock keeps our threads apart.

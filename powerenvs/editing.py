@@ -249,7 +249,7 @@ class EditedWorld:
         return self._edited(removed=self.removed | added)
 
     def restore(self, cell: Cell | str, action: str, agent: str | None = None) -> EditedWorld:
-        """Puts back an action that `remove` took out; arguments as there.
+        """Puts back an action that was taken out; see `remove`.
 
         Raises:
             ValueError: if it was not removed.

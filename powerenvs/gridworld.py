@@ -41,7 +41,13 @@ class GridWorld(World[State]):
         self.start = art.places(AGENT)[0]
 
     def walk(self, cell: Cell, action: str, blocked: Container[Cell] = ()) -> Cell:
-        """Where a move ends: in the next cell, or where it began if a wall or something in ``blocked`` is there."""
+        """Where a move ends: in the next cell, or where it began if something is in the way.
+
+        Args:
+            cell: where it begins, (row, column).
+            action: "up", "down", "left", "right" or "noop".
+            blocked: cells that nothing may enter, besides walls.
+        """
         target = ahead(cell, action)
         return cell if self.level.is_wall(target) or target in blocked else target
 
