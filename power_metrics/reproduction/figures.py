@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from power_metrics.multiagent_result import MultiagentPower
 from power_metrics.reproduction import published
 from power_metrics.reproduction.published import Published
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from power_metrics.multiagent_result import MultiagentPower
     from power_metrics.sweeps import SweepResult
 
 EARLY = (
@@ -129,7 +129,7 @@ def _film(parameter: str, label: str) -> Animate:
 def _curve(result: SweepResult, point: Mapping[str, Any]) -> Figure:
     from power_metrics.plots import plot_correlation_sweep
 
-    return plot_correlation_sweep([one.result for one in result.points])
+    return plot_correlation_sweep(one.result for one in result.points if isinstance(one.result, MultiagentPower))
 
 
 def _first_post() -> list[PublishedFigure]:

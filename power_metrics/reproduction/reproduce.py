@@ -146,7 +146,12 @@ def _made(
             config = published_config(figure.config, num_samples)
             results = {  # the last one only: figures of one sweep follow each other
                 figure.config: sweep(
-                    config, folder / "sweeps" / config.name, executor=executor, workers=workers, progress=progress
+                    config,
+                    folder / "sweeps" / config.name,
+                    executor=executor,
+                    workers=workers,
+                    progress=progress,
+                    figures=False,
                 )
             }
         middle = time.perf_counter()
