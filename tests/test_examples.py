@@ -102,3 +102,30 @@ def test_two_agents_published(run):
     assert "At ρ = -1 the two POWERs sum to 1 in every state" in printed
     with Image.open(out / "two_agents_correlation.png") as picture:
         assert picture.width > 1_000
+
+
+def test_powerplay_differences(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["powerplay_differences.py", "--samples", "20"])
+    runpy.run_path(str(EXAMPLES / "powerplay_differences.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.split("\n") if line[:1] == "|"]
+    early = {tuple(row[:2]): float(row[2]) for row in rows if row[0] in ("open_3x3", "maze_7x7")}
+    assert -0.012 < early["maze_7x7", "0.99"] < -0.006  # its stopping rule leaves values too low
+    assert abs(early["maze_7x7", "0.1"]) < 1e-4
+    zero = {row[0]: (float(row[1]), float(row[2])) for row in rows if len(row) == 3 and row[0] in ("empty", "r_ne")}
+    assert zero["empty"][0] - zero["empty"][1] > 0.15  # absent actions count as worth 0
+    lost = [row for row in rows if row[1:2] == ["human"]]
+    assert [row[0] for row in lost] == ["0.1", "0.99"]
+    assert all(float(row[5]) > 0.1 for row in lost)
+
+
+def test_known_values(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["known_values.py", "--samples", "2000"])
+    runpy.run_path(str(EXAMPLES / "known_values.py"), run_name="__main__")
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert len(rows) == 12
+    for name, _, known, exact, drawn, error, z in rows:
+        digits = 1e-3 if "POWERplay" in name else 5e-4 if "open 3" in name else 1e-5
+        assert abs(float(known) - float(exact)) < digits
+        assert float(drawn) == pytest.approx(float(exact), abs=5 * float(error))
+        assert abs(float(z)) < 5
