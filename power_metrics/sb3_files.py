@@ -89,8 +89,10 @@ def _policy_class(name: str, weights: dict[str, Any]) -> Any:
     if any(key.startswith("q_net.") for key in weights):
         return DQNCnnPolicy if convolutional else DQNPolicy
     if any(key.startswith("quantile_net.") for key in weights):
-        from sb3_contrib.qrdqn.policies import CnnPolicy as QRDQNCnnPolicy, QRDQNPolicy
-
+        try:
+            from sb3_contrib.qrdqn.policies import CnnPolicy as QRDQNCnnPolicy, QRDQNPolicy
+        except ImportError:
+            raise ValueError(f"{name}: a QR-DQN model needs sb3-contrib: pip install 'powerenvs[contrib]'") from None
         return QRDQNCnnPolicy if convolutional else QRDQNPolicy
     raise ValueError(
         f"{name}: expected a model of PPO, A2C, DQN, MaskablePPO or QR-DQN with discrete actions, found weights named "

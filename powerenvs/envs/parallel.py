@@ -33,8 +33,8 @@ Infos = dict[str, dict[str, Any]]
 class GameEnv(ParallelEnv[str, Any, int]):
     """Steps through the joint tables of a game; there are no dynamics besides them.
 
-    Every agent's ``info`` has ``"state"``, the index of the joint state; ``"action_mask"``, (A_i,) int8 and read-only,
-    1 for actions that exist in it; and ``"performance"``, the agent's hidden performance of the step, which no
+    Every agent's ``info`` has ``"state"``, the index of the joint state; ``"action_mask"``, (A_i,) int8, 1 for
+    actions that exist in it; and ``"performance"``, the agent's hidden performance of the step, which no
     observation or reward shows. All agents see the whole state. The episode ends for all agents at once.
 
     Args:
@@ -101,7 +101,7 @@ class GameEnv(ParallelEnv[str, Any, int]):
         self._action_spaces: dict[str, gym.spaces.Discrete[Any]] = {
             agent: gym.spaces.Discrete(count) for agent, count in counts
         }
-        self._masks = {agent: _read_only(available) for agent, available in self.game.available.items()}
+        self._masks = {agent: available.astype(np.int8) for agent, available in self.game.available.items()}
         self._generator: np.random.Generator | None = None
         self.joint_state: int | None = None
         self._cycle = 0
@@ -240,7 +240,11 @@ class GameEnv(ParallelEnv[str, Any, int]):
 
     def _infos(self, state: int, performance: NDArray[np.float64]) -> Infos:
         return {
-            agent: {"state": state, "action_mask": self._masks[agent][state], "performance": float(performance[i])}
+            agent: {
+                "state": state,
+                "action_mask": self._masks[agent][state].copy(),
+                "performance": float(performance[i]),
+            }
             for i, agent in enumerate(self.possible_agents)
         }
 
@@ -255,9 +259,3 @@ class GameEnv(ParallelEnv[str, Any, int]):
     @cached_property
     def _start_sums(self) -> NDArray[np.float64]:
         return cumulative(np.array([0, len(self._starts)]), self.game.initial[self._starts])
-
-
-def _read_only(available: NDArray[np.bool_]) -> NDArray[np.int8]:
-    masks = available.astype(np.int8)
-    masks.flags.writeable = False
-    return masks

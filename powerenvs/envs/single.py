@@ -31,7 +31,7 @@ Branches = tuple[list[float], list[Outcome]]
 class TabularEnv(RenderedEnv):
     """Steps through the tables of a world; there are no dynamics besides them.
 
-    Every ``info`` has ``"state"``, the index of the state; ``"action_mask"``, (A,) int8 and read-only, 1 for actions
+    Every ``info`` has ``"state"``, the index of the state; ``"action_mask"``, (A,) int8, 1 for actions
     that exist in it (``env.action_space.sample(info["action_mask"])`` draws one of them); and ``"performance"``, the
     hidden performance of the step, which no observation or reward shows. `action_masks` is what the maskable
     algorithms of sb3-contrib ask for.
@@ -100,7 +100,7 @@ class TabularEnv(RenderedEnv):
         observation = self.observation_table.values[state].copy() if self._array_observations else state
         if self._window is not None:
             self._window.show(self._frame())
-        return observation, {"state": state, "action_mask": self._rows.masks[state], "performance": 0.0}
+        return observation, {"state": state, "action_mask": self._rows.masks[state].copy(), "performance": 0.0}
 
     def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Takes an action; the third value says whether the next state is terminal, the fourth is False.
@@ -124,7 +124,8 @@ class TabularEnv(RenderedEnv):
             observation = observation.copy()
         if self._window is not None:
             self._window.show(self._frame())
-        return observation, reward, terminated, False, {"state": state, "action_mask": mask, "performance": performance}
+        info = {"state": state, "action_mask": mask.copy(), "performance": performance}
+        return observation, reward, terminated, False, info
 
     @property
     def state(self) -> int | None:
@@ -175,9 +176,7 @@ class _Rows(dict[int, dict[int, Branches]]):
         super().__init__()
         self._mdp, self._observations = mdp, observations
         self._cumulative = cumulative(mdp.indptr, mdp.probability)
-        table = mdp.available.astype(np.int8)
-        table.flags.writeable = False
-        self.masks = list(table)
+        self.masks = list(mdp.available.astype(np.int8))
 
     def __missing__(self, state: int) -> dict[int, Branches]:
         mdp, values, A = self._mdp, self._observations.values, self._mdp.num_actions

@@ -239,6 +239,7 @@ def test_ray_that_is_not_installed(monkeypatch):
         pm.power(grid(), executor="ray")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of Ray 2.30, of its own processes
 def test_ray_gives_the_same_bits():
     ray = pytest.importorskip("ray")
     ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)

@@ -204,10 +204,25 @@ def test_info_has_state_mask_and_hidden_performance():
     assert (info["state"], info["performance"]) == (1, -1.0)
     assert info["action_mask"].tolist() == [1, 0]
     assert info["action_mask"].dtype == np.int8
-    assert not info["action_mask"].flags.writeable
     assert env.action_masks().tolist() == [True, False]
     assert {env.action_space.sample(info["action_mask"]) for _ in range(20)} == {0}
     assert env.step(0)[1:3] == (2.0, True)
+
+
+def test_masks_are_the_reader_s_own():
+    env = TabularEnv(
+        TabularMDP.from_transitions([("a", "go", "b", 1.0), ("b", "go", "a", 1.0), ("a", "wait", "a", 1.0)])
+    )
+    for options, mask in (({"state": "a"}, [1, 1]), ({"state": "b"}, [1, 0])):
+        for _ in range(2):
+            _, info = env.reset(options=options)
+            assert info["action_mask"].tolist() == mask
+            info["action_mask"][:] = 7
+    for _ in range(2):
+        for mask in ([1, 1], [1, 0]):
+            info = env.step(0)[-1]
+            assert info["action_mask"].tolist() == mask
+            info["action_mask"][:] = 7
 
 
 @pytest.mark.parametrize("action", [1, 3, 5, -1, -5, 2.0, np.float64(2), "down", None, [2]])
