@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= auto
+INPUTS ?= 1000
 CODE := powerenvs power_metrics tests examples docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench clean
+.PHONY: help install demo test lint format bench fuzz clean
 
 help:  ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +40,9 @@ format: $(STAMP)  ## fix style and formatting
 
 bench: $(STAMP)  ## measure speed; prints CPU time and ratios
 	@for script in tests/benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+fuzz: $(STAMP)  ## odd input of every kind (INPUTS=n of each, default 1000)
+	@$(BIN)/python -m tests.fuzz --inputs $(INPUTS)
 
 clean:  ## remove .venv, results and caches
 	rm -rf $(VENV) results build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

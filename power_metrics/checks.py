@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from powerenvs.checks import array_of, real
 from powerenvs.labels import label_text
 from powerenvs.mdp import TabularMDP
 
@@ -40,7 +41,7 @@ def check_gamma(gamma: float, name: str = "gamma", *, closed: bool = False) -> f
     """A discount in [0, 1), or in [0, 1] where it is ``closed``, as a float."""
     try:
         value = float(gamma)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last from tensors of several numbers
         value = math.nan
     if value == 1.0 and not closed:
         raise ValueError(
@@ -66,10 +67,7 @@ def as_float64(name: str, values: Any) -> NDArray[np.float64]:
     """An array or tensor (on any device) as a contiguous float64 array."""
     if hasattr(values, "detach"):
         values = values.detach().cpu().numpy()
-    try:
-        return np.ascontiguousarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: expected an array of numbers, found {type(values).__name__} ({error})") from None
+    return array_of(name, values, np.float64)
 
 
 def check_rewards(rewards: Any, num_states: int, name: str = "rewards") -> NDArray[np.float64]:
@@ -153,13 +151,13 @@ def check_seed(seed: int | None) -> int:
 
 def check_tolerance(name: str, value: float) -> float:
     """A relative tolerance in [0, 1)."""
-    if not (isinstance(value, (int, float)) and math.isfinite(value) and 0 <= value < 1):
+    if not 0 <= real(value) < 1:
         raise ValueError(f"{name}: expected a number in [0, 1), found {value!r}")
     return float(value)
 
 
 def check_progress(progress: bool | None) -> bool | None:
     """True to show a progress bar, False not to, None to show one in a terminal."""
-    if progress not in (True, False, None):
+    if progress is not None and not isinstance(progress, (bool, np.bool_)):
         raise ValueError(f"progress: expected True, False or None, found {progress!r}")
     return progress

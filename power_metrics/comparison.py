@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from power_metrics.commands.command import text_table
 from power_metrics.references import MOST, RANDOM, TASK_OPTIMAL, References, normalise
-from powerenvs.files import atomic_path
+from power_metrics.stored import json_text
 from powerenvs.labels import closest, label_text
 from powerenvs.mdp import TabularMDP
 
@@ -208,11 +207,7 @@ class PowerComparison:
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """`as_dict` as JSON text; also written to ``path``, whole or not at all, if one is given."""
-        text = json.dumps(self.as_dict(), indent=1, ensure_ascii=False)
-        if path is not None:
-            with atomic_path(path) as temporary:
-                temporary.write_text(text + "\n", encoding="utf-8")
-        return text
+        return json_text(self.as_dict(), path)
 
     def plot(self, name: str | None = None) -> matplotlib.figure.Figure:
         """Visits beside POWER, and where the policy and the task-optimal one part.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs.files import atomic_path
+from power_metrics.stored import json_text, reading, stored_facts, stored_floats
+from powerenvs.checks import real
 from powerenvs.formats.npz import load_arrays, save_arrays
 from powerenvs.game import TabularGame
 from powerenvs.labels import label_text
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     import pandas
 
 _KIND = "PowerEstimate"
-FACTS = (
-    "gamma", "num_samples", "reward", "method", "seed", "residual", "max_iterations", "mean_iterations",
-    "seconds", "cpu_seconds", "replicates",
-)  # fmt: skip
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "gamma": (float, int), "num_samples": (int,), "reward": (str,), "method": (str,), "seed": (int, type(None)),
+    "residual": (float, int), "max_iterations": (int,), "mean_iterations": (float, int), "seconds": (float, int),
+    "cpu_seconds": (float, int), "replicates": (int, type(None)),
+}  # fmt: skip
+FACTS = tuple(_KINDS)
 """The attributes that say how an estimate was made."""
 
 
@@ -143,11 +146,7 @@ class PowerEstimate:
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """`as_dict` as JSON text; also written to ``path``, whole or not at all, if one is given."""
-        text = json.dumps(self.as_dict(), indent=1, ensure_ascii=False)
-        if path is not None:
-            with atomic_path(path) as temporary:
-                temporary.write_text(text + "\n", encoding="utf-8")
-        return text
+        return json_text(self.as_dict(), path)
 
     def plot(self, **kwargs: Any) -> matplotlib.figure.Figure:
         """A heat map on the model's board, or a bar chart; see `power_metrics.plots.plot_power`.
@@ -182,17 +181,47 @@ class PowerEstimate:
             ValueError: if the file is not a saved estimate.
         """
         arrays, header = load_arrays(path, _KIND)
-        try:
-            return cls(
-                model=model_from_bytes(arrays["model"], header["model"]),
-                mean=arrays["mean"],
-                standard_error=arrays["standard_error"],
-                exact=None if header["exact"] is None else tuple(map(Fraction, header["exact"])),
-                _samples=arrays.get("samples"),
-                **{name: header[name] for name in FACTS},
-            )
-        except KeyError as error:
-            raise ValueError(f"{os.fspath(path)!r}: expected a complete {_KIND}, found no {error}") from None
+        with reading(path, _KIND):
+            model = model_from_bytes(arrays["model"], header["model"])
+            exact = header.get("exact")  # files from before closed forms have none
+            if exact is not None and len(exact) != model.num_states:
+                raise ValueError(f"exact: expected {model.num_states} fractions, found {len(exact)}")
+            return cls.stored(model, arrays, header, exact=None if exact is None else tuple(map(Fraction, exact)))
+
+    @classmethod
+    def stored(
+        cls,
+        model: TabularMDP | TabularGame,
+        arrays: Mapping[str, NDArray[Any]],
+        facts: Mapping[str, Any],
+        prefix: str = "",
+        exact: tuple[Fraction, ...] | None = None,
+    ) -> PowerEstimate:
+        """The estimate that a file holds, checked.
+
+        Args:
+            model: the tables that were solved.
+            arrays: of the file.
+            facts: the attributes that say how it was made.
+            prefix: of the names of its arrays.
+            exact: POWER as fractions, where it is.
+
+        Raises:
+            ValueError: for arrays of another shape, values that make no sense, and facts of another kind.
+            KeyError: for what is missing.
+        """
+        S, found = model.num_states, stored_facts(facts, _KINDS)
+        if not 0 <= found["gamma"] <= 1 or found["num_samples"] < (exact is None) or (found["replicates"] or 2) < 2:
+            raise ValueError(f"expected a discount in [0, 1] and counts of at least 1, found {found}")
+        samples = f"{prefix}samples"
+        return cls(
+            model=model,
+            mean=stored_floats(arrays, f"{prefix}mean", (S,)),
+            standard_error=stored_floats(arrays, f"{prefix}standard_error", (S,), finite=False, least=0),
+            exact=exact,
+            _samples=stored_floats(arrays, samples, (found["num_samples"], S)) if samples in arrays else None,
+            **found,
+        )
 
     def __repr__(self) -> str:
         high, low = int(np.argmax(self.mean)), int(np.argmin(self.mean))
@@ -214,7 +243,7 @@ def critical_value(level: float, replicates: int | None = None) -> float:
     Raises:
         ValueError: unless 0 < level < 1.
     """
-    if not 0 < level < 1:
+    if not 0 < real(level) < 1:
         raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
     if replicates is None:
         return NormalDist().inv_cdf(0.5 + level / 2)
@@ -232,8 +261,20 @@ def model_bytes(model: TabularMDP | TabularGame) -> NDArray[np.uint8]:
 
 
 def model_from_bytes(data: NDArray[np.uint8], kind: str) -> TabularMDP | TabularGame:
-    """The model that `model_bytes` wrote; ``kind`` is the name of its class."""
+    """The model that `model_bytes` wrote; ``kind`` is the name of its class.
+
+    Raises:
+        ValueError: if it is no such model.
+    """
+    classes: dict[str, type[TabularMDP] | type[TabularGame]] = {
+        found.__name__: found for found in (TabularMDP, TabularGame)
+    }
+    if kind not in classes:
+        raise ValueError(f"model: expected one of {', '.join(classes)}, found {kind!r}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.npz"
         path.write_bytes(data.tobytes())
-        return TabularGame.load(path) if kind == TabularGame.__name__ else TabularMDP.load(path)
+        try:
+            return classes[kind].load(path)
+        except ValueError as error:
+            raise ValueError(str(error).replace(repr(os.fspath(path)), "model")) from None

@@ -18,6 +18,7 @@ from power_metrics.checks import as_float64, check_count, check_policy
 from power_metrics.policies import split_greedy, uniform_policy
 from power_metrics.solvers.evaluation import policy_values
 from power_metrics.solvers.optimal import optimal_policies, solve
+from powerenvs.checks import real
 from powerenvs.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
@@ -43,7 +44,7 @@ class Boltzmann:
     temperature: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
+        if not 0 < real(self.temperature) < math.inf:
             raise ValueError(f"temperature: expected a number above 0, found {self.temperature!r}")
 
     def policies(self, mdp: TabularMDP, rewards: Floats, gamma: float, rng: np.random.Generator) -> Floats:
@@ -60,7 +61,7 @@ class EpsilonGreedy:
     epsilon: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.epsilon <= 1:
+        if not 0 <= real(self.epsilon) <= 1:
             raise ValueError(f"epsilon: expected a probability in [0, 1], found {self.epsilon!r}")
 
     def policies(self, mdp: TabularMDP, rewards: Floats, gamma: float, rng: np.random.Generator) -> Floats:
@@ -76,7 +77,7 @@ class Satisficing:
     threshold: float
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.threshold):
+        if not math.isfinite(real(self.threshold)):
             raise ValueError(f"threshold: expected a finite number, found {self.threshold!r}")
 
     def policies(self, mdp: TabularMDP, rewards: Floats, gamma: float, rng: np.random.Generator) -> Floats:

@@ -190,7 +190,8 @@ def registered_id(given: str) -> str:
         try:
             importlib.import_module(module)
         except (ModuleNotFoundError, ValueError) as error:
-            raise ValueError(f"{given}: cannot import {module!r} ({error}); install the package that has it") from None
+            advice = "pip install 'powerenvs[minigrid]'" if module == "minigrid" else "install the package that has it"
+            raise ValueError(f"{given}: cannot import {module!r} ({error}); {advice}") from None
     if name not in gym.registry:
         origins = (module,) if colon else ("powerenvs.", "gymnasium.envs.toy_text.")
         known = [known for known, spec in gym.registry.items() if str(spec.entry_point).startswith(origins)]

@@ -28,6 +28,7 @@ from power_metrics.solvers.engine import in_order, num_threads
 from power_metrics.solvers.joint import Responses
 from power_metrics.solvers.joint_engine import JointProblem
 from power_metrics.solvers.optimal import TIE_TOLERANCE
+from powerenvs.checks import as_list, flag
 from powerenvs.game import TabularGame
 from powerenvs.labels import closest, label_text
 
@@ -113,6 +114,7 @@ def multiagent_power(
     tolerance = check_tolerance("tie_tolerance", tie_tolerance)
     threads = num_threads(None if threads is None else check_count("threads", threads))
     show = check_progress(progress)
+    allow_all_equal, keep_samples = flag("allow_all_equal", allow_all_equal), flag("keep_samples", keep_samples)
     game, agents = _two_agents(env_or_game, agents, others)
     policy = _seed_table(game, agents[1], seed_policy)
     rows = pairs_in_block(game.num_states)
@@ -292,7 +294,7 @@ def _two_agents(
         if not isinstance(game, TabularGame):
             raise ValueError(f"env_or_game: expected a game of two agents, found {game!r}; see power_metrics.power")
     if agents is not None:
-        names = (agents,) if isinstance(agents, str) else tuple(agents)
+        names = (agents,) if isinstance(agents, str) else tuple(as_list("agents", agents, "the names of H and A"))
         unknown = next((name for name in names if name not in game.agents), None)
         if unknown is not None:
             raise ValueError(f"agents: unknown agent {unknown!r}; {closest(unknown, game.agents)}")

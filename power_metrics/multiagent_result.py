@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.estimate import FACTS, PowerEstimate, model_bytes, model_from_bytes
-from powerenvs.files import atomic_path
+from power_metrics.alignment import NUM_REPLICATES
+from power_metrics.estimate import PowerEstimate, model_bytes, model_from_bytes
+from power_metrics.stored import json_text, reading, stored_facts, stored_floats
+from powerenvs.checks import real
 from powerenvs.formats.npz import load_arrays, save_arrays
-from powerenvs.game import TabularGame
+from powerenvs.game import TabularGame, agent_position, check_agents
 from powerenvs.labels import closest, label_text
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 _KIND = "MultiagentPower"
 _PARTS = ("human", "ai", "human_baseline", "ai_baseline")
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "agents": (list,), "changes": (list,), "correlation": (float, int, type(None)),
+    "alignment": (float, type(None)), "alignment_corrected": (float, type(None)),
+}  # fmt: skip
+_CHANGE: Mapping[str, tuple[type, ...]] = {"human": (float,), "ai": (float,), "settled": (float,)}
 
 
 class RoundChange(NamedTuple):
@@ -103,7 +109,7 @@ class MultiagentPower:
         Raises:
             ValueError: unless 0 < level < 1.
         """
-        if not 0 < level < 1:
+        if not 0 < real(level) < 1:
             raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
         low, high = np.quantile(self._replicates, (0.5 - level / 2, 0.5 + level / 2))
         return float(low), float(high)
@@ -147,11 +153,7 @@ class MultiagentPower:
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """`as_dict` as JSON text; also written to ``path``, whole or not at all, if one is given."""
-        text = json.dumps(self.as_dict(), indent=1, ensure_ascii=False)
-        if path is not None:
-            with atomic_path(path) as temporary:
-                temporary.write_text(text + "\n", encoding="utf-8")
-        return text
+        return json_text(self.as_dict(), path)
 
     def plot(self, **kwargs: Any) -> matplotlib.figure.Figure:
         """POWER of both agents for each place of the second; see `power_metrics.plots.plot_two_agents`."""
@@ -193,33 +195,29 @@ class MultiagentPower:
             ValueError: if the file is not a saved result.
         """
         arrays, header = load_arrays(path, _KIND)
-        try:
-            game = model_from_bytes(arrays["model"], "TabularGame")
-            parts = [
-                PowerEstimate(
-                    model=game,
-                    mean=arrays[f"{part}.mean"],
-                    standard_error=arrays[f"{part}.standard_error"],
-                    _samples=arrays.get(f"{part}.samples"),
-                    **{name: header[part][name] for name in FACTS},
-                )
-                for part in _PARTS
-            ]
-            agents = tuple(header["agents"])
+        with reading(path, _KIND):
+            game = model_from_bytes(arrays["model"], TabularGame.__name__)
+            assert isinstance(game, TabularGame)
+            parts = [PowerEstimate.stored(game, arrays, header[part], f"{part}.") for part in _PARTS]
+            facts = stored_facts(header, _KINDS)
+            human, ai = check_agents(facts["agents"])
+            position = agent_position("agents", ai, game.agents)
+            agent_position("agents", human, game.agents)
+            changes = tuple(RoundChange(**stored_facts(_change(change), _CHANGE)) for change in facts["changes"])
             return cls(
-                agents=agents,
-                estimates=dict(zip(agents, parts[:2], strict=True)),
-                baseline=dict(zip(agents, parts[2:], strict=True)),
-                correlation=header["correlation"],
-                alignment=_number(header["alignment"]),
-                alignment_corrected=_number(header["alignment_corrected"]),
-                seed_policy=arrays["seed_policy"],
-                changes=tuple(RoundChange(*change) for change in header["changes"]),
-                _average_errors=arrays["average_errors"],
-                _replicates=arrays["replicates"],
+                agents=(human, ai),
+                estimates={human: parts[0], ai: parts[1]},
+                baseline={human: parts[2], ai: parts[3]},
+                correlation=facts["correlation"],
+                alignment=_number(facts["alignment"]),
+                alignment_corrected=_number(facts["alignment_corrected"]),
+                seed_policy=stored_floats(
+                    arrays, "seed_policy", (game.num_states, game.num_actions[position]), least=0
+                ),
+                changes=changes,
+                _average_errors=stored_floats(arrays, "average_errors", (len(_PARTS),), finite=False, least=0),
+                _replicates=stored_floats(arrays, "replicates", (NUM_REPLICATES,), finite=False),
             )
-        except KeyError as error:
-            raise ValueError(f"{os.fspath(path)!r}: expected a complete {_KIND}, found no {error}") from None
 
     def __repr__(self) -> str:
         low, high = self.alignment_interval(0.95)
@@ -238,6 +236,11 @@ class MultiagentPower:
 
 def _json(number: float) -> float | None:
     return number if number == number else None
+
+
+def _change(values: Any) -> dict[str, Any]:
+    """The fields of a `RoundChange`, by name, from a list of them."""
+    return dict(zip(_CHANGE, values, strict=True))
 
 
 def _number(value: float | None) -> float:

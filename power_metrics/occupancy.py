@@ -19,6 +19,7 @@ from power_metrics.checks import check_gamma, check_policy, resolve_model
 from power_metrics.flow import expected_visits
 from power_metrics.solvers.evaluation import policy_chain
 from powerenvs import tables
+from powerenvs.checks import flag
 from powerenvs.labels import label_text
 from powerenvs.mdp import TabularMDP
 
@@ -116,7 +117,7 @@ def expected_return(
     """
     mdp, policies, start = _arguments(env_or_mdp, policy, initial)
     visits = _visits(mdp, policies, check_gamma(gamma, closed=True), start)
-    gain = np.einsum("bsa,sa->bs", policies, action_rewards(mdp, performance))
+    gain = np.einsum("bsa,sa->bs", policies, action_rewards(mdp, flag("performance", performance)))
     returns = np.einsum("bs,bs->b", visits, gain)
     return returns if np.ndim(policy) == 3 else float(returns[0])
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from power_metrics.checks import as_float64, check_count, resolve_model
 from power_metrics.observations import StateObservations, is_sb3, state_observations
+from powerenvs.checks import flag, real
 from powerenvs.labels import closest, label_text
 from powerenvs.mdp import TabularMDP
 
@@ -83,6 +84,7 @@ def policy_table(
     """
     _check_options(kind, epsilon, temperature, num_samples)
     batch_size = check_count("batch_size", batch_size)
+    deterministic, check = flag("deterministic", deterministic), flag("check", check)
     if is_array(agent):
         mdp = env.mdp if isinstance(env, StateObservations) else resolve_model(env)
         scores, kind = as_float64("agent", agent), kind or "probabilities"
@@ -213,9 +215,9 @@ def _check_scores(scores: Floats, mdp: TabularMDP, kind: str, live: NDArray[np.b
 def _check_options(kind: str | None, epsilon: float, temperature: float | None, num_samples: int | None) -> None:
     if kind is not None and kind not in KINDS:
         raise ValueError(f"kind: unknown kind {kind!r}; {closest(kind, KINDS)}")
-    if not 0.0 <= epsilon <= 1.0:
+    if not 0.0 <= real(epsilon) <= 1.0:
         raise ValueError(f"epsilon: expected a probability in [0, 1], found {epsilon!r}")
-    if temperature is not None and not (np.isfinite(temperature) and temperature > 0):
+    if temperature is not None and not 0 < real(temperature) < np.inf:
         raise ValueError(f"temperature: expected a number above 0, found {temperature!r}")
     if num_samples is not None:
         check_count("num_samples", num_samples)

@@ -20,6 +20,7 @@ from power_metrics.rewards import DEFAULT, PerState, RewardDistribution
 from power_metrics.runs import Job, Run
 from power_metrics.sampling import reward_sampler
 from power_metrics.solvers.engine import num_threads
+from powerenvs.checks import flag
 
 if TYPE_CHECKING:
     import torch
@@ -173,6 +174,7 @@ def power(
             raise ValueError(f"device: expected None for gamma = 1, which the CPU kernels solve, found {device!r}")
     method = check_method(method)
     critical_value(level)
+    keep_samples = flag("keep_samples", keep_samples)
     job = Job(mdp, gammas, batch, keep_samples or rewards is not None, device, threads, pool, show)
     if rewards is not None:
         _check_defaults(
@@ -181,7 +183,7 @@ def power(
             control_variates=control_variates is not None,
             tolerance=tolerance is not None,
             states_with_identical_rewards=states_with_identical_rewards is not None,
-            allow_all_equal=not allow_all_equal,
+            allow_all_equal=not flag("allow_all_equal", allow_all_equal),
         )
         runs = job.run(Given(check_rewards(rewards, mdp.num_states)))
         estimates = job.estimates(runs, "given", "given_rewards", None)

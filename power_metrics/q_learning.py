@@ -17,6 +17,7 @@ from power_metrics.occupancy import start_weights
 from power_metrics.policies import split_greedy
 from power_metrics.rewards import DEFAULT, PerState, RewardDistribution
 from power_metrics.solvers.q_learning import q_learning_steps
+from powerenvs.checks import as_list, flag, real
 from powerenvs.mdp import TabularMDP
 
 if TYPE_CHECKING:
@@ -54,13 +55,14 @@ class QLearning:
     def __post_init__(self) -> None:
         check_count("num_steps", self.num_steps, least=0)
         check_count("horizon", self.horizon)
+        flag("exploring_starts", self.exploring_starts)
         for name, low, expected in (
             ("learning_rate", math.ulp(0.0), "a number above 0 and up to 1"),
             ("decay", 0.0, "a number from 0 to 1"),
             ("epsilon", 0.0, "a probability in [0, 1]"),
         ):
             value = getattr(self, name)
-            if not low <= value <= 1:
+            if not low <= real(value) <= 1:
                 raise ValueError(f"{name}: expected {expected}, found {value!r}")
 
     def policies(self, mdp: TabularMDP, rewards: Floats, gamma: float, rng: np.random.Generator) -> Floats:
@@ -208,9 +210,9 @@ def q_learning_curve(
         ValueError: for an argument that does not fit.
     """
     settings = QLearning() if settings is None else settings
-    checked = tuple(check_count("steps", n, least=0) for n in steps)
+    checked = tuple(check_count("steps", n, least=0) for n in as_list("steps", steps, "rising numbers"))
     if not checked or any(later <= n for n, later in pairwise(checked)):
-        raise ValueError(f"steps: expected rising numbers, found {tuple(steps)}")
+        raise ValueError(f"steps: expected rising numbers, found {checked}")
 
     def stages(mdp: TabularMDP, drawn: Floats, discount: float, rng: np.random.Generator) -> Iterator[Floats]:
         learners, done = QLearners(mdp, drawn, discount, settings, rng), 0

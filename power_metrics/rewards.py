@@ -11,13 +11,15 @@ Some methods of `power_metrics.power` need more: ``quantile(u)``, the smallest x
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from powerenvs.checks import array_of, mapped, real
 
 Shape = tuple[int, ...]
 Draws = NDArray[np.float64]
@@ -50,9 +52,9 @@ class RewardDistribution(Protocol):
         ...
 
 
-def _check(name: str, value: float, expected: str, holds: bool) -> None:
-    if not (math.isfinite(value) and holds):
-        raise ValueError(f"{name}: expected {expected}, found {value}")
+def _check(name: str, value: float, expected: str, holds: Callable[[float], bool] = math.isfinite) -> None:
+    if not (math.isfinite(real(value)) and holds(real(value))):
+        raise ValueError(f"{name}: expected {expected}, found {value!r}")
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class Uniform:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        _check("low", self.low, "a finite number", True)
-        _check("high", self.high, f"a finite number above low={self.low}", self.high > self.low)
+        _check("low", self.low, "a finite number")
+        _check("high", self.high, f"a finite number above low={self.low}", lambda high: high > self.low)
 
     def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
         """See `RewardDistribution.sample`."""
@@ -106,8 +108,8 @@ class Beta:
     b: float
 
     def __post_init__(self) -> None:
-        _check("a", self.a, "a finite number above 0", self.a > 0)
-        _check("b", self.b, "a finite number above 0", self.b > 0)
+        _check("a", self.a, "a finite number above 0", lambda a: a > 0)
+        _check("b", self.b, "a finite number above 0", lambda b: b > 0)
 
     def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
         """See `RewardDistribution.sample`."""
@@ -148,7 +150,7 @@ class Bernoulli:
     p: float = 0.5
 
     def __post_init__(self) -> None:
-        _check("p", self.p, "a probability in [0, 1]", 0 <= self.p <= 1)
+        _check("p", self.p, "a probability in [0, 1]", lambda p: 0 <= p <= 1)
 
     def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
         """See `RewardDistribution.sample`."""
@@ -192,8 +194,8 @@ class Pareto:
     alpha: float
 
     def __post_init__(self) -> None:
-        _check("scale", self.scale, "a finite number above 0", self.scale > 0)
-        _check("alpha", self.alpha, "a finite number above 0", self.alpha > 0)
+        _check("scale", self.scale, "a finite number above 0", lambda scale: scale > 0)
+        _check("alpha", self.alpha, "a finite number above 0", lambda alpha: alpha > 0)
 
     def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
         """See `RewardDistribution.sample`."""
@@ -234,8 +236,8 @@ class Normal:
     std: float = 1.0
 
     def __post_init__(self) -> None:
-        _check("mean", self.mean, "a finite number", True)
-        _check("std", self.std, "a finite number above 0", self.std > 0)
+        _check("mean", self.mean, "a finite number")
+        _check("std", self.std, "a finite number above 0", lambda std: std > 0)
 
     def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
         """See `RewardDistribution.sample`."""
@@ -280,12 +282,12 @@ class Empirical:
         Raises:
             ValueError: for no values, values that are not finite, or probabilities that do not fit.
         """
-        array = np.asarray(values, dtype=np.float64)
+        array = array_of("values", values, np.float64)
         if array.ndim != 1 or array.size == 0 or not np.all(np.isfinite(array)):
             raise ValueError(f"values: expected a list of finite numbers, found {values!r}")
         object.__setattr__(self, "values", tuple(array.tolist()))
         if probabilities is not None:
-            weights = np.asarray(probabilities, dtype=np.float64)
+            weights = array_of("probabilities", probabilities, np.float64)
             if weights.shape != array.shape or not np.all(weights >= 0) or not abs(weights.sum() - 1) <= 1e-9:
                 raise ValueError(
                     f"probabilities: expected {array.size} numbers of at least 0 that sum to 1, found {probabilities!r}"
@@ -353,6 +355,7 @@ class PerState:
     default: RewardDistribution = field(default=DEFAULT)
 
     def __post_init__(self) -> None:
+        mapped("distributions", self.distributions, "{label: distribution}")
         for label, distribution in [*self.distributions.items(), ("default", self.default)]:
             if not callable(getattr(distribution, "sample", None)):
                 raise ValueError(f"PerState: expected a reward distribution for {label!r}, found {distribution!r}")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.checks import check_count, check_seed, resolve_model
+from powerenvs.checks import flag
 from powerenvs.mdp import TabularMDP
 
 Counts = NDArray[np.int64]
@@ -40,7 +41,7 @@ def rollout_counts(
     """
     mdp = resolve_model(env)
     num_steps, seed = check_count("num_steps", num_steps), check_seed(seed)
-    batched = hasattr(env, "step_async")
+    batched, deterministic = hasattr(env, "step_async"), flag("deterministic", deterministic)
     act = _predictor(agent, deterministic) if hasattr(agent, "predict") else _caller(agent, batched)
     counts = np.zeros(mdp.available.shape, dtype=np.int64)
     (_roll_vec_env if batched else _roll)(act, env, mdp, num_steps, seed, counts)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from power_metrics.checks import check_count, check_gamma, check_rewards, check_seed, resolve_model
+from power_metrics.checks import as_float64, check_count, check_gamma, check_rewards, check_seed, resolve_model
 from power_metrics.draws import Draws
 from power_metrics.estimate import PowerEstimate
 from power_metrics.methods import SAMPLED, draws_of
@@ -106,6 +106,8 @@ def drawn_pairs(
         ValueError: for an argument that does not fit.
     """
     wanted = _numbers(indices)
+    if not isinstance(game, TabularGame):
+        raise ValueError(f"game: expected a TabularGame, found {game!r}")
     sampler = pair_sampler(game, reward, correlation, states_with_identical_rewards, allow_all_equal)
     start, size = check_seed(seed), pairs_in_block(game.num_states)
     human, ai = np.empty((2, len(wanted), game.num_states))
@@ -160,7 +162,7 @@ def pair_policies(
     given = [check_rewards(one, game.num_states, f"rewards[{i}]") for i, one in enumerate(rewards)]
     if any(len(one) != 1 for one in given):
         raise ValueError(f"rewards: expected one reward function for each agent, found {[len(one) for one in given]}")
-    ai = game.uniform_policy(a) if seed_policy is None else np.asarray(seed_policy, dtype=np.float64)
+    ai = game.uniform_policy(a) if seed_policy is None else as_float64("seed_policy", seed_policy)
     for _ in range(check_count("rounds", rounds)):
         human = optimal_policies(game.against({a: ai}), given[0], gamma, tie_tolerance=tie_tolerance)[0].numpy()
         ai = optimal_policies(game.against({h: human}), given[1], gamma_a, tie_tolerance=tie_tolerance)[0].numpy()

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from power_metrics.checks import check_finite
 from power_metrics.rewards import PerState, RewardDistribution
+from powerenvs.checks import as_list, flag
 from powerenvs.model import Model
 
+_IDENTICAL, _SETS = "states_with_identical_rewards", "sets of state labels"
 MAX_REDRAWS = 10_000
 
 
@@ -112,10 +114,8 @@ def reward_sampler(
     by_state = {model.index(label): distribution for label, distribution in named.items()}
     groups: list[NDArray[np.int64]] = []
     taken: dict[int, int] = {}
-    for number, labels in enumerate([] if identical is None else identical):
-        if isinstance(labels, str) or not isinstance(labels, Collection):
-            raise ValueError(f"states_with_identical_rewards: expected sets of state labels, found {labels!r}")
-        states = sorted({model.index(label) for label in labels})
+    for number, labels in enumerate([] if identical is None else as_list(_IDENTICAL, identical, _SETS)):
+        states = sorted({model.index(label) for label in as_list(_IDENTICAL, labels, _SETS)})
         for s in states:
             if s in taken:
                 raise ValueError(
@@ -131,7 +131,7 @@ def reward_sampler(
                 )
         if len(states) > 1:
             groups.append(np.array(states))
-    if not allow_all_equal and model.num_states == 1:
+    if not flag("allow_all_equal", allow_all_equal) and model.num_states == 1:
         raise ValueError(
             "allow_all_equal: expected True for a model with one state, where all rewards are equal, found False"
         )

@@ -21,6 +21,17 @@ def real(value: object) -> float:
         return math.nan
 
 
+def flag(name: str, value: object) -> bool:
+    """The value, True or False.
+
+    Raises:
+        ValueError: for anything else, such as an array or "no", which Python would take for True.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name}: expected True or False, found {value!r}")
+    return bool(value)
+
+
 def as_list(name: str, values: object, expected: str) -> list[Any]:
     """The values as a list.
 
@@ -65,7 +76,21 @@ def array_of(name: str, values: Any, dtype: Any) -> NDArray[Any]:
         if str(error).startswith(name):
             raise
         raise ValueError(f"{name}: expected an array of numbers, found {type(values).__name__} ({error})") from None
-    narrow = given.dtype.kind != "f" and not np.can_cast(given.dtype, array.dtype) or array.dtype.kind == "b" != given.dtype.kind
+    narrow = (
+        given.dtype.kind != "f" and not np.can_cast(given.dtype, array.dtype)
+    ) or array.dtype.kind == "b" != given.dtype.kind
     if narrow and given.dtype.kind != "O" and not np.array_equal(array, given):
         raise ValueError(f"{name}: expected numbers that fit in {array.dtype}, found some that do not")
     return array
+
+
+def checked_board(board: object) -> tuple[str, ...]:
+    """The rows of a board, as a tuple.
+
+    Raises:
+        ValueError: for anything but rows of text.
+    """
+    rows = as_list("board", board, "rows of text")
+    if not all(isinstance(row, str) for row in rows):
+        raise ValueError(f"board: expected rows of text, found {board!r}")
+    return tuple(rows)

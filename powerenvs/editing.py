@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from powerenvs.checks import flag
 from powerenvs.edited_content import FLOOR, GLYPHS, Content, Removal, cell_within
 from powerenvs.edited_models import placed_start, removed_actions, rows_of, start_places, without_rows
 from powerenvs.files import atomic_path
@@ -56,6 +57,7 @@ class EditedWorld:
         pair: bool = False,
         overlaps: bool = True,
     ):
+        pair, overlaps = flag("pair", pair), flag("overlaps", overlaps)
         if not pair and not overlaps:
             raise ValueError("overlaps: expected True for a world of one agent, found False")
         self.walls, self.pair, self.overlaps = walls, pair, overlaps

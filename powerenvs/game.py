@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs import tables
-from powerenvs.checks import as_list, mapped
-from powerenvs.formats.npz import load_arrays, save_arrays
+from powerenvs.checks import as_list, checked_board, mapped
 from powerenvs.labels import check_labels, closest, decode_label, encode_label, label_text
 from powerenvs.mdp import TabularMDP
 from powerenvs.model import Model
@@ -66,6 +64,7 @@ class TabularGame(Model):
     cells: NDArray[np.int32] | None = None
 
     content = ("indptr", "successor", "probability", "reward", "performance", "terminal", "initial")
+    pictures = ("cells",)
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
@@ -86,7 +85,7 @@ class TabularGame(Model):
         labels = range(num_states) if self.state_labels is None else self.state_labels
         put("state_labels", check_labels("state", labels, num_states))
         put("action_labels", self._checked_actions())
-        put("successor", tables.frozen("successor", self.successor, np.int32))
+        put("successor", tables.frozen("successor", self.successor, np.int32, (np.size(self.successor),)))
         count = len(self.successor)
         put("probability", tables.frozen("probability", self.probability, np.float64, (count,)))
         reward = np.zeros((len(agents), count)) if self.reward is None else self.reward
@@ -98,7 +97,7 @@ class TabularGame(Model):
         initial = tables.start_distribution(self.initial, self.state_labels, self.terminal)
         put("initial", tables.frozen("initial", initial, np.float64, (num_states,)))
         if self.board is not None:
-            put("board", tuple(self.board))
+            put("board", checked_board(self.board))
         if self.cells is not None:
             put("cells", tables.frozen("cells", self.cells, np.int32, (num_states, len(agents), 2)))
         self._check()
@@ -367,59 +366,25 @@ class TabularGame(Model):
             f"{int(self.terminal.sum())} terminal, fingerprint {self.fingerprint[:12]})"
         )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the game to an ``.npz`` file without pickle, or to a Graphviz file (``.gv``); whole or not at all.
-
-        Graphviz files hold labels as text and no board: see `powerenvs.formats.graphviz.save_gv`.
-
-        Raises:
-            ValueError: if a label is of a kind that cannot be stored (see `powerenvs.labels`).
-        """
-        if str(path).endswith(".gv"):
-            from powerenvs.formats.graphviz import save_gv
-
-            save_gv(self, path)
-            return
-        header = {
+    def _header(self) -> dict[str, Any]:
+        return {
             "agents": self.agents,
             "state_labels": [encode_label(label) for label in self.state_labels],
             "action_labels": [[encode_label(label) for label in self.action_labels[agent]] for agent in self.agents],
             "board": self.board,
         }
-        arrays = {name: getattr(self, name) for name in self.content}
-        if self.cells is not None:
-            arrays["cells"] = self.cells
-        save_arrays(path, "TabularGame", arrays, header)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> TabularGame:
-        """Reads a game that `save` wrote, or a Graphviz file (``.gv``); all checks run again.
-
-        Raises:
-            ValueError: if the file is not a saved game.
-        """
-        if str(path).endswith(".gv"):
-            from powerenvs.formats.graphviz import load_gv
-
-            found = load_gv(path)
-            if not isinstance(found, cls):
-                raise ValueError(f"{os.fspath(path)!r}: expected a TabularGame, found a {type(found).__name__}")
-            return found
-        arrays, header = load_arrays(path, "TabularGame")
-        try:
-            actions = [tuple(decode_label(label) for label in labels) for labels in header["action_labels"]]
-            return cls(
-                **arrays,
-                num_actions=tuple(len(labels) for labels in actions),
-                agents=tuple(header["agents"]),
-                state_labels=tuple(decode_label(label) for label in header["state_labels"]),
-                action_labels=dict(zip(header["agents"], actions, strict=True)),
-                board=header["board"],
-            )
-        except (KeyError, TypeError, RecursionError) as error:
-            raise ValueError(f"{os.fspath(path)!r}: expected a complete TabularGame, found none ({error})") from None
-        except ValueError as error:
-            raise ValueError(f"{os.fspath(path)!r}: {error}") from None
+    def _from_stored(cls, arrays: dict[str, Any], header: Mapping[str, Any]) -> TabularGame:
+        actions = [tuple(decode_label(label) for label in labels) for labels in header["action_labels"]]
+        return cls(
+            **arrays,
+            num_actions=tuple(len(labels) for labels in actions),
+            agents=tuple(header["agents"]),
+            state_labels=tuple(decode_label(label) for label in header["state_labels"]),
+            action_labels=dict(zip(header["agents"], actions, strict=True)),
+            board=header["board"],
+        )
 
 
 def check_agents(agents: Sequence[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from powerenvs.checks import as_list
 from powerenvs.labels import closest
 
 WALL = "#"
@@ -231,7 +232,7 @@ def _corner(argument: str, corner: str | Cell, shape: tuple[int, ...]) -> Cell:
 
 def _rows(text: str | Sequence[str], name: str) -> list[str]:
     if not isinstance(text, str):
-        rows = list(text) if isinstance(text, Iterable) else [None]
+        rows = as_list(name, text, "text or rows of text")
         if not all(isinstance(row, str) for row in rows):
             raise ValueError(f"{name}: expected text or rows of text, found {text!r}")
         return rows

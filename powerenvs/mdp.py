@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs import tables
-from powerenvs.formats.npz import load_arrays, save_arrays
+from powerenvs.checks import checked_board
 from powerenvs.labels import check_labels, closest, decode_label, encode_label, label_text
 from powerenvs.model import Model
 
@@ -64,6 +63,7 @@ class TabularMDP(Model):
     observation: NDArray[np.int32] | None = None
 
     content = ("indptr", "successor", "probability", "reward", "performance", "available", "terminal", "initial")
+    pictures = ("cells", "observation")
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
@@ -87,7 +87,7 @@ class TabularMDP(Model):
             ),
         )
         put("indptr", tables.frozen("indptr", self.indptr, np.int64))
-        put("successor", tables.frozen("successor", self.successor, np.int32))
+        put("successor", tables.frozen("successor", self.successor, np.int32, (np.size(self.successor),)))
         count = (len(self.successor),)
         put("probability", tables.frozen("probability", self.probability, np.float64, count))
         put(
@@ -105,7 +105,7 @@ class TabularMDP(Model):
         initial = tables.start_distribution(self.initial, self.state_labels, self.terminal)
         put("initial", tables.frozen("initial", initial, np.float64, (num_states,)))
         if self.board is not None:
-            put("board", tuple(self.board))
+            put("board", checked_board(self.board))
         if self.cells is not None:
             put("cells", tables.frozen("cells", self.cells, np.int32, (num_states, 2)))
         if self.observation is not None:
@@ -322,53 +322,18 @@ class TabularMDP(Model):
             f"{kind}, {int(self.terminal.sum())} terminal, fingerprint {self.fingerprint[:12]})"
         )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the model to an ``.npz`` file without pickle, or to a Graphviz file (``.gv``); whole or not at all.
-
-        Graphviz files hold labels as text and no board: see `powerenvs.formats.graphviz.save_gv`.
-
-        Raises:
-            ValueError: if a label is of a kind that cannot be stored (see `powerenvs.labels`).
-        """
-        if str(path).endswith(".gv"):
-            from powerenvs.formats.graphviz import save_gv
-
-            save_gv(self, path)
-            return
-        header = {
+    def _header(self) -> dict[str, Any]:
+        return {
             "state_labels": [encode_label(label) for label in self.state_labels],
             "action_labels": [encode_label(label) for label in self.action_labels],
             "board": self.board,
         }
-        arrays = {name: getattr(self, name) for name in self.content}
-        for name in ("cells", "observation"):
-            if getattr(self, name) is not None:
-                arrays[name] = getattr(self, name)
-        save_arrays(path, "TabularMDP", arrays, header)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> TabularMDP:
-        """Reads a model that `save` wrote, or a Graphviz file (``.gv``); all checks run again.
-
-        Raises:
-            ValueError: if the file is not a saved model.
-        """
-        if str(path).endswith(".gv"):
-            from powerenvs.formats.graphviz import load_gv
-
-            found = load_gv(path)
-            if not isinstance(found, cls):
-                raise ValueError(f"{os.fspath(path)!r}: expected a TabularMDP, found a {type(found).__name__}")
-            return found
-        arrays, header = load_arrays(path, "TabularMDP")
-        try:
-            return cls(
-                **arrays,  # type: ignore[arg-type]
-                state_labels=tuple(decode_label(label) for label in header["state_labels"]),
-                action_labels=tuple(decode_label(label) for label in header["action_labels"]),
-                board=header["board"],
-            )
-        except (KeyError, TypeError, RecursionError) as error:
-            raise ValueError(f"{os.fspath(path)!r}: expected a complete TabularMDP, found none ({error})") from None
-        except ValueError as error:
-            raise ValueError(f"{os.fspath(path)!r}: {error}") from None
+    def _from_stored(cls, arrays: dict[str, Any], header: Mapping[str, Any]) -> TabularMDP:
+        return cls(
+            **arrays,
+            state_labels=tuple(decode_label(label) for label in header["state_labels"]),
+            action_labels=tuple(decode_label(label) for label in header["action_labels"]),
+            board=header["board"],
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import fields, replace
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powerenvs import tables
+from powerenvs.formats.npz import load_arrays, save_arrays
 from powerenvs.labels import closest, features, label_text
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ class Model(ABC):
 
     content: ClassVar[tuple[str, ...]]
     """The arrays that say which model it is; pictures are left out."""
+    pictures: ClassVar[tuple[str, ...]]
+    """The arrays, or None, that only pictures and observations need."""
 
     @abstractmethod
     def _labels(self) -> Mapping[str, tuple[Hashable, ...]]:
@@ -45,6 +49,54 @@ class Model(ABC):
     @abstractmethod
     def _row_name(self, row: int) -> str:
         """State and action of a row, for messages."""
+
+    @abstractmethod
+    def _header(self) -> dict[str, Any]:
+        """What a file holds besides arrays, as JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def _from_stored(cls: type[AnyModel], arrays: dict[str, Any], header: Mapping[str, Any]) -> AnyModel:
+        """The model that a file holds; a KeyError or a TypeError for what is missing or of the wrong kind."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the model to an ``.npz`` file without pickle, or to a Graphviz file (``.gv``); whole or not at all.
+
+        Graphviz files hold labels as text and no board: see `powerenvs.formats.graphviz.save_gv`.
+
+        Raises:
+            ValueError: if a label is of a kind that cannot be stored (see `powerenvs.labels`).
+        """
+        if str(path).endswith(".gv"):
+            from powerenvs.formats.graphviz import save_gv
+
+            save_gv(self, path)  # type: ignore[arg-type]  # there are two subclasses
+            return
+        arrays = {name: getattr(self, name) for name in self.content}
+        arrays |= {name: getattr(self, name) for name in self.pictures if getattr(self, name) is not None}
+        save_arrays(path, type(self).__name__, arrays, self._header())
+
+    @classmethod
+    def load(cls: type[AnyModel], path: str | os.PathLike[str]) -> AnyModel:
+        """Reads a model that `save` wrote, or a Graphviz file (``.gv``); all checks run again.
+
+        Raises:
+            ValueError: if the file is not a saved model of this kind.
+        """
+        if str(path).endswith(".gv"):
+            from powerenvs.formats.graphviz import load_gv
+
+            found = load_gv(path)
+            if not isinstance(found, cls):
+                raise ValueError(f"{os.fspath(path)!r}: expected a {cls.__name__}, found a {type(found).__name__}")
+            return found
+        arrays, header = load_arrays(path, cls.__name__)
+        try:
+            return cls._from_stored(arrays, header)
+        except (KeyError, TypeError, RecursionError) as error:
+            raise ValueError(f"{os.fspath(path)!r}: expected a complete {cls.__name__}, found none ({error})") from None
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)!r}: {error}") from None
 
     def _features(self) -> Mapping[str, NDArray[Any]]:
         """Features of states, (S, k), that `find` knows besides those of the labels."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powerenvs import tables
+from powerenvs.checks import flag
 
 if TYPE_CHECKING:
     from powerenvs.game import TabularGame
@@ -39,7 +40,7 @@ def without_overlaps(game: TabularGame, no_swaps: bool = False) -> TabularGame:
     initial = _start(game, overlapping)
     state = tables.entry_rows(game.indptr) // game.num_joint_actions
     keep = ~overlapping[state] & ~overlapping[game.successor]
-    if no_swaps:
+    if flag("no_swaps", no_swaps):
         keep &= ~np.any(_swapped(places[state], places[game.successor]), axis=1)
     rows = tables.entry_rows(game.indptr)[keep]
     indptr = _pointers(rows, game.num_rows)
@@ -85,7 +86,7 @@ def with_bumping(game: TabularGame, no_swaps: bool = False) -> TabularGame:
     keep = ~overlapping[rows // game.num_joint_actions]
     rows, successor = rows[keep], game.successor[keep].astype(np.int64)
     state = rows // game.num_joint_actions
-    refused = _refused(places[state], places[successor], no_swaps)
+    refused = _refused(places[state], places[successor], flag("no_swaps", no_swaps))
     changed = np.flatnonzero(refused.any(axis=1))
     mixed = np.where(refused[changed], parts[state[changed]], parts[successor[changed]])
     successor[changed] = _find_parts(game, parts, mixed)

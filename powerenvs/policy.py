@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from powerenvs.checks import array_of
 from powerenvs.formats.npz import load_arrays, save_arrays
 from powerenvs.game import TabularGame, agent_position
 from powerenvs.labels import closest, label_text
@@ -86,9 +87,9 @@ class Policy:
                 state, and probabilities that are negative or do not sum to 1 (to 1e-9).
         """
         s = self._states.index(state)
-        given = action if isinstance(action, Mapping) else {action: 1.0}
+        given = action.items() if isinstance(action, Mapping) else [(action, 1.0)]
         row = np.zeros(len(self._action_labels))
-        for name, probability in given.items():
+        for name, probability in given:
             a = self._actions.index(name)
             if not self._available[s, a]:
                 names = ", ".join(label_text(self._action_labels[i]) for i in np.flatnonzero(self._available[s]))
@@ -237,10 +238,7 @@ class Policy:
     def _checked(self, table: ArrayLike) -> NDArray[np.float64]:
         if hasattr(table, "detach"):  # a torch tensor, perhaps on a GPU
             table = table.detach().cpu()
-        try:
-            array = np.array(np.asarray(table), dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"table: expected an array of numbers, found {type(table).__name__} ({error})") from None
+        array = np.array(array_of("table", table, np.float64))
         if array.shape != self._available.shape:
             raise ValueError(f"table: expected shape {self._available.shape}, found {array.shape}")
         return self._checked_rows(array, "table", range(len(array)))
@@ -261,7 +259,10 @@ class Policy:
                     f"{argument}: expected probabilities of at least 0 that sum to 1 (to {TOLERANCE}), found a sum of "
                     f"{total!r} and a smallest value of {float(row.min())!r} in state {self._name(states[i])}"
                 )
-        return rows / rows.sum(axis=1, keepdims=True)
+        total = rows.sum(axis=1, keepdims=True)
+        # sums of 1 but for their own rounding stay, so that what was saved reads back equal
+        inexact = np.abs(total - 1) > rows.shape[1] * np.finfo(np.float64).eps
+        return np.where(inexact, rows / total, rows)
 
 
 def _parts_text(label: Hashable) -> str:

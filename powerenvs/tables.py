@@ -274,16 +274,16 @@ def label_indices(
             if all(type(u) is int for u in distinct) and set(distinct) == set(range(len(distinct))):
                 distinct = tuple(range(len(distinct)))
             labels = distinct
-        labels = tuple(labels)
-        index = {label: i for i, label in enumerate(labels)}
-        return np.fromiter((index[u] for u in used), np.int64, len(used)), labels
+        names = tuple(labels)
+        index = {label: i for i, label in enumerate(names)}
+        return np.fromiter((index[u] for u in used), np.int64, len(used)), names
     except TypeError as error:
         raise ValueError(f"transitions: expected a hashable label for each {kind} ({error})") from None
     except KeyError as error:
         unknown = error.args[0]
-    if all(isinstance(u, (int, np.integer)) and not isinstance(u, bool) and 0 <= u < len(labels) for u in used):
-        return np.fromiter((int(u) for u in used), np.int64, len(used)), labels  # type: ignore[call-overload]
-    raise ValueError(f"transitions: unknown {kind} {unknown!r}; {closest(unknown, labels)}")
+    if all(isinstance(u, (int, np.integer)) and not isinstance(u, bool) and 0 <= u < len(names) for u in used):
+        return np.fromiter((int(u) for u in used), np.int64, len(used)), names  # type: ignore[call-overload]
+    raise ValueError(f"transitions: unknown {kind} {unknown!r}; {closest(unknown, names)}")
 
 
 def per_transition(

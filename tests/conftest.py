@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -12,3 +13,9 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 settings.register_profile("untimed", deadline=None)  # how long an example takes says nothing of whether it is right
 settings.load_profile("untimed")
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Sweeps draw nothing: figures take longer than small sweeps."""
+    monkeypatch.setattr("power_metrics.sweeps.figures.draw_figures", lambda result, show: [])

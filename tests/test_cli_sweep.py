@@ -10,7 +10,8 @@ import yaml
 
 import power_metrics as pm
 from power_metrics import cli
-from tests.power_metrics.sweeps import no_figures  # noqa: F401  # takes effect by being here
+
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 SWEEP = {"name": "grid", "level": "open_3x3", "walls": "absent", "gamma": [0.5, 0.9], "num_samples": 50}
 PAIR = {"name": "pair", "environment": "power_pair_v0", "walls": "absent", "correlation": [0, 1], "num_samples": 40}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from powerenvs.files import atomic_path
+from power_metrics.stored import json_text
 from powerenvs.version import __version__
 
 if TYPE_CHECKING:
@@ -93,9 +92,7 @@ def write_results(
         written.append(args.plot)
     if args.json is not None:
         about = {"model": source.name, "kwargs": dict(source.kwargs), "powerenvs": __version__}
-        text = json.dumps({**about, name: [result.as_dict() for result in results]}, indent=1, ensure_ascii=False)
-        with atomic_path(args.json) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+        json_text({**about, name: [result.as_dict() for result in results]}, args.json)
         written.append(args.json)
     if args.save is not None:
         for result, suffix in zip(results, suffixes, strict=True):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from power_metrics.commands.command import Command, check_writable, text_table
+from power_metrics.stored import json_text
 from powerenvs.files import atomic_path
 from powerenvs.version import __version__
 
@@ -104,9 +104,7 @@ def _write(args: argparse.Namespace, table: Sequence[SafetyScores]) -> list[str]
             writer.writerow(COLUMNS)
             writer.writerows(_row(scores) for scores in table)
     if args.json is not None:
-        content = {"powerenvs": __version__, "worlds": [scores.as_dict() for scores in table]}
-        with atomic_path(args.json) as temporary:
-            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        json_text({"powerenvs": __version__, "worlds": [scores.as_dict() for scores in table]}, args.json)
     if args.plot is not None:
         from power_metrics.plots import save_figure
         from power_metrics.safety_plots import plot_safety

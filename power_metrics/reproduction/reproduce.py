@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,9 +13,9 @@ from pathlib import Path
 from power_metrics.checks import check_count, check_progress
 from power_metrics.reproduction.figures import FIGURES, PublishedFigure
 from power_metrics.reproduction.published import Compared, Published, compared
+from power_metrics.stored import json_text
 from power_metrics.sweeps import SweepConfig, SweepResult, sweep
 from power_metrics.sweeps.files import read_mapping
-from powerenvs.files import atomic_path
 from powerenvs.labels import closest
 from powerenvs.version import __version__
 
@@ -195,8 +194,7 @@ def _write(
         "differs": figure.differs,
     }
     paths.append(folder / f"{figure.name}.json")
-    with atomic_path(paths[-1]) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    json_text(content, paths[-1])
     return numbers, tuple(paths)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import event
 
 
 def _stamp() -> str:
@@ -19,6 +21,26 @@ def _stamp() -> str:
 
 
 _STAMP = _stamp()
+
+
+class _Notice(event.Listener):
+    """Says, in a terminal, why the first call on a machine takes long."""
+
+    told = False
+
+    def on_start(self, event: event.Event) -> None:
+        """A function is compiled, not read from disk."""
+        if self.told or not event.data["dispatcher"].py_func.__module__.startswith(__package__):
+            return
+        self.told = True
+        if sys.stderr.isatty():
+            print("power_metrics: compiling kernels, once; this takes about 20 seconds", file=sys.stderr)
+
+    def on_end(self, event: event.Event) -> None:
+        """Nothing more to say."""
+
+
+event.register("numba:compile", _Notice())  # type: ignore[no-untyped-call]
 
 
 def kernel(function: Callable[..., Any]) -> Any:

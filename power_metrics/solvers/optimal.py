@@ -13,6 +13,7 @@ from power_metrics.solvers.policies import split_ties
 from power_metrics.solvers.solution import Solution
 from power_metrics.solvers.tables import prepare_tables, solver_tables
 from powerenvs import tables
+from powerenvs.checks import flag
 from powerenvs.mdp import TabularMDP
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _solve_task(mdp: TabularMDP, action_rewards: NDArray[np.float64], gamma: flo
 
 def _action_rewards(mdp: TabularMDP, performance: bool) -> NDArray[np.float64]:
     """(S, A) expected reward of each action."""
-    values = mdp.performance if performance else mdp.reward
+    values = mdp.performance if flag("performance", performance) else mdp.reward
     return tables.row_sums(mdp.indptr, mdp.probability * values).reshape(mdp.available.shape)
 
 
@@ -155,7 +156,7 @@ def optimal_policies(
     if rewards is None:
         bonus, weight = _action_rewards(mdp, performance), gamma
         solution = _solve_task(mdp, bonus, gamma)
-    elif performance:
+    elif flag("performance", performance):
         raise ValueError("performance: expected False where rewards are given, found True")
     else:
         bonus, weight = np.zeros(mdp.available.shape), 1.0

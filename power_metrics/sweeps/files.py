@@ -61,12 +61,39 @@ def read_mapping(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"{os.fspath(path)!r}: expected a name that ends in .yaml, .yml or .json")
     try:
         text = path.read_text(encoding="utf-8")
-        found = json.loads(text, object_pairs_hook=_unique) if path.suffix == ".json" else yaml.load(text, _Loader)
+        found = json.loads(text, object_pairs_hook=_unique) if path.suffix == ".json" else _read_yaml(text)
+    except RecursionError:
+        raise ValueError(f"{os.fspath(path)!r}: expected lists in lists to a reasonable depth, found more") from None
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{os.fspath(path)!r}: {' '.join(str(error).split())}") from None
     if not isinstance(found, Mapping):
         raise ValueError(f"{os.fspath(path)!r}: expected a mapping of keys to values, found {type(found).__name__}")
     return dict(found)
+
+
+MAX_NODES = 1_000_000
+
+
+def _read_yaml(text: str) -> Any:
+    """What YAML text holds; aliases that repeat each other without bound are refused before they are written out."""
+    root = yaml.compose(text, _Loader)
+    sizes: dict[int, int] = {}
+    if root is not None and _size(root, sizes, set()) > MAX_NODES:
+        raise ValueError(f"expected at most {MAX_NODES:,} values with aliases written out, found more")
+    return yaml.load(text, _Loader)
+
+
+def _size(node: yaml.Node, sizes: dict[int, int], within: set[int]) -> int:
+    """How many values a node stands for with its aliases written out."""
+    if id(node) in within:
+        raise ValueError(
+            f"expected aliases of what is complete, found one in itself in line {node.start_mark.line + 1}"
+        )
+    if id(node) not in sizes:
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        flat = [part for pair in parts for part in pair] if isinstance(node, yaml.MappingNode) else parts
+        sizes[id(node)] = 1 + sum(_size(part, sizes, within | {id(node)}) for part in flat)
+    return sizes[id(node)]
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from power_metrics.reward_text import parse_distribution
 from power_metrics.sweeps.files import yaml_text
+from powerenvs.checks import mapped
 from powerenvs.labels import closest
 
 _GRID = {"environment": "PowerGrid-v0", "walls": "absent"}
@@ -141,6 +142,8 @@ def _states_of(parameters: Mapping[str, Any]) -> Callable[[str], str]:
 def _worlds(key: str, values: list[Any], several: bool, notes: list[str]) -> dict[str, Any]:
     found = []
     for value in values:
+        if not isinstance(value, str):
+            raise ValueError(f"{key}: expected names of graphs, found {value!r}")
         if value not in WORLDS:
             notes.append(f"{key}: {value} is not shipped here; put its graph, {value}.gv, beside this file")
         found.append(dict(WORLDS.get(value, {"environment": f"{value}.gv"})))
@@ -160,6 +163,8 @@ def _worlds(key: str, values: list[Any], several: bool, notes: list[str]) -> dic
 
 
 def _policy(key: str, value: Any, notes: list[str]) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{key}: expected names of policies, found {value!r}")
     if value in UNIFORM_POLICIES:
         return "uniform"
     notes.append(f"{key}: put the policy, {value}.gv, beside this file")
@@ -175,14 +180,13 @@ def _rewards(values: list[Any], several: bool, notes: list[str], renamed: Callab
         known = ("default_dist", "state_dists", "allow_all_equal_rewards", "states_with_identical_rewards")
         _check_known("entry of reward_distribution", value, known)
         default = _distribution(value.get("default_dist"), notes)
-        states = {
-            renamed(state): _distribution(given, notes) for state, given in (value.get("state_dists") or {}).items()
-        }
+        given_states = mapped("state_dists", value.get("state_dists") or {}, "{state: distribution}")
+        states = {renamed(str(state)): _distribution(given, notes) for state, given in given_states.items()}
         rewards.append({"default": default, "states": states} if states else default)
         extra: dict[str, Any] = {"allow_all_equal": value.get("allow_all_equal_rewards", True)}
         if value.get("states_with_identical_rewards"):
             groups = value["states_with_identical_rewards"]
-            extra["states_with_identical_rewards"] = [[[renamed(state) for state in group] for group in groups]]
+            extra["states_with_identical_rewards"] = [[[renamed(str(state)) for state in group] for group in groups]]
         extras.append(extra)
     if any(extra != extras[0] for extra in extras):
         raise ValueError(

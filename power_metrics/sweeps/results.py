@@ -16,6 +16,7 @@ from power_metrics.multiagent_result import MultiagentPower
 from power_metrics.sweeps.config import CONFIG_FILE, SweepConfig
 from power_metrics.sweeps.solve import KeptSamples
 from power_metrics.sweeps.store import StoredPoint, read_finished, read_results
+from powerenvs.checks import flag
 from powerenvs.labels import closest, label_text
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def load_sweep(folder: str | os.PathLike[str], *, partial: bool = False) -> Swee
         ValueError: if a file is damaged, and, unless ``partial``, if points are missing; the message says which.
         FileNotFoundError: if the folder holds no sweep.
     """
-    folder = Path(folder)
+    folder, partial = Path(folder), flag("partial", partial)
     if not (folder / CONFIG_FILE).is_file():
         raise FileNotFoundError(2, f"expected the folder of a sweep, with a {CONFIG_FILE}", os.fspath(folder))
     config = SweepConfig.from_folder(folder)

@@ -101,7 +101,8 @@ def _write_gif(frames: Iterator[NDArray[np.uint8]], path: Path, frame_seconds: f
 def _palette(frames: list[NDArray[np.uint32]], colours: NDArray[np.uint32]) -> tuple[bytes, NDArray[np.uint8]]:
     """At most 256 colours for all frames, as RGB bytes, and (number of colours,) the entry of each colour.
 
-    Where colours must be merged, each counts by the root of its area, so that small things keep theirs.
+    Where colours must be merged, three quarters of the palette go by area, and the rest, one by one, to the colour that
+    is worst off, so that small things keep theirs.
     """
     from PIL import Image
 
@@ -113,9 +114,18 @@ def _palette(frames: list[NDArray[np.uint32]], colours: NDArray[np.uint32]) -> t
         found, count = np.unique(frame, return_counts=True)
         area[np.searchsorted(colours, found)] += count
     weight = np.ceil(np.sqrt(area / len(frames))).astype(np.int64)
-    sample = Image.fromarray(np.repeat(triples, weight, axis=0)[None]).quantize(PALETTE, Image.Quantize.MEDIANCUT)
-    first = np.cumsum(weight) - weight
-    return bytes(sample.getpalette() or ()), np.asarray(sample)[0, first]
+    sample = Image.fromarray(np.repeat(triples, weight, axis=0)[None])
+    merged = sample.quantize(PALETTE * 3 // 4, Image.Quantize.MEDIANCUT)
+    entry = np.asarray(merged)[0, np.cumsum(weight) - weight].astype(np.int64)
+    palette = np.array(merged.getpalette(), dtype=np.float32).reshape(-1, 3)[: entry.max() + 1]
+    exact = triples.astype(np.float32)
+    distance = np.sum((exact - palette[entry]) ** 2, axis=1)
+    while len(palette) < PALETTE:
+        palette = np.vstack([palette, exact[np.argmax(distance)]])
+        new = np.sum((exact - palette[-1]) ** 2, axis=1)
+        entry = np.where(new < distance, len(palette) - 1, entry)
+        distance = np.minimum(new, distance)
+    return palette.astype(np.uint8).tobytes(), entry.astype(np.uint8)
 
 
 def _write_mp4(frames: Iterator[NDArray[np.uint8]], path: Path, frame_seconds: float, last_seconds: float) -> None:

@@ -6,9 +6,8 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from power_metrics.sweeps import figures, run as sweeps_run
+from power_metrics.sweeps import run as sweeps_run
 
 ROOT = Path(__file__).parent.parent.parent
 ONE = {"name": "one", "level": "open_3x3", "walls": "absent", "noise": [0, 0.1, 0.2], "gamma": [0.5, 0.9]}
@@ -16,12 +15,6 @@ ONE |= {"num_samples": 60}
 TWO = {"name": "two", "environment": "power_pair_v0", "level": "corridor", "walls": "absent", "gamma": 0.6}
 TWO |= {"correlation": [0, 0.5, 1], "num_samples": 40}
 SLOW = {**ONE, "level": "maze_7x7", "noise": [round(0.01 * n, 2) for n in range(1, 19)], "num_samples": 3000}
-
-
-@pytest.fixture(autouse=True)
-def no_figures(monkeypatch):
-    """Figures take longer than small sweeps; a module that imports this draws none."""
-    monkeypatch.setattr(figures, "draw_figures", lambda result, show: [])
 
 
 def arrays(folder):

@@ -33,7 +33,9 @@ from tests.power_metrics.sweeps import (
     assert_same_results,
     interrupt_after,
     strays,
-)  # no_figures takes effect by being here
+)
+
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 # Interruptions
 

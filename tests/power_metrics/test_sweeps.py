@@ -25,7 +25,9 @@ from tests.power_metrics.sweeps import (
     Stop,
     assert_same_results,
     interrupt_after,
-)  # no_figures takes effect by being here
+)
+
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 # Numbers
 

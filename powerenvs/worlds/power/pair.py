@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from powerenvs.checks import flag, mapped
 from powerenvs.game import TabularGame
 from powerenvs.game_world import TableGameWorld
 from powerenvs.labels import closest
@@ -66,9 +67,11 @@ class PowerPair(TableGameWorld[Any]):
         walls: str = "bump",
         reward: Mapping[str, Any] | None = None,
     ):
+        overlaps, no_swaps = flag("overlaps", overlaps), flag("no_swaps", no_swaps)
         if overlaps and no_swaps:
             raise ValueError("no_swaps: expected False where agents may overlap, found True")
-        for agent in reward or {}:
+        reward = mapped("reward", {} if reward is None else reward, "{agent: rewards}")
+        for agent in reward:
             if agent not in self.agents:
                 raise ValueError(f"reward: unknown agent {agent!r}; {closest(agent, self.agents)}")
         self.level = shipped_or_text(level)
@@ -78,9 +81,7 @@ class PowerPair(TableGameWorld[Any]):
         self.overlaps, self.no_swaps = overlaps, no_swaps
         goals: dict[Hashable, float] = {(int(r), int(c)): 1.0 for r, c in self.level.find(GOAL)}
         floor = [row.replace(GOAL, ".") for row in self.level.rows]  # a goal would end the agent's own world
-        self._grids = [
-            PowerGrid(floor, noise, noise_bias, walls, (reward or {}).get(agent, goals)) for agent in self.agents
-        ]
+        self._grids = [PowerGrid(floor, noise, noise_bias, walls, reward.get(agent, goals)) for agent in self.agents]
 
     def tables(self) -> TabularGame:
         """One state for each pair of cells, the human's first."""

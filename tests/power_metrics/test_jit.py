@@ -1,0 +1,25 @@
+"""The notice that kernels are being compiled: once, in a terminal, and of our kernels only."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from power_metrics.solvers import _jit
+
+
+def compiling(module):
+    return SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=SimpleNamespace(__module__=module))})
+
+
+@pytest.mark.parametrize(("terminal", "lines"), [(True, 1), (False, 0)])
+def test_it_is_told_once_in_a_terminal(terminal, lines, capsys, monkeypatch):
+    notice = _jit._Notice()
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    notice.on_start(compiling("somebody.elses"))
+    assert capsys.readouterr().err == ""
+    for _ in range(3):
+        notice.on_start(compiling("power_metrics.solvers.direct"))
+        notice.on_end(compiling("power_metrics.solvers.direct"))
+    assert capsys.readouterr().err.count("compiling kernels") == lines
