@@ -308,8 +308,8 @@ def _check_same(found: Floats, kept: Floats) -> None:
 def _numbers(indices: int | ArrayLike) -> NDArray[np.int64]:
     """Numbers of reward functions as an array (n,)."""
     array = np.atleast_1d(np.asarray(indices))
-    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu" or array.min() < 0:
-        raise ValueError(f"indices: expected whole numbers of at least 0, found {indices!r}")
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= 2**63:
+        raise ValueError(f"indices: expected whole numbers from 0 to 2^63 - 1, found {indices!r}")
     return array.astype(np.int64)
 
 

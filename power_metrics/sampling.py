@@ -20,6 +20,8 @@ from powerenvs.model import Model
 
 _IDENTICAL, _SETS = "states_with_identical_rewards", "sets of state labels"
 MAX_REDRAWS = 10_000
+LARGEST = 1e140
+"""The largest reward that may be drawn: standard errors add up squares."""
 
 
 def block_rows(num_states: int) -> int:
@@ -83,7 +85,11 @@ def _checked(distribution: RewardDistribution, draws: Any, shape: tuple[int, int
     array: NDArray[np.float64] = np.ascontiguousarray(draws, dtype=np.float64)
     if array.shape != shape:
         raise ValueError(f"reward: expected {distribution!r} to draw numbers of shape {shape}, found {array.shape}")
-    check_finite("reward", array)
+    if not max(array.max(initial=0.0), -array.min(initial=0.0)) <= LARGEST:
+        check_finite("reward", array)
+        raise ValueError(
+            f"reward: expected draws of at most {LARGEST:g} in size, found larger ones of {distribution!r}"
+        )
     return array
 
 

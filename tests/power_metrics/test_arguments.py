@@ -70,3 +70,9 @@ def test_a_table_of_a_policy_is_a_policy_with_the_same_table():
     mdp = TabularMDP.from_transitions([("a", action, "a", 1.0) for action in "xyz"])
     policy = Policy(mdp, table=[[0.3333333333334444, 0.3333333333331111, 0.33333333333344445]])
     assert Policy(mdp, table=policy.table) == policy
+
+
+def test_draws_whose_squares_overflow_are_refused():
+    assert np.isfinite(pm.power(MDP, reward=pm.Uniform(0, 1e139), num_samples=8).standard_error).all()
+    with pytest.raises(ValueError, match=r"reward: expected draws of at most 1e\+140 in size, found larger of Uniform"):
+        pm.power(MDP, reward=pm.Uniform(0, 1e160), num_samples=8)

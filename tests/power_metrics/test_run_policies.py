@@ -49,7 +49,8 @@ class TestDrawnRewards:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"indices": -1}, "indices: expected whole numbers of at least 0, found -1"),
+            ({"indices": -1}, "indices: expected whole numbers from 0 to .*, found -1"),
+            ({"indices": 2**63}, "indices: expected whole numbers from 0 to .*, found 9223372036854775808"),
             ({"indices": 1.5}, "indices: .* found 1.5"),
             ({"indices": []}, "indices: "),
             ({"indices": [0, 10], "num_samples": 10}, "indices: expected numbers below 10, .* found 10"),
