@@ -74,5 +74,5 @@ def test_a_table_of_a_policy_is_a_policy_with_the_same_table():
 
 def test_draws_whose_squares_overflow_are_refused():
     assert np.isfinite(pm.power(MDP, reward=pm.Uniform(0, 1e139), num_samples=8).standard_error).all()
-    with pytest.raises(ValueError, match=r"reward: expected draws of at most 1e\+140 in size, found larger of Uniform"):
+    with pytest.raises(ValueError, match=r"reward: expected draws of at most 1e\+140 in size, found larger ones of"):
         pm.power(MDP, reward=pm.Uniform(0, 1e160), num_samples=8)
