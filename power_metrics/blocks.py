@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -89,8 +90,9 @@ class PowerTask:
         """For each block, a tally for each discount. On a device, blocks are solved together."""
         tables = solver_tables(model)
         drawn = [self.rewards.block(number) for number in blocks]
+        solved: Iterable[Iterable[Powers]]
         if self.device is None:
-            solved = [[block_powers(tables, rows, gamma, self.batch) for gamma in self.gammas] for rows in drawn]
+            solved = (block_powers(tables, rows, self.gammas, self.batch, self.keep) for rows in drawn)
         else:
             solved = self._on_device(tables, drawn, self.device)
         return [
@@ -130,19 +132,26 @@ class PowerTask:
         return solved
 
 
-def block_powers(tables: SolverTables, rewards: NDArray[np.float64], gamma: float, batch: int | None) -> Powers:
-    """POWER under each of the reward functions (n, S), solved so many at a time by the CPU kernels."""
+def block_powers(
+    tables: SolverTables, rewards: NDArray[np.float64], gammas: Iterable[float], batch: int | None, keep: bool
+) -> Iterator[Powers]:
+    """POWER under each of the reward functions (n, S), for one discount after the other, by the CPU kernels.
+
+    So many reward functions are solved at a time. Discounts share memory, since fresh memory costs as much time as
+    solving does: unless ``keep``, what is yielded is overwritten by the next.
+    """
     n, S = rewards.shape
     size = n if batch is None else batch
     parts = [slice(first, first + size) for first in range(0, n, size)]
-    if gamma == 1.0:
-        gains = GainSolution.empty(n, S, policies=False)
-        for part in parts:
-            solve_gain_into(tables, rewards[part], gains.part(part))
-        return gains.gain, gains.residual, gains.iterations
     solution = Solution.empty(n, S)
-    for part in parts:
-        solve_into(tables, rewards[part], gamma, solution.part(part))
-    powers = solution.continuation
-    powers *= 1.0 - gamma
-    return powers, solution.residual, solution.iterations
+    for gamma in gammas:
+        if gamma == 1.0:
+            gains = GainSolution.empty(n, S, policies=False)
+            for part in parts:
+                solve_gain_into(tables, rewards[part], gains.part(part))
+            yield gains.gain, gains.residual, gains.iterations
+            continue
+        for part in parts:
+            solve_into(tables, rewards[part], gamma, solution.part(part))
+        powers = np.multiply(solution.continuation, 1.0 - gamma, out=None if keep else solution.continuation)
+        yield powers, solution.residual, solution.iterations

@@ -51,6 +51,19 @@ def test_seeds():
     assert fresh.seed != pm.power(grid(), num_samples=100, seed=None).seed
 
 
+@pytest.mark.parametrize("options", [{}, {"batch_size": 7}, {"control_variates": True}, {"method": "sobol"}])
+@pytest.mark.parametrize("keep", [False, True])
+def test_discounts_of_one_call_give_what_they_give_alone(options, keep):
+    gammas = [0.9, 0.2, 1.0, 0.0, 0.99] if "control_variates" not in options else [0.9, 0.2, 0.99]
+    together = pm.power(grid(MAZE), gammas, num_samples=2048, keep_samples=keep, **options)
+    for gamma, found in zip(gammas, together, strict=True):
+        alone = pm.power(grid(MAZE), gamma, num_samples=2048, keep_samples=keep, **options)
+        assert np.array_equal(found.mean, alone.mean)
+        assert np.array_equal(found.standard_error, alone.standard_error)
+        assert (found.residual, found.max_iterations) == (alone.residual, alone.max_iterations)
+        assert not keep or np.array_equal(found.samples, alone.samples)
+
+
 def test_calls_from_several_threads_at_once():
     expected = pm.power(grid(MAZE), 0.9, num_samples=20_000)
     found = []
