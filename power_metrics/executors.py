@@ -8,6 +8,7 @@ are done again.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 import signal
@@ -122,10 +123,10 @@ def run_shards(
             pending.popleft()
             yield result
     finally:
-        for _, future in pending:
-            future.cancel()
         if own:
             pool.shutdown(cancel_futures=True)
+        for _, future in pending:
+            future.cancel()
 
 
 def _is_done(future: Future[Any]) -> bool:
@@ -168,27 +169,69 @@ def _keep(fingerprint: str, payload: bytes) -> TabularMDP:
     return model
 
 
-def _start_worker(fingerprint: str, payload: bytes) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the process that waits for the results
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by torch when it is loaded
-    _keep(fingerprint, payload)
-
-
 def _open(executor: str | Executor, workers: int, fingerprint: str, payload: bytes) -> Executor:
     if isinstance(executor, Executor):
         return executor
     if executor == "ray":
         return RayExecutor()
-    return start_processes(workers, _start_worker, fingerprint, payload)
+    return Processes(workers, _keep, fingerprint, payload)
 
 
-def start_processes(workers: int, initializer: Callable[..., None], *arguments: Any) -> ProcessPoolExecutor:
-    """A pool of so many processes, in each of which ``initializer(*arguments)`` runs first."""
-    import multiprocessing
+class Processes(ProcessPoolExecutor):
+    """Worker processes that leave interrupts to the process that started them, and end with it.
 
-    # Not "fork", which copies locks that other threads hold.
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    return ProcessPoolExecutor(workers, multiprocessing.get_context(method), initializer, arguments)
+    Args:
+        workers: how many.
+        initializer: called first in each of them, with the arguments.
+    """
+
+    def __init__(self, workers: int, initializer: Callable[..., object] | None = None, *arguments: Any) -> None:
+        # Not "fork", which copies locks that other threads hold.
+        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        context: Any = _Daemons(multiprocessing.get_context(method))
+        super().__init__(workers, context, _start_worker, (initializer, arguments))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Ends the workers; with ``cancel_futures`` in the middle of what they do, so that nobody waits for it.
+
+        What is pending then fails with `concurrent.futures.BrokenExecutor`.
+        """
+        if cancel_futures:
+            for process in list((self._processes or {}).values()):
+                process.terminate()
+        # Not cancelled as well: before Python 3.12 a broken pool trips over futures that are.
+        super().shutdown(wait)
+
+
+class _Daemons:
+    """A context whose processes end with Python, whatever an interrupt kept their pool from hearing of."""
+
+    def __init__(self, context: multiprocessing.context.BaseContext) -> None:
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def Process(self, *args: Any, **kwargs: Any) -> multiprocessing.process.BaseProcess:  # noqa: N802, as there
+        process: multiprocessing.process.BaseProcess = self._context.Process(*args, **kwargs)  # type: ignore[attr-defined]
+        process.daemon = True
+        return process
+
+
+def _start_worker(initializer: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by torch when it is loaded
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if initializer is not None:
+        initializer(*arguments)
+
+
+def _end_with_parent() -> None:
+    """Ends the worker when the process that started it is gone, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _import_ray() -> Any:

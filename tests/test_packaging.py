@@ -104,7 +104,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(source):
     }  # fmt: skip
     assert scripts == {"powerenvs"}
     assert "exact POWER" in description
-    core = dict(re.split(">=", line) for line in requires if "extra ==" not in line)
+    core = dict(re.split(r"\s*>=", line) for line in requires if "extra ==" not in line)
     assert {name.lower(): bound for name, bound in core.items()} == CORE
     assert {extra for line in requires for extra in re.findall(r'extra == "(\w+)"', line)} == set(EXTRAS)
 

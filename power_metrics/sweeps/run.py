@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import BrokenExecutor, Executor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from power_metrics.checks import check_progress
-from power_metrics.executors import RayExecutor, check_executor, start_processes
+from power_metrics.executors import Processes, RayExecutor, check_executor
 from power_metrics.sweeps.config import SweepConfig
 from power_metrics.sweeps.folder import locked, prepare, write_all
 from power_metrics.sweeps.logs import check_logs, open_logs
@@ -132,19 +129,20 @@ def _solved(units: list[Unit], executor: str | Executor | None, workers: int | N
         for unit in units:
             yield unit, solve(unit, executor, workers, progress=own_bar)
         return
-    with _pool(executor, workers) as pool:
-        waiting = {pool.submit(solve, unit, threads=1): unit for unit in units}
-        try:
+    waiting: dict[Future[list[Outcome]], Unit] = {}
+    try:
+        with _pool(executor, workers) as pool:
+            waiting |= {pool.submit(solve, unit, threads=1): unit for unit in units}
             for future in as_completed(waiting):
                 yield waiting[future], future.result()
-        except BrokenExecutor as error:
-            raise RuntimeError(
-                "executor: expected workers that stay alive, found that one died; out of memory? Or a script that "
-                "starts processes without `if __name__ == '__main__':`? Finished points are kept"
-            ) from error
-        finally:
-            for future in waiting:
-                future.cancel()
+    except BrokenExecutor as error:
+        raise RuntimeError(
+            "executor: expected workers that stay alive, found that one died; out of memory? Or a script that "
+            "starts processes without `if __name__ == '__main__':`? Finished points are kept"
+        ) from error
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 @contextmanager
@@ -153,22 +151,8 @@ def _pool(executor: str | Executor, workers: int | None) -> Iterator[Executor]:
     if isinstance(executor, Executor):
         yield executor
         return
-    own = RayExecutor() if executor == "ray" else start_processes(workers or 1, _start_worker)
+    own = RayExecutor() if executor == "ray" else Processes(workers or 1)
     try:
         yield own
     finally:
         own.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the process that waits for the results
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by torch when it is loaded
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Ends the worker when the process that started it is gone, even if that was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -22,6 +22,7 @@ from power_metrics.executors import run_shards, shard_ranges
 from tests.power_metrics.worlds import MAZE, grid, joint_walk, without_stay
 
 COUNT = 40_000
+ROOT = Path(__file__).parents[2]
 
 
 def same(found, expected):
@@ -168,30 +169,59 @@ def test_closing_cancels_what_is_pending():
     assert len(task.done) <= 3
 
 
-def test_an_interrupt_ends_the_workers(tmp_path):
+@pytest.mark.parametrize("impatience", [(1.0,), (0.0, 0.05), (0.3, 0.05), (1.0, 0.02)])
+def test_interrupts_end_the_run_and_its_workers(impatience, tmp_path):
     script = tmp_path / "long_run.py"
     script.write_text(
         "import multiprocessing, os, signal, threading, time\n"
         "import power_metrics as pm\n"
         "from powerenvs.worlds.power import PowerGrid\n"
         "def interrupt():\n"
-        "    while not multiprocessing.active_children():\n"
+        "    while len(multiprocessing.active_children()) < 2:\n"
         "        time.sleep(0.05)\n"
-        "    time.sleep(1)\n"
-        "    os.killpg(0, signal.SIGINT)\n"
+        "    print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
+        f"    for pause in {impatience}:\n"
+        "        time.sleep(pause)\n"
+        "        os.killpg(0, signal.SIGINT)\n"
         "if __name__ == '__main__':\n"
         "    threading.Thread(target=interrupt).start()\n"
-        "    try:\n"
-        "        pm.power(PowerGrid('maze_7x7').tables(), num_samples=1e10, executor='processes', workers=2)\n"
-        "    except KeyboardInterrupt:\n"
-        "        print('stopped', multiprocessing.active_children())\n"
+        "    pm.power(PowerGrid('maze_7x7').tables(), num_samples=1e10, executor='processes', workers=2)\n"
     )
     run = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, timeout=60, start_new_session=True, check=True,
-        cwd=Path(__file__).parents[2], env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        [sys.executable, script], capture_output=True, text=True, timeout=60, start_new_session=True, check=False,
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    assert run.stdout == "stopped []\n"
-    assert "Traceback" not in run.stderr
+    assert run.returncode == -signal.SIGINT, run.stderr
+    assert "KeyboardInterrupt" in run.stderr
+    workers = run.stdout.split()
+    assert len(workers) == 2
+    for worker in workers:
+        wait_for_the_end_of(worker)
+
+
+def test_workers_end_when_the_process_that_waits_for_them_is_killed():
+    code = (
+        "import os, sys\n"
+        "from power_metrics.executors import Processes\n"
+        "if __name__ == '__main__':\n"
+        "    print(Processes(1).submit(os.getpid).result(), flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    words = [sys.executable, "-c", code]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        worker = child.stdout.readline().strip()
+        assert Path(f"/proc/{worker}/stat").exists()
+        child.kill()
+    wait_for_the_end_of(worker)
+
+
+def wait_for_the_end_of(process):
+    """Fails if it takes longer than 20 seconds."""
+    status = Path(f"/proc/{process}/stat")
+    until = time.monotonic() + 20
+    while status.exists() and status.read_text().split()[2] != "Z":
+        assert time.monotonic() < until, f"process {process} still runs"
+        time.sleep(0.01)
 
 
 def test_shards():

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
 import sys
-import textwrap
-import time
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,7 +17,6 @@ from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
 from tests.power_metrics.sweeps import (
     ONE,
-    ROOT,
     TWO,
     Stop,
     assert_same_results,
@@ -125,27 +121,6 @@ def test_workers_that_die_are_told_and_finished_points_kept(tmp_path):
     pm.sweep(first, tmp_path / "out")
     pm.sweep(first, tmp_path / "whole")
     assert_same_results(tmp_path / "out", tmp_path / "whole")
-
-
-def test_workers_end_when_the_sweep_is_killed():
-    code = """
-        import os, sys
-        from power_metrics.executors import start_processes
-        from power_metrics.sweeps.run import _start_worker
-        if __name__ == "__main__":
-            pool = start_processes(1, _start_worker)
-            print(pool.submit(os.getpid).result(), flush=True)
-            sys.stdin.read()
-    """
-    words = [sys.executable, "-c", textwrap.dedent(code)]
-    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        status = Path(f"/proc/{int(child.stdout.readline())}/stat")
-        assert status.exists()
-        child.kill()
-    until = time.monotonic() + 20
-    while status.exists() and status.read_text().split()[2] != "Z" and time.monotonic() < until:
-        time.sleep(0.01)
-    assert not status.exists() or status.read_text().split()[2] == "Z"
 
 
 # Results
