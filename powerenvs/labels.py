@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections import namedtuple
 from collections.abc import Hashable, Iterable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,54 @@ def label_text(label: Hashable) -> str:
     if fields:
         return ", ".join(f"{name}={value}" for name, value in zip(fields, label, strict=True))  # type: ignore[call-overload]
     return str(label)
+
+
+class Lookup:
+    """Labels found by themselves, or by the text that they print as where only one prints so.
+
+    Args:
+        kind: what messages call them, such as ``"state"``.
+        labels: all different.
+    """
+
+    def __init__(self, kind: str, labels: tuple[Hashable, ...]):
+        self.kind, self.labels = kind, labels
+        self._exact = {label: i for i, label in enumerate(labels)}
+
+    @cached_property
+    def _texts(self) -> dict[str, int | None]:
+        found: dict[str, int | None] = {}
+        for i, label in enumerate(self.labels):
+            for text in {label_text(label), str(label), _parts_text(label)}:
+                found[text] = None if text in found else i
+        return found
+
+    def _find(self, name: Any) -> int | None:
+        try:
+            found = self._exact.get(name)
+        except TypeError:  # not hashable
+            return None
+        return self._texts.get(name if isinstance(name, str) else _parts_text(name)) if found is None else found
+
+    def __contains__(self, name: Hashable) -> bool:
+        return self._find(name) is not None
+
+    def index(self, name: Hashable, argument: str | None = None) -> int:
+        """The position of a label.
+
+        Raises:
+            ValueError: if there is none, with the argument that it was given as and the closest label.
+        """
+        found = self._find(name)
+        if found is None:
+            of = "" if argument is None else f"{argument}: "
+            raise ValueError(f"{of}unknown {self.kind} {name!r}; {closest(name, self.labels)}")
+        return found
+
+
+def _parts_text(label: Hashable) -> str:
+    """The text of a label, that of a tuple by its parts: a joint state reads the same with cells as with their text."""
+    return f"({', '.join(map(label_text, label))})" if isinstance(label, tuple) else label_text(label)
 
 
 def features(label: Hashable) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from powerenvs import tables
 from powerenvs.formats.npz import load_arrays, save_arrays
-from powerenvs.labels import closest, features, label_text
+from powerenvs.labels import Lookup, closest, features, label_text
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -153,19 +153,17 @@ class Model(ABC):
         return rows[1:][(rows[1:] == rows[:-1]) & (self.successor[1:] != self.successor[:-1])]
 
     @cached_property
-    def _state_index(self) -> dict[Hashable, int]:
-        return {label: i for i, label in enumerate(self.state_labels)}
+    def lookup(self) -> Lookup:
+        """Finds states by their labels, or by the text that these print as."""
+        return Lookup("state", self.state_labels)
 
     def index(self, label: Hashable) -> int:
-        """The state with this label.
+        """The state with this label, or with the one label that prints as this text.
 
         Raises:
             ValueError: if there is none; the message has the closest label.
         """
-        try:
-            return self._state_index[label]
-        except (KeyError, TypeError):
-            raise ValueError(f"unknown state {label!r}; {closest(label, self.state_labels)}") from None
+        return self.lookup.index(label)
 
     def find(self, **wanted: Hashable) -> NDArray[np.int64]:
         """The states with these features, e.g. ``mdp.find(agent=(2, 3), intact=True)``.
@@ -197,8 +195,8 @@ class Model(ABC):
 
     def describe(self, state: int) -> str:
         """One line about a state: its features, whether it is terminal or a start, its actions if some are missing."""
-        if not 0 <= state < self.num_states:
-            raise ValueError(f"state: expected 0 to {self.num_states - 1}, found {state}")
+        if not isinstance(state, (int, np.integer)) or not 0 <= state < self.num_states:
+            raise ValueError(f"state: expected a whole number from 0 to {self.num_states - 1}, found {state!r}")
         notes = []
         if self.terminal[state]:
             notes.append("terminal")

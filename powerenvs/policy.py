@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from powerenvs.checks import array_of
 from powerenvs.formats.npz import load_arrays, save_arrays
 from powerenvs.game import TabularGame, agent_position
-from powerenvs.labels import closest, label_text
+from powerenvs.labels import Lookup, label_text
 from powerenvs.mdp import TabularMDP
 
-TOLERANCE = 1e-9
+TOLERANCE = 1e-6
 """How far from 1 the probabilities of a state may sum; what is within it is removed."""
 
 
@@ -42,7 +41,7 @@ class Policy:
 
     Raises:
         ValueError: for an agent that the model does not have, and a table of the wrong shape, with rows that do not
-            sum to 1 (to 1e-9), or with probability on actions that a state lacks.
+            sum to 1 (to 1e-6), or with probability on actions that a state lacks.
     """
 
     def __init__(self, model: TabularMDP | TabularGame, agent: str | None = None, table: ArrayLike | None = None):
@@ -58,8 +57,7 @@ class Policy:
         else:
             raise ValueError(f"model: expected a TabularMDP or a TabularGame, found {type(model).__name__}")
         self.model, self.agent = model, agent
-        self._states = _Lookup("state", model.state_labels)
-        self._actions = _Lookup("action", self._action_labels)
+        self._actions = Lookup("action", self._action_labels)
         uniform = self._available / self._available.sum(axis=1, keepdims=True)
         self._table: NDArray[np.float64] = uniform if table is None else self._checked(table)
 
@@ -84,13 +82,13 @@ class Policy:
 
         Raises:
             ValueError: for an unknown state or action (with the closest one), an action that does not exist in the
-                state, and probabilities that are negative or do not sum to 1 (to 1e-9).
+                state, and probabilities that are negative or do not sum to 1 (to 1e-6).
         """
-        s = self._states.index(state)
+        s = self.model.lookup.index(state, "state")
         given = action.items() if isinstance(action, Mapping) else [(action, 1.0)]
         row = np.zeros(len(self._action_labels))
         for name, probability in given:
-            a = self._actions.index(name)
+            a = self._actions.index(name, "action")
             if not self._available[s, a]:
                 names = ", ".join(label_text(self._action_labels[i]) for i in np.flatnonzero(self._available[s]))
                 raise ValueError(f"action: {name!r} does not exist in state {self._name(s)}, which has {names}")
@@ -106,7 +104,7 @@ class Policy:
         Raises:
             ValueError: for an unknown state, with the closest one.
         """
-        s = self._states.index(state)
+        s = self.model.lookup.index(state, "state")
         return {self._action_labels[a]: float(self._table[s, a]) for a in np.flatnonzero(self._available[s])}
 
     def for_game(self, game: TabularGame, agent: str) -> Policy:
@@ -132,14 +130,14 @@ class Policy:
                 raise ValueError(
                     f"game: expected state labels that are tuples, a label for each of {game.agents}, found {label!r}"
                 )
-            parts.append(self._states.index(label[position]))
+            parts.append(self.model.lookup.index(label[position]))
         table = np.zeros((game.num_states, len(game.action_labels[agent])))
         for a, name in enumerate(game.action_labels[agent]):
             if name in self._actions:  # what only the game knows is never done
-                table[:, a] = self._table[parts, self._actions.index(name)]
-        known = _Lookup("action", game.action_labels[agent])
+                table[:, a] = self._table[parts, self._actions.index(name, "action")]
+        known = Lookup("action", game.action_labels[agent])
         for used in np.flatnonzero(self._table.any(axis=0)):
-            known.index(self._action_labels[used])
+            known.index(self._action_labels[used], "action")
         table = np.where(game.available[agent], table, 0.0)
         total = table.sum(axis=1)
         stuck = np.flatnonzero(total == 0)
@@ -263,41 +261,3 @@ class Policy:
         # sums of 1 but for their own rounding stay, so that what was saved reads back equal
         inexact = np.abs(total - 1) > rows.shape[1] * np.finfo(np.float64).eps
         return np.where(inexact, rows / total, rows)
-
-
-def _parts_text(label: Hashable) -> str:
-    """The text of a label, that of a tuple by its parts: a joint state reads the same with cells as with their text."""
-    return f"({', '.join(map(label_text, label))})" if isinstance(label, tuple) else label_text(label)
-
-
-class _Lookup:
-    """Labels found by themselves, or by the text that they print as where only one prints so."""
-
-    def __init__(self, kind: str, labels: tuple[Hashable, ...]):
-        self.kind, self.labels = kind, labels
-        self._exact = {label: i for i, label in enumerate(labels)}
-
-    @cached_property
-    def _texts(self) -> dict[str, int | None]:
-        found: dict[str, int | None] = {}
-        for i, label in enumerate(self.labels):
-            for text in {label_text(label), str(label), _parts_text(label)}:
-                found[text] = None if text in found else i
-        return found
-
-    def _find(self, name: Any) -> int | None:
-        try:
-            found = self._exact.get(name)
-        except TypeError:  # not hashable
-            return None
-        return self._texts.get(name if isinstance(name, str) else _parts_text(name)) if found is None else found
-
-    def __contains__(self, name: Hashable) -> bool:
-        return self._find(name) is not None
-
-    def index(self, name: Hashable) -> int:
-        """The position of a label; a ValueError with the closest one if there is none."""
-        found = self._find(name)
-        if found is None:
-            raise ValueError(f"{self.kind}: unknown {self.kind} {name!r}; {closest(name, self.labels)}")
-        return found

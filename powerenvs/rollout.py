@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from powerenvs.envs.sampling import cumulative
 from powerenvs.folding import check_table
 from powerenvs.game import TabularGame, agent_position
-from powerenvs.labels import closest, label_text
+from powerenvs.labels import label_text
 from powerenvs.mdp import TabularMDP
 from powerenvs.model import Model
 from powerenvs.tables import frozen
@@ -42,7 +42,7 @@ def next_states(model: TabularMDP | TabularGame, policies: Any, state: Hashable)
     Args:
         model: a model of one agent, or a game.
         policies: for one agent a table (S, A), an array, a tensor or a `powerenvs.policy.Policy`; for a game
-            ``{agent: (S, A_i)}`` with one for each agent. Rows sum to 1 (to 1e-9).
+            ``{agent: (S, A_i)}`` with one for each agent. Rows sum to 1 (to 1e-6).
         state: its label, or the text of it.
 
     Returns:
@@ -53,7 +53,7 @@ def next_states(model: TabularMDP | TabularGame, policies: Any, state: Hashable)
             not exist, and policies of several that leave no joint action in the state.
     """
     tables = _policy_tables(model, policies)
-    rows, chances = _choices(model, tables, state_index(model, state, "state"))
+    rows, chances = _choices(model, tables, model.lookup.index(state, "state"))
     total = np.zeros(model.num_states)
     for row, chance in zip(rows, chances, strict=True):
         entries = slice(model.indptr[row], model.indptr[row + 1])
@@ -87,7 +87,7 @@ def rollout(
         starts = np.flatnonzero(model.initial)
         states = [int(starts[_draw(random, model.initial[starts])])]
     else:
-        states = [state_index(model, start, "start")]
+        states = [model.lookup.index(start, "start")]
     rows_per_state = model.num_rows // model.num_states
     actions: list[int] = []
     while len(actions) < limit and not model.terminal[states[-1]]:
@@ -239,21 +239,6 @@ class Rollout:
         first, last = (label_text(label) for label in (self.labels()[0], self.labels()[-1]))
         end = ", terminal" if self.terminated else ""
         return f"Rollout({self.num_steps} steps, from {first} to {last}{end})"
-
-
-def state_index(model: Model, state: Hashable, name: str = "state") -> int:
-    """The state with this label, or with the one label that prints as this text; messages call it ``name``.
-
-    Raises:
-        ValueError: if there is none, with the closest.
-    """
-    try:
-        return model.index(state)
-    except ValueError:
-        alike = [s for s, label in enumerate(model.state_labels) if state in (label_text(label), str(label))]
-        if not isinstance(state, str) or len(alike) != 1:
-            raise ValueError(f"{name}: unknown state {state!r}; {closest(state, model.state_labels)}") from None
-        return alike[0]
 
 
 def _policy_tables(model: TabularMDP | TabularGame, policies: Any) -> list[NDArray[np.float64]]:

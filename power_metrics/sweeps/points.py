@@ -21,7 +21,7 @@ from power_metrics.rewards import PerState, RewardDistribution
 from power_metrics.sampling import reward_sampler
 from power_metrics.sweeps.config import DEFAULTS, SweepConfig
 from powerenvs.game import TabularGame
-from powerenvs.labels import closest, label_text
+from powerenvs.labels import closest
 from powerenvs.mdp import TabularMDP
 
 
@@ -168,12 +168,9 @@ def _policy(game: TabularGame, key: str, value: Any) -> NDArray[np.float64]:
         raise ValueError(f"{key}: {error}") from None
 
 
-def _by_text(model: TabularMDP | TabularGame, key: str, text: Any) -> Hashable:
+def _state(model: TabularMDP | TabularGame, key: str, text: Any) -> Hashable:
     """The state label that prints as this text."""
-    labels = {label_text(label): label for label in model.state_labels}
-    if str(text) not in labels:
-        raise ValueError(f"{key}: unknown state {text!r}; {closest(text, labels)}")
-    return labels[str(text)]
+    return model.state_labels[model.lookup.index(text, key)]
 
 
 def _reward(model: TabularMDP | TabularGame, value: Any) -> RewardDistribution | PerState:
@@ -190,7 +187,7 @@ def _reward(model: TabularMDP | TabularGame, value: Any) -> RewardDistribution |
     for text in (default, *states.values()):
         if not isinstance(text, str):
             raise ValueError(f"reward: expected a distribution such as uniform(0, 1) for each state, found {text!r}")
-    named = {_by_text(model, "reward", state): parse_distribution(text) for state, text in states.items()}
+    named = {_state(model, "reward", state): parse_distribution(text) for state, text in states.items()}
     return PerState(named, parse_distribution(default))
 
 
@@ -200,7 +197,7 @@ def _identical(model: TabularMDP | TabularGame, value: Any) -> list[list[Hashabl
         return None
     if not isinstance(value, list) or not all(isinstance(group, list) for group in value):
         raise ValueError(f"{key}: expected lists of states in a list, in one more list, found {value!r}")
-    return [[_by_text(model, key, text) for text in group] for group in value]
+    return [[_state(model, key, text) for text in group] for group in value]
 
 
 def _check_one(unit: Unit, mdp: TabularMDP) -> None:

@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from powerenvs import TabularGame, TabularMDP, tabular_model
+from powerenvs.worlds.power.pair import PowerPair
 from tests.games import dense, games, random_game, random_policy
 from tests.models import random_mdp
 
@@ -69,6 +70,13 @@ class TestFromTransitions:
         assert game.state_labels == ("x", "y")
         assert game.describe(0).startswith("x")
         assert game.successors().tolist() == [[-1, 1, -1, -1], [-1, -1, -1, 1]]
+
+    def test_numbers_from_arrays_keep_their_own_order(self):
+        listed = [(s, np.array([a, 1 - a]), t, 1.0) for s, a, t in np.array([[0, 1, 2], [2, 0, 1], [1, 1, 1]])]
+        game = TabularGame.from_transitions(listed)
+        assert game.state_labels == (0, 1, 2)
+        assert game.action_labels == {"human": (0, 1), "ai": (0, 1)}
+        assert game.successors().tolist() == [[-1, -1, 2, -1], [-1, -1, 1, -1], [-1, 1, -1, -1]]
 
     def test_equal_transitions_add_up(self):
         game = TabularGame.from_transitions([(0, (0, 0), 0, 0.5), (0, (0, 0), 0, 0.5)])
@@ -184,6 +192,8 @@ class TestConstruction:
 class TestLookups:
     def test_index_and_action_index(self, door):
         assert door.index("ai in") == 2
+        pair = PowerPair("..").tables()
+        assert all(pair.index(text) == 1 for text in (((0, 0), (0, 1)), "((0, 0), (0, 1))", "human=(0, 0), ai=(0, 1)"))
         assert door.action_index("ai", "go") == 1
         assert door.agent_index("ai") == 1
         with pytest.raises(ValueError, match="unknown state 'ai on'; did you mean 'ai in'"):
@@ -196,7 +206,7 @@ class TestLookups:
     def test_describe(self, door):
         assert door.describe(0) == "out [start with probability 0.3333]"
         assert door.describe(2) == "ai in [start with probability 0.3333; actions of human wait; actions of ai wait]"
-        with pytest.raises(ValueError, match="state: expected 0 to 2, found 3"):
+        with pytest.raises(ValueError, match="state: expected a whole number from 0 to 2, found 3"):
             door.describe(3)
 
     def test_find_by_label_fields_and_by_cells(self):
@@ -359,6 +369,11 @@ class TestAgainst:
         policy = torch.tensor([[0.3, 0.7], [1, 0], [1, 0]], dtype=torch.float64, requires_grad=True)
         assert door.against({"ai": policy}) == door.against({"ai": policy.detach().numpy()})
 
+    def test_float32_policies_are_divided_by_their_sums(self, door):
+        policy = np.array([[0.3, 0.7], [1, 0], [1, 0]], dtype=np.float32) * np.float32(1 + 3e-7)
+        exact = policy.astype(float) / policy.astype(float).sum(axis=1, keepdims=True)
+        assert door.against({"ai": policy}) == door.against({"ai": exact})
+
     def test_uniform_policy(self, door):
         assert door.uniform_policy("human").tolist() == [[0.5, 0.5], [1, 0], [1, 0]]
         with pytest.raises(ValueError, match="unknown agent 'humans'"):
@@ -371,7 +386,7 @@ class TestAgainst:
             ({"ai": np.ones((3, 2)) / 2, "human": np.ones((3, 2)) / 2}, "but one"),
             ({"al": np.ones((3, 2)) / 2}, "policies: unknown agent 'al'; did you mean 'ai'"),
             ({"ai": np.ones((2, 2)) / 2}, r"policy of ai: expected shape \(3, 2\), found \(2, 2\)"),
-            ({"ai": [[1, 0], [1, 1e-8], [1, 0]]}, r"policy of ai: .* sum to 1 .* in state 1 \(human in"),
+            ({"ai": [[1, 0], [1, 1e-5], [1, 0]]}, r"policy of ai: .* sum to 1 .* in state 1 \(human in"),
             ({"ai": [[1, 0], [1, 0], [-0.5, 1.5]]}, r"policy of ai: .* smallest value of -0.5 in state 2"),
             ({"ai": np.full((3, 2), np.nan)}, "policy of ai: expected finite numbers"),
         ],

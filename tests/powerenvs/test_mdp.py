@@ -39,6 +39,14 @@ class TestFromTransitions:
         assert mdp.state_labels == (0, 1, 2)
         assert mdp.action_labels == (0, 1)
 
+    def test_numbers_from_arrays_keep_their_own_order_too(self):
+        tensor = np.array([[[0.0, 0.0, 1.0]], [[0.5, 0.5, 0.0]], [[0.0, 1.0, 0.0]]])  # state 2 is met before state 1
+        listed = [(s, a, t, tensor[s, a, t]) for s in range(3) for a in range(1) for t in np.flatnonzero(tensor[s, a])]
+        mdp = TabularMDP.from_transitions(listed)
+        assert mdp.state_labels == (0, 1, 2)
+        assert [type(label) for label in mdp.state_labels] == [int] * 3
+        np.testing.assert_array_equal(mdp.transition_tensor(), tensor)
+
     def test_actions_without_transitions_are_unavailable(self, chain):
         np.testing.assert_array_equal(chain.available, [[True, True], [True, False]])
 
@@ -222,7 +230,7 @@ class TestViews:
         assert mdp.find(agent=(5, 5)).tolist() == []
         with pytest.raises(ValueError, match="no state has a feature 'agnet'; did you mean 'agent'"):
             mdp.find(agnet=(0, 1))
-        with pytest.raises(ValueError, match="expected 0 to 2, found 3"):
+        with pytest.raises(ValueError, match="expected a whole number from 0 to 2, found 3"):
             mdp.describe(3)
 
     def test_find_by_cell(self):
@@ -237,6 +245,14 @@ class TestViews:
             mdp.index("l_ws")
         with pytest.raises(ValueError, match="unknown action"):
             mdp.action_index("jump")
+
+    def test_index_by_text(self):
+        grid = PowerGrid("maze_7x7").tables()
+        assert all(grid.index(str(label)) == s for s, label in enumerate(grid.state_labels))
+        alike = TabularMDP.from_transitions([("1", "x", 1, 1.0), (1, "x", 2, 1.0), (2, "x", "1", 1.0)])
+        assert (alike.index("1"), alike.index(1), alike.index("2")) == (0, 1, 2)
+        with pytest.raises(ValueError, match="unknown state 'None'"):
+            alike.index("None")
 
 
 class TestCopiesAndStorage:
