@@ -91,6 +91,7 @@ def _writers():
     }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python 3.10 closes archives twice
 def test_a_full_disk_is_an_error_and_keeps_the_old_file(tmp_path):
     """Every writer but matplotlib's own is whole or not at all; RLIMIT_FSIZE stands for the full disk."""
     from power_metrics.plots.figures import save_figure

@@ -106,7 +106,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(source):
     assert "exact POWER" in description
     core = dict(re.split(r"\s*>=", line) for line in requires if "extra ==" not in line)
     assert {name.lower(): bound for name, bound in core.items()} == CORE
-    assert {extra for line in requires for extra in re.findall(r'extra == "(\w+)"', line)} == set(EXTRAS)
+    assert {extra for line in requires for extra in re.findall(r"""extra == ["'](\w+)""", line)} == set(EXTRAS)
 
 
 def test_the_source_distribution_holds_the_repository_without_caches(source):

@@ -184,6 +184,7 @@ def test_interrupts_end_the_run_and_its_workers(impatience, tmp_path):
         "        time.sleep(pause)\n"
         "        os.killpg(0, signal.SIGINT)\n"
         "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # shells have background jobs ignore it
         "    threading.Thread(target=interrupt).start()\n"
         "    pm.power(PowerGrid('maze_7x7').tables(), num_samples=1e10, executor='processes', workers=2)\n"
     )
