@@ -243,6 +243,8 @@ def tabular_model(env: Any) -> TabularMDP | TabularGame:
     base = getattr(env, "unwrapped", env)
     if hasattr(base, "envs"):  # SyncVectorEnv and SB3's DummyVecEnv hold copies of one environment
         return tabular_model(base.envs[0])
+    if hasattr(base, "env_fns"):  # AsyncVectorEnv holds its copies in other processes, and what makes them
+        return tabular_model(base.env_fns[0]())
     for name in ("mdp", "game"):
         model = getattr(base, name, None)
         if isinstance(model, Model):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from powerenvs.checks import flag
+from powerenvs.checks import flag, real
 from powerenvs.edited_content import FLOOR, GLYPHS, Content, Removal, cell_within
 from powerenvs.edited_models import placed_start, removed_actions, rows_of, start_places, without_rows
 from powerenvs.files import atomic_path
@@ -268,8 +268,8 @@ class EditedWorld:
         Raises:
             ValueError: unless 0 <= noise <= 1.
         """
-        if not 0 <= noise <= 1:
-            raise ValueError(f"noise: expected a number from 0 to 1, found {noise}")
+        if not 0 <= real(noise) <= 1:
+            raise ValueError(f"noise: expected a number from 0 to 1, found {noise!r}")
         return self._edited(noise=float(noise))
 
     # Edits of the size

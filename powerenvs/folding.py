@@ -18,8 +18,8 @@ from powerenvs.model import Model
 if TYPE_CHECKING:
     from powerenvs.game import TabularGame
 
-POLICY_TOLERANCE = 1e-9
-"""How far from 1 the rows of a policy may sum."""
+POLICY_TOLERANCE = 1e-6
+"""How far from 1 the rows of a policy may sum, so that float32 policies pass; they are divided by their sums."""
 
 
 class _Folded(NamedTuple):
@@ -128,7 +128,7 @@ def _fold(game: TabularGame, policies: Mapping[str, Any], rest: list[int]) -> _F
 
 
 def check_table(model: Model, name: str, policy: Any, num_actions: int) -> NDArray[np.float64]:
-    """A policy as a read-only array (S, ``num_actions``) of its own.
+    """A policy as an array (S, ``num_actions``) of its own, its rows divided by their sums.
 
     Raises:
         ValueError: for another shape, and rows that are no probabilities; messages call the policy ``name``.
@@ -136,7 +136,7 @@ def check_table(model: Model, name: str, policy: Any, num_actions: int) -> NDArr
     if hasattr(policy, "detach"):  # a torch tensor, perhaps on a GPU
         policy = policy.detach().cpu()
     table = tables.frozen(name, np.asarray(policy).copy(), np.float64, (model.num_states, num_actions))
-    tables.check_finite(name, table)
+    tables.check_range(name, table)
     sums = table.sum(axis=1)
     bad = np.flatnonzero((np.abs(sums - 1) > POLICY_TOLERANCE) | np.any(table < 0, axis=1))
     if bad.size:
@@ -145,4 +145,4 @@ def check_table(model: Model, name: str, policy: Any, num_actions: int) -> NDArr
             f"{name}: expected probabilities that sum to 1 (to {POLICY_TOLERANCE}), found a sum of {float(sums[s])!r} "
             f"and a smallest value of {float(table[s].min())!r} in state {s} ({model.describe(s)})"
         )
-    return table
+    return np.asarray(table / sums[:, None], np.float64)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from powerenvs import tables
 from powerenvs.checks import as_list, checked_board, mapped
-from powerenvs.labels import check_labels, closest, decode_label, encode_label, label_text
+from powerenvs.labels import Lookup, check_labels, closest, decode_label, encode_label, label_text
 from powerenvs.mdp import TabularMDP
 from powerenvs.model import Model
 
@@ -116,8 +116,8 @@ class TabularGame(Model):
 
     def _check(self) -> None:
         tables.check_rows(self.indptr, self.successor, self.probability, self.num_rows, self.num_states, self._row_name)
-        tables.check_finite("reward", self.reward)
-        tables.check_finite("performance", self.performance)
+        tables.check_range("reward", self.reward)
+        tables.check_range("performance", self.performance)
         tables.check_distribution("initial", self.initial)
         dead = np.flatnonzero(~self.joint_available.any(axis=1))
         if dead.size:
@@ -193,13 +193,21 @@ class TabularGame(Model):
             index, labels[agent] = tables.label_indices(f"action of {agent}", used, (action_labels or {}).get(agent))
             joint = joint * len(labels[agent]) + index
         counts = tuple(len(labels[agent]) for agent in agents)
+        columns = source, joint, target
+        states, lookups = Lookup("state", state_labels), [Lookup("action", labels[agent]) for agent in agents]
+
+        def key(named: tuple[Hashable, tuple[Hashable, ...], Hashable]) -> tuple[int, int, int]:
+            s, chosen, t = named
+            indices = [actions.index(a) for actions, a in zip(lookups, chosen, strict=True)]
+            return states.index(s), int(np.ravel_multi_index(indices, counts)), states.index(t)
+
         rewards, hidden = [], []
         for agent in agents:
-            paid = tables.per_transition("reward", (reward or {}).get(agent), listed)
+            paid = tables.per_transition("reward", (reward or {}).get(agent), listed, columns, key)
             rewards.append(np.zeros(len(listed)) if paid is None else paid)
-            performed = tables.per_transition("performance", (performance or {}).get(agent), listed)
+            performed = tables.per_transition("performance", (performance or {}).get(agent), listed, columns, key)
             hidden.append(rewards[-1] if performed is None else performed)
-        indptr, successor, probability, *columns = tables.compress_list(
+        indptr, successor, probability, *merged = tables.compress_list(
             listed, source, joint, target, mask, math.prod(counts), *rewards, *hidden
         )
         return cls(
@@ -208,8 +216,8 @@ class TabularGame(Model):
             probability=probability,
             num_actions=counts,
             agents=agents,
-            reward=np.stack(columns[: len(agents)]),
-            performance=np.stack(columns[len(agents) :]),
+            reward=np.stack(merged[: len(agents)]),
+            performance=np.stack(merged[len(agents) :]),
             terminal=mask,
             initial=initial,  # type: ignore[arg-type]
             state_labels=state_labels,
@@ -308,7 +316,7 @@ class TabularGame(Model):
         apart, so that the reward's distribution is kept and not only its mean.
 
         Args:
-            policies: {agent: (S, A_i) array or torch tensor} of every agent but one; rows sum to 1 (to 1e-9).
+            policies: {agent: (S, A_i) array or torch tensor} of every agent but one; rows sum to 1 (to 1e-6).
 
         Returns:
             The remaining agent's model, with its cells, and the state labels, board, start and terminal states
@@ -329,7 +337,7 @@ class TabularGame(Model):
         to what exists together with it and renormalised, lead; it is gone if nothing is left.
 
         Args:
-            policies: {agent: (S, A_i) array or torch tensor}; rows sum to 1 (to 1e-9).
+            policies: {agent: (S, A_i) array or torch tensor}; rows sum to 1 (to 1e-6).
 
         Raises:
             ValueError: as `against`, and if fewer than two agents remain.
@@ -397,11 +405,12 @@ def check_agents(agents: Sequence[str]) -> tuple[str, ...]:
 
 def agent_position(argument: str, agent: str, agents: tuple[str, ...]) -> int:
     """Where an agent is in the order of agents; a ValueError about ``argument`` if it is not there."""
-    if agent not in agents:
+    if not isinstance(agent, str) or agent not in agents:
         raise ValueError(f"{argument}: unknown agent {agent!r}; {closest(agent, agents)}")
     return agents.index(agent)
 
 
 def _joint(actions: Any) -> Any:
     """A joint action as a tuple; a string is one label and not a sequence of them."""
-    return (actions,) if isinstance(actions, str) or not isinstance(actions, Iterable) else tuple(actions)
+    several = isinstance(actions, Iterable) and not isinstance(actions, str) and getattr(actions, "ndim", 1) > 0
+    return tuple(actions) if several else (actions,)

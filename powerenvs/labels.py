@@ -70,7 +70,9 @@ def label_text(label: Hashable) -> str:
 
 
 class Lookup:
-    """Labels found by themselves, or by the text that they print as where only one prints so.
+    """Labels found by themselves, by the text that they print as where only one prints so, or by their position.
+
+    A position is a whole number, and only one where no label is a whole number itself.
 
     Args:
         kind: what messages call them, such as ``"state"``.
@@ -79,7 +81,14 @@ class Lookup:
 
     def __init__(self, kind: str, labels: tuple[Hashable, ...]):
         self.kind, self.labels = kind, labels
-        self._exact = {label: i for i, label in enumerate(labels)}
+
+    @cached_property
+    def _exact(self) -> dict[Hashable, int]:
+        return {label: i for i, label in enumerate(self.labels)}
+
+    @cached_property
+    def _numbered(self) -> bool:
+        return not any(isinstance(label, (int, np.integer)) for label in self.labels)
 
     @cached_property
     def _texts(self) -> dict[str, int | None]:
@@ -94,6 +103,8 @@ class Lookup:
             found = self._exact.get(name)
         except TypeError:  # not hashable
             return None
+        if found is None and is_integer(name):
+            return int(name) if self._numbered and 0 <= name < len(self.labels) else None
         return self._texts.get(name if isinstance(name, str) else _parts_text(name)) if found is None else found
 
     def __contains__(self, name: Hashable) -> bool:
@@ -110,6 +121,11 @@ class Lookup:
             of = "" if argument is None else f"{argument}: "
             raise ValueError(f"{of}unknown {self.kind} {name!r}; {closest(name, self.labels)}")
         return found
+
+
+def is_integer(value: object) -> bool:
+    """Whether it is a whole number, Python's own or one from a NumPy array."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _parts_text(label: Hashable) -> str:

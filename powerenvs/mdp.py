@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs import tables
-from powerenvs.checks import checked_board
-from powerenvs.labels import check_labels, closest, decode_label, encode_label, label_text
+from powerenvs.checks import checked_board, flag, real
+from powerenvs.labels import Lookup, check_labels, closest, decode_label, encode_label, label_text
 from powerenvs.model import Model
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ class TabularMDP(Model):
     def _check(self) -> None:
         S, A = self.available.shape
         tables.check_rows(self.indptr, self.successor, self.probability, S * A, S, self._row_name)
-        tables.check_finite("reward", self.reward)
-        tables.check_finite("performance", self.performance)
+        tables.check_range("reward", self.reward)
+        tables.check_range("performance", self.performance)
         tables.check_distribution("initial", self.initial)
         filled = (np.diff(self.indptr) > 0).reshape(S, A)
         if np.any(filled != self.available):
@@ -167,7 +167,8 @@ class TabularMDP(Model):
             action_labels: all actions, in order.
             initial: start distribution: (S,) array, a state, or {state: probability}.
             terminal: the absorbing states, or a (S,) bool array.
-            reward: one number for each transition in the list, or {(s, a, s'): reward}, 0 where unnamed.
+            reward: one number for each transition in the list, or {(s, a, s'): reward}, 0 where unnamed; labels or
+                indices, as in the list.
             performance: hidden performance in the same form; equal to ``reward`` when not given.
 
         Raises:
@@ -175,9 +176,16 @@ class TabularMDP(Model):
         """
         listed, source, target, state_labels, mask = tables.read_list(transitions, "action", state_labels, terminal)
         action, action_labels = tables.label_indices("action", [t[1] for t in listed], action_labels)
-        rewards = tables.per_transition("reward", reward, listed)
+        columns = source, action, target
+        states, actions = Lookup("state", state_labels), Lookup("action", action_labels)
+
+        def key(named: tuple[Hashable, Hashable, Hashable]) -> tuple[int, int, int]:
+            s, a, t = named
+            return states.index(s), actions.index(a), states.index(t)
+
+        rewards = tables.per_transition("reward", reward, listed, columns, key)
         rewards = np.zeros(len(listed)) if rewards is None else rewards
-        performances = tables.per_transition("performance", performance, listed)
+        performances = tables.per_transition("performance", performance, listed, columns, key)
         performances = rewards if performances is None else performances
         indptr, successor, probability, rewards, performances = tables.compress_list(
             listed, source, action, target, mask, len(action_labels), rewards, performances
@@ -251,13 +259,22 @@ class TabularMDP(Model):
             max_gib: the dense tensor is refused above this size, in GiB.
 
         Raises:
-            ValueError: if the dense tensor would need more than ``max_gib``.
+            ValueError: if the dense tensor would need more than ``max_gib``, and for an argument of another type.
         """
         import torch
 
-        dtype = torch.float64 if dtype is None else dtype
+        if dtype is None:
+            dtype = torch.float64
+        elif not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+            raise ValueError(f"dtype: expected a torch dtype of floating-point numbers, found {dtype!r}")
+        try:
+            place = torch.device("cpu" if device is None else device)
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(f"device: expected a torch device, found {device!r} ({error})") from None
+        if not real(max_gib) > 0:
+            raise ValueError(f"max_gib: expected a number above 0, found {max_gib!r}")
         S, A = self.available.shape
-        if sparse:
+        if flag("sparse", sparse):
             matrix = self.transition_matrix()
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
@@ -266,7 +283,7 @@ class TabularMDP(Model):
                     torch.from_numpy(matrix.indices.astype(np.int64)),
                     torch.from_numpy(matrix.data).to(dtype),
                     size=(S * A, S),
-                    device=device,
+                    device=place,
                     check_invariants=True,
                 )
         gib = S * A * S * dtype.itemsize / 2**30
@@ -282,7 +299,7 @@ class TabularMDP(Model):
             torch.from_numpy(self.probability.copy()).to(dtype),
             accumulate=True,
         )
-        return dense.reshape(S, A, S).to(device)
+        return dense.reshape(S, A, S).to(place)
 
     def reward_tensor(self, performance: bool = False) -> torch.Tensor:
         """(S, A) float64 torch tensor: the expected reward (or hidden ``performance``) of each action.
@@ -291,7 +308,7 @@ class TabularMDP(Model):
         """
         import torch
 
-        values = self.performance if performance else self.reward
+        values = self.performance if flag("performance", performance) else self.reward
         return torch.from_numpy(tables.row_sums(self.indptr, self.probability * values).reshape(self.available.shape))
 
     @cached_property

@@ -154,11 +154,11 @@ class Model(ABC):
 
     @cached_property
     def lookup(self) -> Lookup:
-        """Finds states by their labels, or by the text that these print as."""
+        """Finds states by their labels, by the text that these print as, or by their position."""
         return Lookup("state", self.state_labels)
 
     def index(self, label: Hashable) -> int:
-        """The state with this label, or with the one label that prints as this text.
+        """The state with this label, or with the one label that prints as this text; a position stays as it is.
 
         Raises:
             ValueError: if there is none; the message has the closest label.

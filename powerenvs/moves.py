@@ -58,6 +58,7 @@ def noise_distribution(
             raise ValueError(f"noise_bias: unknown direction {direction!r}; {closest(direction, DIRECTIONS)}")
         if not real(share) >= 0:
             raise ValueError(f"noise_bias: expected shares of at least 0, found {share!r} for {direction!r}")
+    noise, bias = float(noise), {direction: float(share) for direction, share in bias.items()}
     total = sum(bias.values())
     if total > noise + 1e-12:
         raise ValueError(f"noise_bias: expected shares that sum to at most the noise, {noise}, found {total}")

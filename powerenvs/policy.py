@@ -94,7 +94,7 @@ class Policy:
                 raise ValueError(f"action: {name!r} does not exist in state {self._name(s)}, which has {names}")
             try:
                 row[a] += float(probability)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise ValueError(f"action: expected a probability of {name!r}, found {probability!r}") from None
         self._table[s] = self._checked_rows(row[None], "action", [s])[0]
 

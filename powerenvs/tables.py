@@ -16,10 +16,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs.checks import array_of, as_list, real
-from powerenvs.labels import closest, encode_label
+from powerenvs.labels import Lookup, closest, encode_label, is_integer
 
 TOLERANCE = 1e-12
 """How far from 1 the probabilities of a row, or of a start distribution, may sum."""
+
+LARGEST = 1e140
+"""The largest reward, so that squares of returns are numbers too."""
 
 _CHECKED_ROWS = 1 << 20
 """Rows are summed up this many at a time, so that checking a large table takes little memory beside it."""
@@ -117,14 +120,15 @@ def check_distribution(name: str, values: NDArray[np.float64]) -> None:
         )
 
 
-def check_finite(name: str, values: NDArray[np.float64]) -> None:
-    """Raises a ValueError if any value is infinite or not a number."""
-    if not np.all(np.isfinite(values)):
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        raise ValueError(
-            f"{name}: expected finite numbers, found {float(values[where])} at index "
-            f"{where if len(where) > 1 else where[0]}"
-        )
+def check_range(name: str, values: NDArray[np.float64]) -> None:
+    """Raises a ValueError unless all values are finite and no larger than `LARGEST`."""
+    outside = ~(np.abs(values) <= LARGEST)
+    if np.any(outside):
+        where = tuple(int(i) for i in np.argwhere(outside)[0])
+        value = float(values[where])
+        expected = f"numbers of at most {LARGEST:g} in size" if np.isfinite(value) else "finite numbers"
+        place = f" at index {where if len(where) > 1 else where[0]}" if where else ""
+        raise ValueError(f"{name}: expected {expected}, found {value}{place}")
 
 
 def compress(
@@ -186,6 +190,8 @@ def read_list(
         ValueError: for an empty list, anything that is no 4-tuple, or unknown states.
     """
     expected = f"tuples (state, {action}, next state, probability)"
+    if isinstance(transitions, np.ndarray) and transitions.dtype.kind == "f" and transitions.ndim == 2:
+        transitions = _rows_of(transitions)
     listed = [tuple(as_list("transitions", t, expected)) for t in as_list("transitions", transitions, expected)]
     if not listed or any(len(t) != 4 for t in listed):
         bad = next((t for t in listed if len(t) != 4), "an empty list")
@@ -197,6 +203,15 @@ def read_list(
     indices, labels = label_indices("state", names, state_labels)
     source, target = indices[: 2 * len(listed)].reshape(-1, 2).T
     return listed, source, target, labels, terminal_mask(terminal, labels)
+
+
+def _rows_of(array: NDArray[np.floating[Any]]) -> list[tuple[Any, ...]]:
+    """The rows of an array of transitions: the whole numbers among floats are indices."""
+    whole = array[:, :3] == np.floor(array[:, :3])
+    return [
+        tuple(int(x) if i < 3 and is_whole[i] else float(x) for i, x in enumerate(row))
+        for row, is_whole in zip(array, whole, strict=True)
+    ]
 
 
 def compress_list(
@@ -232,6 +247,8 @@ def _probabilities(listed: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
     found = array_of("probability", [t[3] for t in listed], np.float64)
     if found.ndim != 1:
         raise ValueError("probability: expected one number for each transition, found several")
+    if np.any(found < 0):  # which could vanish in the sum of equal transitions
+        raise ValueError(f"probability: expected numbers of at least 0, found {listed[int(np.argmax(found < 0))]!r}")
     return found
 
 
@@ -271,7 +288,7 @@ def label_indices(
     try:
         if labels is None:
             distinct = tuple(dict.fromkeys(used))
-            if all(type(u) is int for u in distinct) and set(distinct) == set(range(len(distinct))):
+            if all(is_integer(u) for u in distinct) and set(distinct) == set(range(len(distinct))):
                 distinct = tuple(range(len(distinct)))
             labels = distinct
         names = tuple(labels)
@@ -281,75 +298,79 @@ def label_indices(
         raise ValueError(f"transitions: expected a hashable label for each {kind} ({error})") from None
     except KeyError as error:
         unknown = error.args[0]
-    if all(isinstance(u, (int, np.integer)) and not isinstance(u, bool) and 0 <= u < len(names) for u in used):
+    if all(is_integer(u) and 0 <= u < len(names) for u in used):  # type: ignore[operator]
         return np.fromiter((int(u) for u in used), np.int64, len(used)), names  # type: ignore[call-overload]
     raise ValueError(f"transitions: unknown {kind} {unknown!r}; {closest(unknown, names)}")
 
 
 def per_transition(
-    name: str, values: ArrayLike | Mapping[Any, float] | None, transitions: Sequence[tuple[Any, ...]]
+    name: str,
+    values: ArrayLike | Mapping[Any, float] | None,
+    transitions: Sequence[tuple[Any, ...]],
+    columns: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+    key: Callable[[Any], tuple[int, int, int]],
 ) -> NDArray[np.float64] | None:
-    """Numbers that go with a list of transitions ``(s, a, s', p)``: a sequence in the same order, or a
-    mapping from ``(s, a, s')``, where what it does not name is 0.
+    """Numbers that go with a list of transitions ``(s, a, s', p)``.
+
+    Args:
+        name: of the argument.
+        values: a sequence in the same order, or a mapping from ``(s, a, s')``, where what it does not name is 0.
+        transitions: the list.
+        columns: s, a and s' of the list, as indices.
+        key: turns what the mapping names into indices, or raises a ValueError.
     """
     if values is None:
         return None
-    if isinstance(values, Mapping):
-        known = {t[:3] for t in transitions}
-        unknown = next((key for key in values if key not in known), None)
-        if unknown is not None:
-            raise ValueError(f"{name}: {unknown!r} is not among the transitions; {closest(unknown, known)}")
-        return array_of(name, [values.get(t[:3], 0.0) for t in transitions], np.float64)
-    return frozen(name, values, np.float64, (len(transitions),))
+    if not isinstance(values, Mapping):
+        return frozen(name, values, np.float64, (len(transitions),))
+    keys = list(zip(*(column.tolist() for column in columns), strict=True))
+    known, found = set(keys), {}
+    for given, value in values.items():
+        try:
+            place = key(given)
+        except (TypeError, ValueError):
+            place = None
+        if place is None or place not in known:
+            listed = {t[:3] for t in transitions}
+            raise ValueError(f"{name}: {given!r} is not among the transitions; {closest(given, listed)}")
+        found[place] = value
+    return array_of(name, [found.get(place, 0.0) for place in keys], np.float64)
 
 
 def start_distribution(initial: Any, labels: Sequence[Hashable], terminal: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """A start distribution (S,) from an array, a label, a mapping label -> probability, or None: uniform
-    over the states that are not terminal.
+    """A start distribution (S,) from an array, a state, a mapping state -> probability, or None: uniform over the
+    states that are not terminal. One that sums to 1 only to `LIST_TOLERANCE` is scaled to do so.
     """
     if initial is None:
         weights = (~terminal if not terminal.all() else np.ones(len(labels), dtype=bool)).astype(np.float64)
         return weights / weights.sum()
-    if isinstance(initial, np.ndarray):
-        return array_of("initial", initial, np.float64)
-    index = {label: i for i, label in enumerate(labels)}
+    array = np.zeros(len(labels))
     if isinstance(initial, Mapping):
-        array = np.zeros(len(labels))
-        for label, weight in initial.items():
-            if label not in index:
-                raise ValueError(f"initial: unknown state {label!r}; {closest(label, labels)}")
-            array[index[label]] = real(weight)
-        return array
-    if _has_hash(initial) and initial in index:
-        array = np.zeros(len(labels))
-        array[index[initial]] = 1.0
-        return array
-    if isinstance(initial, (str, int)) or (isinstance(initial, tuple) and len(initial) != len(labels)):
-        raise ValueError(f"initial: unknown state {initial!r}; {closest(initial, labels)}")
-    return array_of("initial", initial, np.float64)
-
-
-def _has_hash(value: object) -> bool:
-    """Whether the value is hashable, with all that is in it."""
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
+        states = Lookup("state", tuple(labels))
+        for state, weight in initial.items():
+            array[states.index(state, "initial")] += real(weight)
+    elif isinstance(initial, np.ndarray) and initial.ndim:
+        array = array_of("initial", initial, np.float64)
+    elif initial in (states := Lookup("state", tuple(labels))):
+        array[states.index(initial)] = 1.0
+    elif isinstance(initial, (str, int)) or (isinstance(initial, tuple) and len(initial) != len(labels)):
+        states.index(initial, "initial")
+    else:
+        array = array_of("initial", initial, np.float64)
+    total = array.sum()
+    return array / total if TOLERANCE < abs(total - 1) <= LIST_TOLERANCE else array
 
 
 def terminal_mask(terminal: Iterable[Hashable] | None, labels: Sequence[Hashable]) -> NDArray[np.bool_]:
-    """Which states are terminal (S,), from a mask or from a list of labels."""
+    """Which states are terminal (S,), from a mask or from a list of states."""
     mask = np.zeros(len(labels), dtype=bool)
     if terminal is None:
         return mask
     if isinstance(terminal, np.ndarray) and terminal.dtype == bool:
         return terminal
-    index = {label: i for i, label in enumerate(labels)}
-    for label in as_list("terminal", terminal, "a list of states"):
-        if not _has_hash(label) or label not in index:
-            raise ValueError(f"terminal: unknown state {label!r}; {closest(label, labels)}")
-        mask[index[label]] = True
+    states = Lookup("state", tuple(labels))
+    for state in as_list("terminal", terminal, "a list of states"):
+        mask[states.index(state, "terminal")] = True
     return mask
 
 

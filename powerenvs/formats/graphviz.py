@@ -46,7 +46,7 @@ def load_gv(path: str | os.PathLike[str], agents: Sequence[str] = ("human", "ai"
         agents: the names of H and A in a game.
 
     Raises:
-        ValueError: if the file is no such graph, or its probabilities do not sum to 1 (to 1e-9; rounding within that
+        ValueError: if the file is no such graph, or its probabilities do not sum to 1 (to 1e-6; rounding within that
             is removed). The message has the file, the line and what was expected.
         FileNotFoundError: if there is no such file.
     """

@@ -22,7 +22,7 @@ JOINT = "_H^"
 JOINT_END = "_A"
 ENDS = ("_H", "_A")
 """How the attributes of H and of A end."""
-SUM_TOLERANCE = 1e-9
+SUM_TOLERANCE = 1e-6
 """How far from 1 the weights of a row may sum; what is within it is rounding."""
 
 _CELL = re.compile(r"\((0|[1-9][0-9]{0,2}), (0|[1-9][0-9]{0,2})\)")

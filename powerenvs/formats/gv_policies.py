@@ -30,7 +30,7 @@ def load_gv_policy(
 
     Raises:
         ValueError: if the file is no policy graph, its states and actions are not those of the model, or the
-            probabilities of a state do not sum to 1 (to 1e-9). The message has the file and the line.
+            probabilities of a state do not sum to 1 (to 1e-6). The message has the file and the line.
         FileNotFoundError: if there is no such file.
     """
     from powerenvs.policy import Policy

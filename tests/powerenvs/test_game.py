@@ -190,6 +190,15 @@ class TestConstruction:
 
 
 class TestLookups:
+    def test_indices_stand_for_labels(self):
+        listed = [("s", ("x", "u"), "t", 1.0), ("s", ("x", "v"), "s", 1.0), ("t", ("x", "u"), "t", 1.0)]
+        named = TabularGame.from_transitions(listed, initial="s", reward={"ai": {("s", ("x", "v"), "s"): 3.0}})
+        counted = TabularGame.from_transitions(listed, initial=0, reward={"ai": {(0, (0, 1), 0): 3.0}})
+        assert counted.fingerprint == named.fingerprint
+        for wrong in ((0, (0, 2), 0), (0, (0,), 0), (0, 0, 0), 7):
+            with pytest.raises(ValueError, match=r"reward: .* is not among the transitions"):
+                TabularGame.from_transitions(listed, reward={"ai": {wrong: 3.0}})
+
     def test_index_and_action_index(self, door):
         assert door.index("ai in") == 2
         pair = PowerPair("..").tables()

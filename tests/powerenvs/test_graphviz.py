@@ -143,7 +143,7 @@ def test_outcomes_of_weight_zero_are_left_out(written):
         (
             '"0.75"',
             '"0.7"',
-            r"line 4: expected the probabilities of the outcomes of action 'wait' in state 'dry' to sum to 1 \(to 1e-09\), found 0.95",
+            r"line 4: expected the probabilities of the outcomes of action 'wait' in state 'dry' to sum to 1 \(to 1e-06\), found 0.95",
         ),
         (
             '-> "[wait]__[wet]";',

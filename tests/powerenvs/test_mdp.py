@@ -105,7 +105,8 @@ class TestChecks:
             ([], {}, "transitions: expected tuples .* found 'an empty list'"),
             ([("a", "x", "b")], {}, r"expected tuples \(state, action, next state, probability\)"),
             ([("a", "x", "a", 0.5)], {}, r"sum to 1 .* found 0.5 in state 0 \(a\), action 0 \(x\)"),
-            ([("a", "x", "a", 1.5), ("a", "x", "b", -0.5)], {}, "probability: expected values above 0"),
+            ([("a", "x", "a", 1.5), ("a", "x", "b", -0.5)], {}, r"of at least 0, found \('a', 'x', 'b', -0.5\)"),
+            ([("a", "x", "a", 1.5), ("a", "x", "a", -0.5)], {}, r"of at least 0, found \('a', 'x', 'a', -0.5\)"),
             ([("a", "x", "a", float("nan"))], {}, "probability"),
             ([("a", "x", "b", 1.0)], {}, r"at least one action in every state, found none in state 1 \(b\)"),
             (
@@ -253,6 +254,57 @@ class TestViews:
         assert (alike.index("1"), alike.index(1), alike.index("2")) == (0, 1, 2)
         with pytest.raises(ValueError, match="unknown state 'None'"):
             alike.index("None")
+
+
+class TestNamesOfStates:
+    LISTED = ((0, 0, 1, 1.0), (1, 0, 1, 1.0))
+
+    def test_indices_stand_for_labels_everywhere(self):
+        labels = {"state_labels": ["a", "b"], "action_labels": ["x"]}
+        by_label = TabularMDP.from_transitions(
+            [("a", "x", "b", 1.0)], **labels, terminal=["b"], initial="a", reward={("a", "x", "b"): 2.0}
+        )
+        for initial in (0, np.int64(0), {0: 1.0}, {"a": 0.5, 0: 0.5}, [1.0, 0.0]):
+            by_index = TabularMDP.from_transitions(
+                [(0, 0, 1, 1.0)], **labels, terminal=[1], initial=initial, reward={(0, "x", 1): 2.0}
+            )
+            assert by_index.fingerprint == by_label.fingerprint
+
+    def test_a_whole_number_is_a_label_where_labels_are_whole_numbers(self):
+        shifted = TabularMDP.from_transitions([(1, "x", 2, 1.0), (2, "x", 1, 1.0)], initial=1)
+        assert (shifted.index(1), shifted.index(2)) == (0, 1)
+        assert shifted.initial.tolist() == [1.0, 0.0]
+        with pytest.raises(ValueError, match="unknown state 0"):
+            shifted.index(0)
+
+    @pytest.mark.parametrize(
+        ("kwargs", "message"),
+        [
+            ({"terminal": [2]}, "terminal: unknown state 2"),
+            ({"terminal": [-1]}, "terminal: unknown state -1"),
+            ({"terminal": [True]}, "terminal: unknown state True"),
+            ({"initial": 2}, "initial: unknown state 2"),
+            ({"reward": {(0, 1, 1): 1.0}}, r"reward: \(0, 1, 1\) is not among the transitions; did you mean"),
+            ({"reward": {(1, 0, 0): 1.0}}, "reward: .* is not among the transitions"),
+            ({"reward": {"a": 1.0}}, "reward: 'a' is not among the transitions"),
+        ],
+    )
+    def test_unknown_indices(self, kwargs, message):
+        with pytest.raises(ValueError, match=message):
+            TabularMDP.from_transitions(self.LISTED, state_labels=["a", "b"], action_labels=["x"], **kwargs)
+
+    def test_an_array_of_transitions(self):
+        listed = [(1, 0, 0, 0.25), (1, 0, 1, 0.75), (0, 0, 1, 1.0)]
+        assert (
+            TabularMDP.from_transitions(np.array(listed)).fingerprint == TabularMDP.from_transitions(listed).fingerprint
+        )
+
+    def test_float32_start_distributions_are_scaled(self):
+        found = TabularMDP.from_transitions(
+            [(s, 0, s, 1.0) for s in range(3)], initial=np.full(3, 1 / 3, np.float32)
+        ).initial
+        assert abs(found.sum() - 1) < 1e-15
+        assert np.array_equal(found, np.full(3, 1 / 3))
 
 
 class TestCopiesAndStorage:

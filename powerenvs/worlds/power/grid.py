@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs import tables
+from powerenvs.checks import real
 from powerenvs.labels import closest
 from powerenvs.level import START, Level
 from powerenvs.mdp import TabularMDP
@@ -73,9 +75,9 @@ class PowerGrid(TableWorld[Cell]):
         self.level: Level = shipped_or_text(level)
         if walls not in ("bump", "absent"):
             raise ValueError(f"walls: expected 'bump' or 'absent', found {walls!r}")
-        self.noise, self.walls = noise, walls
         self._targets = neighbours(self.level)
         self._spread = noise_distribution(self._targets, noise, noise_bias)
+        self.noise, self.walls = float(noise), walls
         self._goal = self.level.glyphs[tuple(self.level.cells.T)] == GOAL
         if self._goal.all():
             raise ValueError(f"level: expected a cell to start in, found only goals {GOAL!r} in {self.level.name}")
@@ -95,10 +97,12 @@ class PowerGrid(TableWorld[Cell]):
                     raise ValueError(
                         f"reward: {name!r} is not a free cell of {self.level.name}; {closest(name, cells)}"
                     )
+                if math.isnan(real(amount)):
+                    raise ValueError(f"reward: expected a number for {name!r}, found {amount!r}")
                 values[names[name]] = amount
         elif reward is not None:
             values = tables.frozen("reward", reward, np.float64, values.shape)  # type: ignore[arg-type]
-        tables.check_finite("reward", values)
+        tables.check_range("reward", values)
         return values
 
     def _labels(self) -> tuple[Cell, ...]:
