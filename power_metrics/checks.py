@@ -13,9 +13,19 @@ from numpy.typing import NDArray
 from powerenvs.checks import array_of, real
 from powerenvs.labels import label_text
 from powerenvs.mdp import TabularMDP
+from powerenvs.tables import LARGEST
 
 POLICY_TOLERANCE = 1e-6
 """How far from 1 the probabilities of a state may sum, so that float32 policies pass; they are renormalised."""
+
+SMALLEST = 1 / LARGEST
+"""The largest reward of a reward function is at least this, or 0: standard errors add up squares."""
+
+LEAST_GAMMA = 1e-100
+"""The smallest discount above 0. What follows is far below rounding, and division by less overflows."""
+
+MOST_GAMMA = 1 - 1e-9
+"""The largest discount below 1, where rounding is 1e-7 of a result."""
 
 
 def resolve_model(env_or_mdp: Any) -> TabularMDP:
@@ -50,6 +60,13 @@ def check_gamma(gamma: float, name: str = "gamma", *, closed: bool = False) -> f
         )
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"{name}: expected a discount in [0, 1{']' if closed else ')'}, found {gamma!r}")
+    if 0.0 < value < LEAST_GAMMA:
+        raise ValueError(f"{name}: expected 0 or a discount of at least {LEAST_GAMMA}, found {gamma!r}")
+    if MOST_GAMMA < value < 1.0:
+        raise ValueError(
+            f"{name}: expected a discount of at most 1 - 1e-9, found {gamma!r}: rounding grows as 1e-16 / (1 - gamma); "
+            "at 1 POWER is the limit, exactly"
+        )
     return value
 
 
@@ -80,15 +97,23 @@ def check_rewards(rewards: Any, num_states: int, name: str = "rewards") -> NDArr
             f"{name}: expected shape (B, {num_states}) or ({num_states},), one reward for each state, "
             f"found {np.shape(rewards)}"
         )
-    check_finite(name, array)
+    _check_range(name, array)
+    if np.any((np.abs(array) < SMALLEST) & (array != 0)):  # the rows are only looked at where there are such numbers
+        sizes = np.abs(array).max(axis=1)
+        for b in np.flatnonzero((sizes > 0) & (sizes < SMALLEST))[:1]:
+            raise ValueError(
+                f"{name}: expected a largest number of at least {SMALLEST:g} in size, or zeros, found {sizes[b]:g} in "
+                f"row {b}"
+            )
     return array
 
 
-def check_finite(name: str, rewards: NDArray[np.float64]) -> None:
-    """Raises a ValueError unless all of (B, S) are finite."""
-    if not (np.isfinite(rewards.min()) and np.isfinite(rewards.max())):
-        b, s = (int(i) for i in np.argwhere(~np.isfinite(rewards))[0])
-        raise ValueError(f"{name}: expected finite numbers, found {rewards[b, s]} in row {b}, state {s}")
+def _check_range(name: str, rewards: NDArray[np.float64]) -> None:
+    """Raises a ValueError unless all of (B, S) are finite and no larger than `LARGEST`."""
+    if not max(rewards.max(), -rewards.min()) <= LARGEST:
+        b, s = (int(i) for i in np.argwhere(~(np.abs(rewards) <= LARGEST))[0])
+        expected = f"numbers of at most {LARGEST:g} in size" if np.isfinite(rewards[b, s]) else "finite numbers"
+        raise ValueError(f"{name}: expected {expected}, found {rewards[b, s]} in row {b}, state {s}")
 
 
 def check_policy(policy: Any, mdp: TabularMDP, name: str = "policy") -> NDArray[np.float64]:

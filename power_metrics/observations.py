@@ -76,12 +76,15 @@ def state_observations(env: Any, check: bool = True) -> StateObservations:
     chain = _rebuild(table, env.unwrapped, wrappers)
     values = [_show(chain, value) for value in table.values]
     try:
-        shown = StateObservations(table.mdp, np.stack([np.asarray(value) for value in values]), env.observation_space)
+        array = np.stack([np.asarray(value) for value in values])
+        if array.dtype == object:  # of dictionaries, for one
+            raise ValueError
     except ValueError:
         raise ValueError(
             f"env: expected observations that are arrays of one shape, found {env.observation_space} after "
             f"{_names(wrappers)}"
         ) from None
+    shown = StateObservations(table.mdp, array, env.observation_space)
     if check:
         _walk(chain, shown, wrappers)
     return shown

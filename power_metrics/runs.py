@@ -20,6 +20,9 @@ from power_metrics.sampling import RewardSampler
 from power_metrics.solvers.engine import in_order
 from powerenvs.mdp import TabularMDP
 
+CONTROL_ROUNDING = 1e-14
+"""Of the expectations of control variates, as a share of the largest POWER: integrals of products of S factors."""
+
 
 @dataclass
 class Run:
@@ -29,6 +32,7 @@ class Run:
         draws: the reward functions.
         total: the average of POWER.
         samples: POWER of every reward function, if it is kept.
+        controlled: whether control variates were subtracted.
         residual: the largest.
         most: the most iterations of a solve.
         iterations: of all solves together.
@@ -37,6 +41,7 @@ class Run:
     draws: Draws
     total: Total
     samples: NDArray[np.float64] | None
+    controlled: bool
     residual: float = 0.0
     most: int = 0
     iterations: int = 0
@@ -52,7 +57,13 @@ class Run:
 
     def half_width(self, level: float) -> float:
         """Of the widest interval of a state."""
-        return critical_value(level, self.draws.replicates) * float(np.max(self.total.standard_error))
+        return critical_value(level, self.draws.replicates) * float(np.max(self.standard_error))
+
+    @property
+    def standard_error(self) -> NDArray[np.float64]:
+        """(S,) of the mean. Control variates can leave no spread at all, but their expectations are rounded."""
+        found = self.total.standard_error
+        return np.hypot(found, CONTROL_ROUNDING * np.abs(self.total.mean).max()) if self.controlled else found
 
 
 @dataclass
@@ -88,7 +99,10 @@ class Job:
         keep = self.keep and not trial
         task = PowerTask(tuple(self.gammas), draws, self.batch, keep, self.device, controls)
         count, S, done = draws.count, self.mdp.num_states, 0
-        runs = [Run(draws, draws.total(S), np.empty((count, S)) if keep else None) for _ in self.gammas]
+        runs = [
+            Run(draws, draws.total(S), np.empty((count, S)) if keep else None, controls is not None)
+            for _ in self.gammas
+        ]
         with tqdm(
             total=count,
             desc="POWER, trial" if trial else "POWER",
@@ -141,7 +155,7 @@ class Job:
                 model=self.mdp,
                 gamma=gamma,
                 mean=run.total.mean,
-                standard_error=run.total.standard_error,
+                standard_error=run.standard_error,
                 num_samples=run.draws.count,
                 reward=reward,
                 method=method,

@@ -100,6 +100,8 @@ class PowerCallback(BaseCallback):
             self.tracker = PowerTracker(observed.mdp, self._power, gamma)
         self._started = time.perf_counter()
         self._states = self._current_states([{}] * self.training_env.num_envs, [True] * self.training_env.num_envs)
+        if self.num_timesteps < self._evaluated:  # model.learn() counts its steps from 0 again
+            self._evaluated = -1
         if self._evaluated < self.num_timesteps:
             self._evaluate()
 

@@ -13,6 +13,7 @@ from power_metrics.controls import control_variates
 from power_metrics.draws import REPLICATES, Antithetic, Sobol
 from power_metrics.estimate import critical_value
 from power_metrics.sampling import reward_sampler
+from powerenvs.worlds.power.turner import turner_figure_1
 from tests.power_metrics.worlds import MAZE, TURNER, graph, grid, star
 
 L_SW = (2 / 3 + 0.5 / 2) / 1.5
@@ -267,6 +268,15 @@ def test_replicates_are_saved(tmp_path):
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         pm.power(grid(), **arguments)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_control_variates_that_leave_no_spread(seed):
+    """The POWER of a choice among absorbing children is a control variate itself; what is left is rounding."""
+    found = pm.power(turner_figure_1(), 0.5, control_variates=True, num_samples=400, seed=seed)
+    r = found.mdp.index("r")
+    assert 0 < found.standard_error[r] < 1e-13
+    assert abs(found.mean[r] - 2 / 3) < 4 * found.standard_error[r]
 
 
 def test_control_variates_have_a_limit():

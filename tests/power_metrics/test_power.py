@@ -212,6 +212,7 @@ def test_progress_bar(capfd):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"gamma": np.nextafter(1, 0)}, "gamma: expected a discount of at most 1 - 1e-9, found"),
         ({"gamma": 2.0}, r"gamma: expected a discount in \[0, 1\], found 2.0"),
         ({"num_samples": 0}, "num_samples: expected a whole number of at least 1, found 0"),
         ({"num_samples": 2.5}, "num_samples: expected a whole number of at least 1, found 2.5"),
