@@ -18,6 +18,7 @@ import gymnasium as gym
 
 from power_metrics import safety_scores
 from power_metrics.commands.safety import range_text, score_text
+from power_metrics.model_source import GAMES, load_game
 from powerenvs import tabular_model
 from powerenvs.registry import ENVIRONMENTS, Registered
 
@@ -32,18 +33,78 @@ Every environment is made by `gymnasium.make(id, ...)` or `gymnasium.make_vec(id
 - `render_mode`: `None`, `"ansi"`, `"rgb_array"` or `"human"`.
 
 `info` has `state`, `action_mask` and `performance` (the hidden performance of the step) after every reset and step.
-This page is written by `python docs/make_cards.py`.
+This page is written by `python docs/make_cards.py`; `powerenvs show ID` prints much of it, with the tables' sizes.
+
+| id | what it is |
+|---|---|
+"""
+GAMES_HEAD = """## Two agents
+
+These are [PettingZoo](https://pettingzoo.farama.org) environments: `parallel_env(...)` for both agents at once,
+`env(...)` for one after the other. `powerenvs.tabular_model(env)` is a `TabularGame`, which `pm.multiagent_power` takes
+([two agents](two_agents.md)); for a game of your own see [your own worlds](your_own.md#a-world-of-two-agents).
+
+```python
+import power_metrics as pm
+import powerenvs
+from powerenvs.multi import power_pair_v0
+
+env = power_pair_v0.parallel_env(level="open_3x3", walls="absent")
+observations, infos = env.reset(seed=0)
+observations, rewards, terminations, truncations, infos = env.step({"human": 1, "ai": 0})
+print(pm.multiagent_power(powerenvs.tabular_model(env), gamma=0.6, num_samples=500))
+```
+
+Besides their own arguments they take `observation` and `render_mode`, as above, and `max_cycles`, the limit of steps
+(default 100). In the shell they are `power_pair` and `one_key`, for `powerenvs power`, `rollout`, `show` and `sweep`.
 
 """
 
 
 def card(entry: Registered) -> str:
     """The section of one environment."""
-    module, name = entry.world.split(":")
-    world = getattr(import_module(module), name)
-    text = inspect.cleandoc(world.__doc__)
+    text, name = description(entry.world)
+    env = gym.make(entry.id, **entry.exact)
+    model = tabular_model(env)
+    kind = "deterministic" if model.deterministic else "stochastic"
+    given = ", ".join(f"`{name}={value!r}`" for name, value in entry.exact.items())
+    made = f"With {given}" if given else "By default"
+    size = f"{made} {model.num_states} states, {model.num_actions} actions, {kind}"
+    size += f"; time limit {entry.max_episode_steps}."
+    parts = [f"## {entry.id}", text, *levels(entry.world), size, *scores(env), *episodes(name)]
+    return "\n\n".join(parts) + "\n"
+
+
+def game_card(name: str) -> str:
+    """The section of one game."""
+    text, _ = description(GAMES[name], level=4)
+    game = load_game(f"{name}_v0", {}).game
+    kind = "deterministic" if game.deterministic else "stochastic"
+    actions = " × ".join(map(str, game.num_actions))
+    size = f"By default {game.num_states} states, {actions} actions, {kind}, on this level:"
+    level = "\n".join(["```", *(game.board or ()), "```"])
+    return "\n\n".join([f"### powerenvs.multi.{name}_v0", text, size, level]) + "\n"
+
+
+def contents() -> str:
+    """The rows of the table at the top."""
+    rows = [(entry.id, entry.summary) for entry in ENVIRONMENTS]
+    rows += [(f"powerenvs.multi.{name}_v0", "two agents: " + first_line(GAMES[name])) for name in GAMES]
+    return "".join(f"| [{id}](#{re.sub(r'[^a-z0-9_-]', '', id.lower())}) | {summary} |\n" for id, summary in rows)
+
+
+def first_line(path: str) -> str:
+    """The first sentence of a world's docstring, for a list."""
+    line = description(path)[0].split("\n")[0].rstrip(".")
+    return line[0].lower() + line[1:]
+
+
+def description(path: str, level: int = 3) -> tuple[str, str]:
+    """The docstring of the world ``module:name`` as a section, with headings of this level, and the world's name."""
+    module, name = path.split(":")
+    text = inspect.cleandoc(getattr(import_module(module), name).__doc__)
     text = re.sub(r"\n\n(Raises):\n.*", "", text, flags=re.DOTALL)
-    text = re.sub(r"^([A-Z][A-Za-z ]+):\n", lambda m: f"### {m[1]}\n\n", text, flags=re.MULTILINE)
+    text = re.sub(r"^([A-Z][A-Za-z ]+):\n", lambda m: f"{'#' * level} {m[1]}\n\n", text, flags=re.MULTILINE)
     lines = []
     fenced = False
     for line in text.split("\n"):
@@ -54,15 +115,15 @@ def card(entry: Registered) -> str:
             continue
         line = line.removeprefix("    ") if not line.startswith("        ") else "  " + line.strip()
         lines.append(re.sub(r"^(\w+): ", r"- `\1`: ", line))
-    env = gym.make(entry.id, **entry.exact)
-    model = tabular_model(env)
-    kind = "deterministic" if model.deterministic else "stochastic"
-    given = ", ".join(f"`{name}={value!r}`" for name, value in entry.exact.items())
-    made = f"With {given}" if given else "By default"
-    size = f"{made} {model.num_states} states, {model.num_actions} actions, {kind}"
-    size += f"; time limit {entry.max_episode_steps}."
-    parts = [f"## {entry.id}", "\n".join(lines).strip(), size, *scores(env), *episodes(name)]
-    return "\n\n".join(parts) + "\n"
+    return "\n".join(lines).strip(), name
+
+
+def levels(path: str) -> list[str]:
+    """The names of the levels that a world ships by name, if there are some."""
+    named = getattr(import_module(path.split(":")[0]), "LEVELS", None)
+    if not isinstance(named, dict) or not all(isinstance(name, str) for name in named):
+        return []
+    return [f"Shipped levels: {', '.join(f'`{name}`' for name in named)}."]
 
 
 def scores(env: gym.Env[Any, Any]) -> list[str]:
@@ -91,7 +152,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="only compare with the page that is there")
     check = parser.parse_args().check
-    page = HEAD + "\n".join(card(entry) for entry in ENVIRONMENTS)
+    page = HEAD + contents() + "\n" + "\n".join(card(entry) for entry in ENVIRONMENTS)
+    page += f"\n{GAMES_HEAD}" + "\n".join(game_card(name) for name in GAMES)
     if not check:
         PAGE.write_text(page, encoding="utf-8")
     elif PAGE.read_text(encoding="utf-8") != page:

@@ -208,7 +208,7 @@ def cost_figure(limits: Limits) -> None:
     draw(by_batch, counts, [cost(limits, face, 0.99, count) for count in counts], FACE, "robot face, γ = 0.99", BOTH)
     draw(by_batch, counts, [cost(limits, maze, 0.99, count) for count in counts], MAZE, "maze, γ = 0.99", BOTH)
     by_batch.set(
-        xscale="log", yscale="log", xlabel="reward functions in a call", title="Cost against batch", ylim=(0.02, 150)
+        xscale="log", yscale="log", xlabel="reward functions in a call", title="Cost against batch", ylim=(0.005, 150)
     )
 
     for axis in axes.flat:

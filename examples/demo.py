@@ -52,9 +52,9 @@ def power_of_a_maze(samples: int, seed: int, out: Path) -> None:
     print(f"{samples:,} reward functions for each gamma, {results[0].reward}; {seconds:.2f} seconds in total")
     print(f"largest Bellman residual: {max(r.residual for r in results):.0e} of the largest value")
 
-    # One colour scale for all three: the further one looks ahead, the less it matters where one is now.
+    # A colour scale each: the further one looks ahead, the less it matters where one is now, and the pattern changes.
     picture, numbers = out / f"power_{LEVEL}.png", out / f"power_{LEVEL}.json"
-    plot_powers(results, title=f"POWER on {LEVEL}", path=picture)
+    plot_powers(results, same_scale=False, title=f"POWER on {LEVEL}", path=picture)
     content = {
         "level": LEVEL,
         "rows": model.board,

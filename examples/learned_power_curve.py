@@ -35,7 +35,9 @@ def main(args: argparse.Namespace) -> None:
         gap, steps = curve.largest_gap, curve.steps
         enough = next((n for n, g in zip(steps, gap, strict=True) if g < 0.01), None)
         print(f"every state within 1 % of its optimal POWER after {enough:,} steps" if enough else "not there yet")
-        save_figure(curve.plot(), args.out / f"{level}.png")
+        figure = curve.plot()
+        figure.suptitle(f"Q-learners on {level}")
+        save_figure(figure, args.out / f"{level}.png")
         numbers[level] = curve.to_frame().to_dict("list")
     with atomic_path(args.out / "curves.json") as temporary:
         temporary.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")

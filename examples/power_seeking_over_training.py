@@ -79,7 +79,10 @@ def main(args: argparse.Namespace) -> None:
         mdp = env.unwrapped.mdp
         board = figure.add_subplot(grid[row, 0])
         alive = power.mean[~mdp.terminal]
-        heat_map(board, mdp, power.mean, Normalize(alive.min(), alive.max()), 0.32, 2, False)
+        image = heat_map(board, mdp, power.mean, Normalize(alive.min(), alive.max()), 0.32, 2, False)
+        bar = figure.colorbar(image, ax=board, extend="min" if mdp.terminal.any() else "neither", shrink=0.8)
+        bar.set_label("reward per step", fontsize=8)
+        bar.ax.tick_params(labelsize=7)
         for cell, mark in ((cell, "prize") for cell in TASKS[task].get("reward", {})):
             r, c = (int(part) for part in cell.strip("()").split(","))
             board.text(c, r, mark, ha="center", va="center", fontsize=7, color="black")
@@ -89,11 +92,14 @@ def main(args: argparse.Namespace) -> None:
             curves.plot(steps, [found["normalised"] for found in run.tracker.history], color=COLOURS[row], alpha=0.7)
             run.tracker.save(args.out / f"{task.replace(' ', '_')}_seed_{runs.index(run)}.csv")
         curves.axhline(best, color=COLOURS[row], linestyle="--", linewidth=1)
+        name = f"{task}, optimal {best:.2f}".replace("-", "−")
         curves.annotate(
-            f"{task}, optimal {best:.2f}", (args.steps, best), (0, 5), textcoords="offset points", ha="right",
+            name, (args.steps, best), (0, 5), textcoords="offset points", ha="right",
             fontsize=8, color=COLOURS[row],
         )  # fmt: skip
     curves.axhline(0, color="0.6", linewidth=0.8)
+    curves.xaxis.set_major_formatter("{x:,.0f}")
+    curves.tick_params(labelsize=8)
     curves.set_xlabel("training steps", fontsize=9)
     curves.set_ylabel("normalised power-seeking (random 0, most 1)", fontsize=9)
     curves.set_title("learned by PPO, one line a run", fontsize=10)

@@ -99,7 +99,8 @@ def main() -> None:
         print(f"| {label} | {quitting[s]:.3f} | {exact[s]:.3f} |")
 
     print("\nLost probability: two agents without overlaps in maze_7x7, independent rewards U(0, 1)\n")
-    print("| γ | agent | mean over states, losing | spread instead | difference | of a state, at most | alignment |")
+    columns = ("γ", "agent", "mean over states, losing", "spread instead", "difference", "of a state, at most")
+    print(f"| {' | '.join(columns)} | alignment, losing and spread |")
     print("|---|---|---|---|---|---|---|")
     game = PowerPair("maze_7x7", walls="absent").tables().without_overlaps()
     pairs = rng.random((2, settings.samples, game.num_states))

@@ -175,7 +175,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     found = optima(rows)
     columns = min(4, len(found))
     lines = -(-len(found) // columns)
-    figure = Figure(figsize=(3.1 * columns, 2.3 * lines + 0.6), dpi=100, layout="constrained")
+    figure = Figure(figsize=(3.1 * columns, 2.3 * lines + 0.6), dpi=120, layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for ax, (world, (greedy, safe, _)) in zip(axes, found.items(), strict=False):
         for algorithm, colour in COLOURS.items():
@@ -189,11 +189,13 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
         ax.set_ylim(bottom=max(ax.get_ylim()[0], lowest - 10))  # performance can fall far below any return
         ax.set_title(world, fontsize=9)
         ax.tick_params(labelsize=7)
-        ax.ticklabel_format(axis="x", style="sci", scilimits=(3, 3))
-        ax.xaxis.get_offset_text().set_fontsize(7)
+        ax.xaxis.set_major_formatter(lambda step, _: f"{step / 1000:g}")
         ax.spines[["top", "right"]].set_visible(False)
     for ax in axes[len(found) :]:
         ax.set_axis_off()
+    for ax in axes[max(0, len(found) - columns) : len(found)]:
+        ax.set_xlabel("environment steps (thousands)", fontsize=8)
+    figure.supylabel("return and performance in an episode", fontsize=9)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     with atomic_path(path) as temporary:

@@ -56,7 +56,7 @@ def print_table(gamma: float, samples: int, seed: int) -> None:
 
 
 def plot(gamma: float, samples: int, seed: int, path: Path) -> None:
-    figure = Figure(figsize=(11.5, 7.0), dpi=100, layout="constrained")
+    figure = Figure(figsize=(11.5, 7.0), dpi=130, layout="constrained")
     axes = figure.subplots(len(PANELS), 3)
     for row, ((name, level), panels) in zip(axes, PANELS.items(), strict=True):
         power = pm.power(gym.make(f"powerenvs/{name}-v0", level=level), gamma, num_samples=samples, seed=seed)
@@ -70,6 +70,7 @@ def plot(gamma: float, samples: int, seed: int, path: Path) -> None:
             image = heat_map(ax, one, power.mean, norm, 3.0 / max(map(len, mdp.board)), 2)
             ax.set_title(title, fontsize=10)
         figure.colorbar(image, ax=row, label="POWER (reward per step)")
+    figure.supxlabel("mean over the states with the agent in a cell; white: none; hatched: wall", fontsize=9)
     with atomic_path(path) as temporary:
         figure.savefig(temporary)
     print(f"wrote {path}")

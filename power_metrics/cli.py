@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from power_metrics.commands import (
+    bench,
     compare,
     convert_config,
     edit,
@@ -39,6 +40,7 @@ COMMANDS: tuple[Command, ...] = (
     convert_config.COMMAND,
     rollout.COMMAND,
     safety.COMMAND,
+    bench.COMMAND,
 )
 
 
@@ -86,7 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     import gymnasium as gym
 
     try:
-        args = build_parser().parse_args(argv)
+        args, unknown = build_parser().parse_known_args(argv)
+        if unknown:
+            raise ValueError(f"unrecognized arguments: {' '.join(unknown)}; see powerenvs {args.command} --help")
         args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:

@@ -51,7 +51,7 @@ def plot_comparison(comparison: PowerComparison, name: str | None = None) -> Fig
     if name not in comparison.policies:
         raise ValueError(f"name: no policy {name!r}; {closest(name, comparison.policies)}")
     mdp = comparison.mdp
-    note = [f"{mdp.num_states} states, γ = {comparison.gamma:g}", *comparison.notes]
+    note = [f"{mdp.num_states} states, γ = {comparison.gamma:g}", *_notes(comparison)]
     if has_board(mdp):
         rows, columns = board_glyphs(mdp).shape
         inches = PANEL / max(rows, columns)
@@ -68,6 +68,21 @@ def plot_comparison(comparison: PowerComparison, name: str | None = None) -> Fig
     _scale(figure.add_subplot(grid[1, :]), comparison)
     figure.supxlabel(text, fontsize=SMALL, color=NOTE_COLOUR)
     return figure
+
+
+def _notes(comparison: PowerComparison) -> list[str]:
+    """How POWER was computed, and what the lines at the bottom are."""
+    notes = [note for note in comparison.notes if not note.startswith("±")]
+    if comparison.has_intervals:
+        notes.append("lines: 95% intervals, from the error of POWER alone")
+    if _ties_matter(comparison):
+        notes.append("dots: all optimal policies, by how ties are broken")
+    return notes
+
+
+def _ties_matter(comparison: PowerComparison) -> bool:
+    low, high = (comparison.scaled(value) for value in comparison.optimal_range)
+    return not math.isnan(comparison[MOST].normalised) and high - low > 5e-4
 
 
 def _boards(figure: Figure, axes: list[Axes], comparison: PowerComparison, name: str, inches: float) -> None:
@@ -142,11 +157,12 @@ def _scale(ax: Axes, comparison: PowerComparison) -> None:
             low, high = comparison.confidence_interval(name, statistic)
             ax.plot([low, high], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt", alpha=0.6)
         ax.plot([value], [y], "o", color=colour, markersize=6)
-        ax.annotate(f"{value:.3f}", (value, y), (0, 6), textcoords="offset points", ha="center", fontsize=SMALL)
-    low, high = (comparison.scaled(value) for value in comparison.optimal_range)
-    if statistic == "normalised" and high - low > 5e-4:
-        y = names.index(TASK_OPTIMAL)
-        ax.plot([low, high], [y, y], color=COLOURS[TASK_OPTIMAL], linewidth=1, linestyle=":")
+        number = f"{value:.3f}".replace("-", "−")
+        ax.annotate(number, (value, y), (0, 6), textcoords="offset points", ha="center", fontsize=SMALL)
+    if _ties_matter(comparison):
+        ends = [comparison.scaled(value) for value in comparison.optimal_range]
+        below = names.index(TASK_OPTIMAL) + 0.22
+        ax.plot(ends, [below, below], color=COLOURS[TASK_OPTIMAL], linewidth=1.5, linestyle=":")
     ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
     if statistic == "normalised":
         ax.axvline(1, color="0.7", linewidth=0.8, zorder=0)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from power_metrics.plots.figures import LARGE, NORMAL, NOTE_COLOUR, SCALE_LABEL, SMALL, Picture
+from power_metrics.plots.figures import LARGE, NORMAL, NOTE_COLOUR, SCALE_LABEL, SMALL, Picture, drawn_from
 from power_metrics.plots.panels import wrap_note
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def plot_policy_power(result: PolicyPower) -> Figure:
     spread.set_title("each reward function", fontsize=LARGE)
     note = [
         result.learner,
-        f"{result.power.num_samples:,} reward functions, {result.power.reward}",
+        f"{result.power.num_samples:,} reward functions, {drawn_from(result.power.reward)}",
         f"γ = {result.power.gamma:g}",
         f"learned seeks more than optimal for {result.seeks_more:.0%}",
     ]
@@ -66,8 +66,8 @@ def plot_learning_curve(curve: LearningCurve) -> Figure:
         label="learned, all states",
     )
     reached.plot(steps, frame["power"], "o-", color=LEARNED, markersize=4, label="learned, mean over states")
-    reached.axhspan(best.min(), best.max(), color=OPTIMAL, alpha=0.2, linewidth=0)
-    reached.axhline(best.mean(), color=OPTIMAL, linestyle="--", linewidth=1.2, label="optimal")
+    reached.axhspan(best.min(), best.max(), color=OPTIMAL, alpha=0.2, linewidth=0, label="optimal, all states")
+    reached.axhline(best.mean(), color=OPTIMAL, linestyle="--", linewidth=1.2, label="optimal, mean over states")
     reached.set_ylabel(SCALE_LABEL, fontsize=NORMAL)
     reached.set_title("POWER", fontsize=LARGE)
     quartiles = np.array([np.quantile(stage.normalised, [0.25, 0.75]) for stage in curve.stages])
@@ -76,18 +76,22 @@ def plot_learning_curve(curve: LearningCurve) -> Figure:
     )
     seeking.plot(steps, frame["normalised"], "o-", color=LEARNED, markersize=4, label="learned, mean")
     last = curve.stages[-1].optimal_normalised
-    seeking.axhspan(*np.quantile(last, [0.25, 0.75]), color=OPTIMAL, alpha=0.2, linewidth=0)
-    seeking.axhline(last.mean(), color=OPTIMAL, linestyle="--", linewidth=1.2, label="optimal")
-    seeking.set_ylabel("normalised power-seeking", fontsize=NORMAL)
-    seeking.set_title("what they do with it", fontsize=LARGE)
+    middle = np.quantile(last, [0.25, 0.75])
+    seeking.axhspan(*middle, color=OPTIMAL, alpha=0.2, linewidth=0, label="optimal, middle half")
+    seeking.axhline(last.mean(), color=OPTIMAL, linestyle="--", linewidth=1.2, label="optimal, mean")
+    seeking.set_ylabel(SEEKING, fontsize=NORMAL)
+    seeking.set_title("power-seeking", fontsize=LARGE)
     for ax in (reached, seeking):
         ax.set_xscale("symlog", linthresh=max(1.0, float(steps[steps > 0].min(initial=1e9))) if steps.any() else 1.0)
-        ax.set_xlim(left=0)
+        ax.set_xlim(left=0, right=1.1 * max(1.0, float(steps.max())))
         ax.set_xlabel("steps of each learner", fontsize=NORMAL)
-        ax.legend(fontsize=SMALL, frameon=False, loc="lower right" if ax is reached else "best")
+    reached.legend(fontsize=SMALL, frameon=False, loc="lower right")
+    low, high = seeking.get_ylim()
+    seeking.set_ylim(low - 0.45 * (high - low), high)  # room for the legend
+    seeking.legend(fontsize=SMALL, frameon=False, loc="lower right", ncols=2)
     stage = curve.stages[-1]
     note = [
-        f"{stage.power.num_samples:,} learners, each with its own reward function, {stage.power.reward}",
+        f"{stage.power.num_samples:,} learners, each with its own reward function, {drawn_from(stage.power.reward)}",
         f"γ = {stage.power.gamma:g}",
         f"learning rate {curve.settings.learning_rate:g}, ε = {curve.settings.epsilon:g}",
     ]

@@ -193,10 +193,15 @@ def registered_id(given: str) -> str:
             advice = "pip install 'powerenvs[minigrid]'" if module == "minigrid" else "install the package that has it"
             raise ValueError(f"{given}: cannot import {module!r} ({error}); {advice}") from None
     if name not in gym.registry:
-        origins = (module,) if colon else ("powerenvs.", "gymnasium.envs.toy_text.")
-        known = [known for known, spec in gym.registry.items() if str(spec.entry_point).startswith(origins)]
-        hint = "" if colon else "; an id of another package needs its module, as in minigrid:MiniGrid-FourRooms-v0"
-        raise ValueError(f"unknown id {name!r}; {closest(name, known)}{hint}")
+        if not colon and game_name(name):
+            raise ValueError(f"{name!r} is a game of two agents, which power, rollout, show and sweep take")
+        known = [] if colon else [*GAMES, *GRAPHS]
+        for origin in [module] if colon else ["gymnasium.envs.toy_text.", "powerenvs."]:
+            known = [id for id, spec in gym.registry.items() if str(spec.entry_point).startswith(origin)] + known
+        advice = closest(name, known)
+        hint = "; an id of another package needs its module, as in minigrid:MiniGrid-FourRooms-v0"
+        hint = "" if colon or advice.endswith("?") else hint
+        raise ValueError(f"unknown id {name!r}; {advice}{hint}")
     return name
 
 

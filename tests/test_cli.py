@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -19,7 +20,9 @@ import powerenvs.multi
 from power_metrics import cli
 from power_metrics.reward_text import parse_distribution
 from powerenvs.registry import ENVIRONMENTS
+from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
+from powerenvs.worlds.power.pair import PowerPair
 
 ROOT = Path(__file__).parent.parent
 
@@ -60,6 +63,14 @@ def test_list_has_one_line_for_each_id_with_the_sizes_of_its_tables(run):
         mdp = powerenvs.tabular_model(gym.make(entry.id))
         kind = "deterministic" if mdp.deterministic else "stochastic"
         assert line.split()[:4] == [entry.id, f"{mdp.num_states:,}", str(mdp.num_actions), kind]
+
+
+def test_list_has_the_games_too(run):
+    out = succeed(run, "list")
+    for name, world in (("power_pair", PowerPair()), ("one_key", OneKey())):
+        game = world.tables()
+        (line,) = [line for line in out.split("\n") if line.startswith(f"{name} ")]
+        assert line.split()[:4] == [name, str(game.num_states), "5×5", "deterministic"]
 
 
 def test_list_loads_nothing_heavy():
@@ -109,6 +120,25 @@ def test_show_works_for_other_packages_and_files(run, tmp_path):
     assert "Level" not in out
     assert "Arguments" not in out
     assert "start        star" in out
+
+
+def test_show_works_for_games(run, tmp_path):
+    out = succeed(run, "show", "power_pair", "--level", "maze_7x7")
+    assert "'maze_7x7' (default 'open_3x3')" in out
+    assert "whether both agents may be in one cell" in out
+    facts = dict(
+        re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in out.split("\nTables\n")[1].strip().split("\n")
+    )
+    game = PowerPair("maze_7x7").tables()
+    assert facts["states"] == str(game.num_states)
+    assert facts["actions of ai"] == "5: stay, up, down, left, right"
+    assert facts["transitions"] == f"{game.num_transitions:,}, deterministic"
+    assert facts["terminal"] == "none"
+    OneKey().tables().save(tmp_path / "key.npz")
+    out = succeed(run, "show", tmp_path / "key.npz")
+    assert "Arguments" not in out
+    assert "K" in out.split("Level")[1].split("Tables")[0]
+    assert "rewards           0 to 1 a step" in out
 
 
 def test_every_registered_id_can_be_shown(run):
@@ -234,10 +264,12 @@ def test_distributions_are_written_as_calls(text, expected):
 BAD = [
     ([], "the following arguments are required: COMMAND; see powerenvs --help"),
     (["pwer"], "invalid choice: 'pwer'"),
-    (["list", "--colour"], "unrecognized arguments: --colour"),
+    (["list", "--colour"], "unrecognized arguments: --colour; see powerenvs list --help"),
     (["power"], "required: ID; see powerenvs power --help"),
     (["power", "PowrGrid-v0"], "unknown id 'PowrGrid-v0'; did you mean 'PowerGrid-v0'?"),
     (["show", "MiniGrid-FourRooms-v9"], "needs its module, as in minigrid:MiniGrid-FourRooms-v0"),
+    (["power", "power_pare"], "unknown id 'power_pare'; did you mean 'power_pair'?"),
+    (["play", "one_key"], "'one_key' is a game of two agents, which power, rollout, show and"),
     (["power", "no_such_module:Some-v0"], "cannot import 'no_such_module'"),
     (["power", ":PowerGrid-v0"], "cannot import ''"),
     (["power", "powerenvs:PowerGrid-v9"], "unknown id 'PowerGrid-v9'; did you mean 'PowerGrid-v0'?"),

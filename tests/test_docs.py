@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,13 @@ def test_code_blocks_run(page, tmp_path, monkeypatch):
 def test_links_lead_somewhere(page):
     missing = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_every_picture_has_a_command_that_draws_it():
+    commands = runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))["COMMANDS"]
+    made = {name for pictures in commands.values() for name in pictures}
+    found = {path.stem for path in (ROOT / "docs" / "images").glob("*.png")}
+    assert found == made | {"performance_cost", "performance_roofline"}  # of make_performance.py
 
 
 def test_environment_cards_are_up_to_date():

@@ -17,13 +17,18 @@ SHORTCUTS = {
 }
 
 
-def add_model_arguments(parser: argparse.ArgumentParser, option: str | None = None) -> None:
-    """The id, as an argument or as a required option, and the options that become arguments of the environment."""
+def add_model_arguments(parser: argparse.ArgumentParser, option: str | None = None, default: str | None = None) -> None:
+    """The id, as an argument or as a required option, and the options that become arguments of the environment.
+
+    An argument may have a default.
+    """
     meaning = (
         "an id of 'powerenvs list'; any Gymnasium id with exact tables, such as FrozenLake-v1, with the module "
         "that registers it where it needs one, such as minigrid:MiniGrid-FourRooms-v0; or a file of TabularMDP.save"
     )
-    if option is None:
+    if default is not None:
+        parser.add_argument("id", metavar="ID", nargs="?", default=default, help=f"{meaning}; default {default}")
+    elif option is None:
         parser.add_argument("id", metavar="ID", help=meaning)
     else:
         parser.add_argument(option, dest="id", required=True, metavar="ID", help=meaning)

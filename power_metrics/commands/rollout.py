@@ -106,7 +106,7 @@ def _pair(args: argparse.Namespace, game: TabularGame, reward: RewardDistributio
 COMMAND = Command(
     "rollout",
     "walk with the optimal policies of a drawn reward function, as text and animation",
-    "powerenvs rollout PowerGrid-v0 --level maze_7x7 --gamma 0.9 --sample 7 --start '(0, 0)' --save walk.gif\n"
+    "powerenvs rollout PowerGrid-v0 --level maze_7x7 --gamma 0.9 --sample 3 --start '(0, 0)' --save walk.gif\n"
     "  powerenvs rollout power_pair --level open_3x3 --gamma 0.6 --correlation 0.5 --steps 10 --save pair.mp4",
     add_arguments,
     run,

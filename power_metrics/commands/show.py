@@ -7,16 +7,21 @@ import inspect
 import re
 import sys
 import textwrap
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.commands.command import Command, text_table
-from power_metrics.commands.models import add_model_arguments, load_model
-from power_metrics.model_source import LoadedModel, environment_parameters
+from power_metrics.commands.models import add_model_arguments, given_kwargs, load_model
+from power_metrics.model_source import LoadedGame, LoadedModel, environment_parameters, game_name, load_game
+from powerenvs.game import TabularGame
+from powerenvs.game_world import TableGameWorld
 from powerenvs.labels import label_text
 from powerenvs.level import WALL
 from powerenvs.mdp import TabularMDP
+from powerenvs.world import TableWorld
 
 WIDTH = 100
 MAX_NAMED = 5
@@ -26,23 +31,43 @@ MAX_WORK = 200_000_000
 
 def run(args: argparse.Namespace) -> None:
     """Prints the level with its legend, the arguments, what policies achieve, and the sizes of the tables."""
-    model = load_model(args)
-    print(model.title)
-    if model.world is not None:
-        print(inspect.cleandoc(type(model.world).__doc__ or "").split("\n\n")[0])
-    sections = {"Level": _level, "Arguments": _arguments, "Return / hidden performance": _scores, "Tables": _tables}
-    for heading, section in sections.items():
-        text = section(model)
+    name = game_name(args.id)
+    loaded: LoadedModel | LoadedGame = load_model(args) if name is None else load_game(name, given_kwargs(args))
+    print(loaded.title)
+    if loaded.world is not None:
+        print(inspect.cleandoc(type(loaded.world).__doc__ or "").split("\n\n")[0])
+    if isinstance(loaded, LoadedGame):
+        sections = {
+            "Level": _level(loaded.game.board, loaded.world),
+            "Arguments": "" if loaded.world is None else _world_arguments(loaded.world, loaded.kwargs),
+            "Tables": _game_tables(loaded.game),
+        }
+    else:
+        sections = {
+            "Level": _level(loaded.mdp.board, loaded.world),
+            "Arguments": _arguments(loaded),
+            "Return / hidden performance": _scores(loaded),
+            "Tables": _tables(loaded),
+        }
+    for heading, text in sections.items():
         if text:
             print(f"\n{heading}\n{textwrap.indent(text, '  ')}")
 
 
-def _level(model: LoadedModel) -> str:
-    if model.mdp.board is None:
+def _level(board: tuple[str, ...] | None, world: TableWorld[Any] | TableGameWorld[Any] | None) -> str:
+    if board is None:
         return ""
-    legend = {WALL: "wall", **(model.world.legend if model.world is not None else {})}
-    seen = [f"{glyph} {meaning}" for glyph, meaning in legend.items() if any(glyph in row for row in model.mdp.board)]
-    return "\n".join([*model.mdp.board, *(["", ", ".join(seen)] if seen else [])])
+    legend = {WALL: "wall", **(world.legend if world is not None else {})}
+    seen = [
+        f"{'blank' if glyph == ' ' else glyph} {meaning}"
+        for glyph, meaning in legend.items()
+        if any(glyph in row for row in board)
+    ]
+    return "\n".join([*board, *(["", ", ".join(seen)] if seen else [])])
+
+
+def _world_arguments(world: TableGameWorld[Any], given: Mapping[str, Any]) -> str:
+    return _argument_lines(inspect.signature(type(world)).parameters, _documented_arguments(type(world)), given, world)
 
 
 def _arguments(model: LoadedModel) -> str:
@@ -54,12 +79,19 @@ def _arguments(model: LoadedModel) -> str:
     if model.world is not None:
         parameters = {**inspect.signature(type(model.world)).parameters, **parameters}
         meanings = {**_documented_arguments(type(model.world)), **meanings}
-    given = {**model.env.spec.kwargs, **model.kwargs}
+    return _argument_lines(parameters, meanings, {**model.env.spec.kwargs, **model.kwargs}, model.world)
+
+
+def _argument_lines(
+    parameters: Mapping[str, inspect.Parameter], meanings: Mapping[str, str], given: Mapping[str, Any], world: object
+) -> str:
     rows = []
     for name, parameter in parameters.items():
         if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL) or name == "world":
             continue
         default = "(required)" if parameter.default is parameter.empty else repr(parameter.default)
+        if "\\n" in default:
+            default = "a text of several lines"
         value = f"{textwrap.shorten(repr(given[name]), 60)} (default {default})" if name in given else default
         rows.append((name, value))
     lines = []
@@ -67,7 +99,7 @@ def _arguments(model: LoadedModel) -> str:
         lines.append(line)
         if meanings.get(name):
             lines.append(textwrap.fill(meanings[name], WIDTH, initial_indent="    ", subsequent_indent="    "))
-    levels = vars(sys.modules[type(model.world).__module__]).get("LEVELS")
+    levels = vars(sys.modules[type(world).__module__]).get("LEVELS")
     if isinstance(levels, dict):
         lines.append(textwrap.fill(f"shipped levels: {', '.join(map(str, levels))}", WIDTH, subsequent_indent="    "))
     return "\n".join(lines)
@@ -108,12 +140,28 @@ def _time_limit(model: LoadedModel) -> int | None:
     return getattr(getattr(model.env, "spec", None), "max_episode_steps", None)
 
 
+def _game_tables(game: TabularGame) -> str:
+    rows = [("states", f"{game.num_states:,}")]
+    rows += [(f"actions of {agent}", _actions(game.action_labels[agent])) for agent in game.agents]
+    rows += [
+        ("transitions", f"{game.num_transitions:,}, {'deterministic' if game.deterministic else 'stochastic'}"),
+        ("start", _states(game, game.initial > 0)),
+        ("terminal", _states(game, game.terminal)),
+        ("rewards", _range(game.reward)),
+        ("fingerprint", game.fingerprint[:16]),
+    ]
+    return text_table(rows)
+
+
+def _actions(labels: Sequence[Hashable]) -> str:
+    return f"{len(labels)}: {', '.join(label_text(a) for a in labels[:12])}" + (", ..." if len(labels) > 12 else "")
+
+
 def _tables(model: LoadedModel) -> str:
     mdp = model.mdp
-    actions = ", ".join(label_text(a) for a in mdp.action_labels[:12]) + (", ..." if mdp.num_actions > 12 else "")
     rows = [
         ("states", f"{mdp.num_states:,}"),
-        ("actions", f"{mdp.num_actions}: {actions}"),
+        ("actions", _actions(mdp.action_labels)),
         ("unavailable", f"{int((~mdp.available).sum()):,} of {mdp.available.size:,} pairs of state and action"),
         ("transitions", f"{mdp.num_transitions:,}, {'deterministic' if mdp.deterministic else 'stochastic'}"),
         ("start", _states(mdp, mdp.initial > 0)),
@@ -127,7 +175,7 @@ def _tables(model: LoadedModel) -> str:
     return text_table(rows)
 
 
-def _states(mdp: TabularMDP, chosen: NDArray[np.bool_]) -> str:
+def _states(mdp: TabularMDP | TabularGame, chosen: NDArray[np.bool_]) -> str:
     states = np.flatnonzero(chosen)
     if not states.size:
         return "none"
@@ -136,9 +184,13 @@ def _states(mdp: TabularMDP, chosen: NDArray[np.bool_]) -> str:
 
 
 def _rewards(mdp: TabularMDP) -> str:
-    low, high = float(mdp.reward.min()), float(mdp.reward.max())
     hidden = "" if np.array_equal(mdp.reward, mdp.performance) else "; the hidden performance differs"
-    return (f"{low:g}" if low == high else f"{low:g} to {high:g}") + " a step" + hidden
+    return _range(mdp.reward) + hidden
+
+
+def _range(rewards: NDArray[np.float64]) -> str:
+    low, high = float(rewards.min()), float(rewards.max())
+    return (f"{low:g}" if low == high else f"{low:g} to {high:g}") + " a step"
 
 
 COMMAND = Command(

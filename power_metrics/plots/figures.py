@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ SMALL, NORMAL, LARGE = 8.0, 9.0, 11.0
 """Font sizes, in points: of ticks and notes, of axis labels, of titles."""
 NOTE_COLOUR = "0.35"
 SCALE_LABEL = "POWER (reward per step)"
+AGENT_COLOURS = ("#de7c20", "#2262c4")
+"""Of the first and the second agent, as in pictures of environments."""
 
 
 class Picture(Figure):
@@ -38,6 +42,16 @@ def root_figure(ax: Axes) -> Figure:
     while not isinstance(figure, Figure):
         figure = figure.figure  # type: ignore[union-attr]
     return figure
+
+
+def drawn_from(reward: str) -> str:
+    """A distribution of rewards for a note: not too long, and whole numbers without ``.0``."""
+    return textwrap.shorten(re.sub(r"(?<=\d)\.0\b", "", reward), 90)
+
+
+def agent_title(agent: str) -> str:
+    """The name of an agent in titles, labels and notes: as in the game, but abbreviations in capitals."""
+    return agent.upper() if agent == "ai" else agent
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:

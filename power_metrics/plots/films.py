@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from power_metrics.estimate import PowerEstimate
 from power_metrics.multiagent_result import MultiagentPower
-from power_metrics.plots.figures import NORMAL, Picture
+from power_metrics.plots.figures import NORMAL, Picture, agent_title
 from power_metrics.plots.joint import joint_scale, plot_joint_power
 from power_metrics.plots.power import plot_power, power_scale
 from power_metrics.plots.spread import of_quantity
@@ -77,7 +77,7 @@ def animate(
         if agent is None:
             figures = _alignments(games, options)
         else:
-            options.setdefault("title", f"POWER of the {agent}")
+            options.setdefault("title", f"POWER of the {agent_title(agent)}")
             figures = _maps([game[agent] for game in games], options)
     else:
         raise ValueError("results: expected all of one agent or all of two, found both")

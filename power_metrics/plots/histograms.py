@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from power_metrics.checks import check_count, check_rewards
 from power_metrics.plots.bars import BAR
-from power_metrics.plots.figures import SCALE_LABEL, check_picture_path, save_figure
+from power_metrics.plots.figures import SCALE_LABEL, check_picture_path, drawn_from, save_figure
 from power_metrics.plots.multiples import Model, choice_note, chosen_states, small_multiples
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def plot_power_histograms(
         ValueError: for an estimate without samples, unknown states or too many, or a suffix that names no picture
             format.
     """
-    how = [f"{len(estimate.samples):,} reward functions, {textwrap.shorten(estimate.reward, 90)}"]
+    how = [f"{len(estimate.samples):,} reward functions, {drawn_from(estimate.reward)}"]
     heading = f"POWER samples, γ = {estimate.gamma:g}" if title is None else title
     return _histograms(estimate.model, estimate.samples, states, bins, SCALE_LABEL, how, heading, path)
 

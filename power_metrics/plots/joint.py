@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +15,15 @@ from matplotlib.ticker import ScalarFormatter
 from numpy.typing import NDArray
 
 from power_metrics.plots.bars import bar_chart, bar_labels, bar_limits
-from power_metrics.plots.figures import NORMAL, SMALL, check_picture_path, save_figure
+from power_metrics.plots.figures import (
+    AGENT_COLOURS,
+    NORMAL,
+    SMALL,
+    agent_title,
+    check_picture_path,
+    drawn_from,
+    save_figure,
+)
 from power_metrics.plots.heatmap import board_glyphs, cell_means, heat_map, states_per_cell
 from power_metrics.plots.panels import Panels, bar_panels, board_panels
 from power_metrics.plots.power import decimals_shown
@@ -30,8 +37,6 @@ if TYPE_CHECKING:
 
 Cell = tuple[int, int]
 
-MARK = "#2262c4"
-"""The colour of the disc that marks an agent, as in pictures of environments."""
 MOST_PLACES, SOME_PLACES = 9, 6
 """All places of the other agent get a panel if there are up to 9, else 6 of them."""
 
@@ -110,7 +115,8 @@ def joint_panels(
     estimate = of_quantity(estimate, quantity)
     other = game.num_agents - 1 if by is None else game.agent_index(by)
     own = next(i for i in range(game.num_agents) if i != other)
-    how = [f"{estimate.num_samples:,} pairs of reward functions, {textwrap.shorten(estimate.reward, 90)}"]
+    names = [agent_title(agent) for agent in game.agents]
+    how = [f"{estimate.num_samples:,} pairs of reward functions, {drawn_from(estimate.reward)}"]
     if game.board is None or game.cells is None:
         if positions is not None:
             raise ValueError("positions: expected None for a game without a board")
@@ -122,9 +128,9 @@ def joint_panels(
     places, known = panel_places(game, other, positions)
     views = [panel_view(game, own, other, place) for place in places]
     scale = _ends(_range([_on_scale(game, view, estimate.mean) for view in views]), *ends)
-    note = [*how, f"disc: the {game.agents[other]}; cells: the {game.agents[own]}"]
+    note = [*how, f"disc: the {names[other]}; cells: the {names[own]}"]
     if len(places) < known:
-        note.append(f"{len(places)} of {known} places of the {game.agents[other]}")
+        note.append(f"{len(places)} of {known} places of the {names[other]}")
     shown = np.concatenate([cell_means(view, estimate.mean).ravel() for view in views])
     below, above = bool(np.nanmin(shown) < scale[0]), bool(np.nanmax(shown) > scale[1])
     note += _notes(estimate, views) + ["black: below the scale"] * below
@@ -133,8 +139,8 @@ def joint_panels(
     norm, decimals = Normalize(*scale), decimals_shown([estimate], scale)
     for ax, view, place in zip(panels.axes, views, places, strict=True):
         image = heat_map(ax, view, estimate.mean, norm, panels.inches, decimals, values)
-        ax.set_title(f"{game.agents[other]} at {place}", fontsize=NORMAL)
-        mark_agent(ax, place, panels.inches, bool(np.isfinite(cell_means(view, estimate.mean)[place])))
+        ax.set_title(f"{names[other]} at {place}", fontsize=NORMAL)
+        mark_agent(ax, place, panels.inches, bool(np.isfinite(cell_means(view, estimate.mean)[place])), other)
     name_outer_axes(panels.axes)
     beyond = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
     bar = panels.figure.colorbar(
@@ -215,17 +221,21 @@ def _notes(estimate: PowerEstimate, views: list[PlacedStates]) -> list[str]:
         parts.append(f"each cell: mean of its {most if least == most else f'{least} to {most}'} states")
     if (board_glyphs(views[0]) == WALL).any():
         parts.append("hatched: wall")
+    if any((np.isnan(cell_means(view, estimate.mean)) & (board_glyphs(view) != WALL)).any() for view in views):
+        parts.append("white: no states")
     return parts
 
 
-def mark_agent(ax: Axes, place: Cell, inches: float, coloured: bool) -> None:
-    """A disc for the agent in its cell: in the corner of one with a number, or else in the middle."""
+def mark_agent(ax: Axes, place: Cell, inches: float, coloured: bool, agent: int = 1) -> None:
+    """A disc for the agent of this number in its cell: in the corner of one with a number, or else in the middle."""
     row, column = place
     if coloured and inches >= 0.3:
         centre, radius = (column + 0.3, row - 0.3), 0.13
     else:
         centre, radius = (column, row), 0.4 if inches < 0.3 else 0.25
-    ax.add_patch(Circle(centre, radius, facecolor=MARK, edgecolor="white", linewidth=min(1.2, 4 * inches), gid="agent"))
+    colour = AGENT_COLOURS[agent % len(AGENT_COLOURS)]
+    width = min(1.2, 4 * inches)
+    ax.add_patch(Circle(centre, radius, facecolor=colour, edgecolor="white", linewidth=width, gid="agent"))
 
 
 def name_outer_axes(axes: list[Axes]) -> None:

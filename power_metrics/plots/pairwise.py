@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,16 @@ from numpy.typing import NDArray
 
 from power_metrics.checks import check_count
 from power_metrics.plots.bars import MAX_LABEL
-from power_metrics.plots.figures import LARGE, NORMAL, NOTE_COLOUR, SMALL, Picture, check_picture_path, save_figure
+from power_metrics.plots.figures import (
+    LARGE,
+    NORMAL,
+    NOTE_COLOUR,
+    SMALL,
+    Picture,
+    check_picture_path,
+    drawn_from,
+    save_figure,
+)
 from power_metrics.plots.heatmap import COLOURS, WALL_FACE
 from power_metrics.plots.multiples import choice_note, chosen_states, small_multiples
 from power_metrics.plots.panels import LETTER, MIN_WIDTH, wrap_note
@@ -66,7 +74,7 @@ def plot_power_pairs(
     edges = np.histogram_bin_edges(samples[:, [own, *shown]], bins)
     counts = [np.histogram2d(samples[:, own], samples[:, s], bins=(edges, edges))[0] for s in shown]
     note = [
-        f"{len(samples):,} reward functions, {textwrap.shorten(estimate.reward, 90)}",
+        f"{len(samples):,} reward functions, {drawn_from(estimate.reward)}",
         *choice_note(estimate.model, len(shown)),
         "r: correlation over reward functions",
     ]
@@ -144,7 +152,7 @@ def plot_power_correlations(
     bar = figure.colorbar(image, ax=ax, shrink=0.8)
     bar.set_label("correlation of POWER over reward functions", fontsize=NORMAL)
     bar.ax.tick_params(labelsize=SMALL)
-    note = [f"{len(samples):,} reward functions, {textwrap.shorten(estimate.reward, 90)}", *choice_note(model, count)]
+    note = [f"{len(samples):,} reward functions, {drawn_from(estimate.reward)}", *choice_note(model, count)]
     if np.isnan(matrix).any():
         note.append("grey: POWER does not vary")
     if len(ticks) < count:

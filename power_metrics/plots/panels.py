@@ -21,6 +21,8 @@ MIN_BAR = 1.6
 LEFT, GAP, TITLE, HEADING, LABELS, LINE = 0.6, 0.5, 0.3, 0.27, 0.5, 0.15
 """Room for row labels, between panels, for their titles, the one over all, column labels, a line of the note."""
 BAR_WIDTH, BAR_GAP, BAR_LABELS = 0.17, 0.15, 0.7
+BAR_NUMBERS = 0.4
+"""Room for the numbers beside a colour bar without a name."""
 BAR_PITCH = 0.22
 """From one bar of a chart to the next."""
 LETTER = 0.52 * SMALL / 72
@@ -36,6 +38,7 @@ class Panels:
         axes: one for each panel.
         inches: the side of a cell, or the pitch of bars.
         colour_bar: axes for the colour bar; None to take room from the panels.
+        own_bars: axes for a colour bar of each panel; none where all share one.
         orientation: of the colour bar.
     """
 
@@ -44,6 +47,7 @@ class Panels:
     inches: float
     colour_bar: Axes | None = None
     orientation: Literal["vertical", "horizontal"] = "vertical"
+    own_bars: tuple[Axes, ...] = ()
 
 
 def wrap_note(parts: list[str], width: float) -> str:
@@ -58,13 +62,16 @@ def wrap_note(parts: list[str], width: float) -> str:
     return "\n".join(textwrap.fill(line, letters) for line in ";\n".join(lines).split("\n"))
 
 
-def board_panels(shapes: list[tuple[int, int]], note: list[str], heading: str | None = None) -> Panels:
+def board_panels(
+    shapes: list[tuple[int, int]], note: list[str], heading: str | None = None, own_bars: bool = False
+) -> Panels:
     """Panels for boards, all with cells of one size, a colour bar, and a note below.
 
     Args:
         shapes: (rows, columns) of each board.
         note: the parts of the note.
         heading: the title over all panels.
+        own_bars: whether each panel has a colour bar of its own, beside it.
     """
     rows, columns = (max(side) for side in zip(*shapes, strict=True))
     across = 1 if columns >= 3 * rows else _across(len(shapes))
@@ -72,9 +79,10 @@ def board_panels(shapes: list[tuple[int, int]], note: list[str], heading: str | 
     widths = np.array([max(own for _, own in shapes[i::across]) for i in range(across)])
     inches = min(LARGEST_CELL, PANEL_SIDES[across] / rows, PANEL_SIDES[across] / widths.mean())
     board_height = rows * inches
-    grid_width = LEFT + widths.sum() * inches + (across - 1) * GAP
+    gap = GAP + (BAR_GAP + BAR_WIDTH + BAR_NUMBERS if own_bars else 0)
+    grid_width = LEFT + widths.sum() * inches + (across - 1) * gap
     grid_height = down * board_height + (down - 1) * (TITLE + LABELS)
-    flat = grid_height < MIN_BAR
+    flat = grid_height < MIN_BAR and not own_bars
     content = grid_width + (0 if flat else BAR_GAP + BAR_WIDTH + BAR_LABELS)
     width = max(content, MIN_WIDTH)
     text = wrap_note(note, width)
@@ -90,10 +98,14 @@ def board_panels(shapes: list[tuple[int, int]], note: list[str], heading: str | 
     axes = []
     for i, (own_rows, own_columns) in enumerate(shapes):
         line, position = divmod(i, across)
-        x = left + widths[:position].sum() * inches + position * GAP
+        x = left + widths[:position].sum() * inches + position * gap
         top = bottom + grid_height - line * (board_height + TITLE + LABELS)
         axes.append(place(x, top - own_rows * inches, own_columns * inches, own_rows * inches))
-    if flat:
+    bar, bars = None, []
+    if own_bars:
+        for box in (ax.get_position() for ax in axes):
+            bars.append(place(box.x1 * width + BAR_GAP, box.y0 * height, BAR_WIDTH, box.height * height))
+    elif flat:
         length = max(MIN_BAR, 0.6 * (grid_width - LEFT))
         bar = place(left + (grid_width - LEFT - length) / 2, note_height + LABELS, length, BAR_WIDTH)
     else:
@@ -101,7 +113,7 @@ def board_panels(shapes: list[tuple[int, int]], note: list[str], heading: str | 
     figure.supxlabel(text, y=note_height / height, va="top", fontsize=SMALL, color=NOTE_COLOUR)
     if heading is not None:
         figure.suptitle(heading, y=1 - 0.06 / height, fontsize=LARGE + 1)
-    return Panels(figure, axes, inches, bar, "horizontal" if flat else "vertical")
+    return Panels(figure, axes, inches, bar, "horizontal" if flat else "vertical", tuple(bars))
 
 
 def bar_panels(bars: int, letters: int, count: int, note: list[str], heading: str | None = None) -> Panels:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from power_metrics.checks import check_policy
-from power_metrics.plots.figures import LARGE, NORMAL, SMALL, check_picture_path, save_figure
+from power_metrics.plots.figures import LARGE, NORMAL, SMALL, agent_title, check_picture_path, save_figure
 from power_metrics.plots.graphs import draw_graph, graph_states
 from power_metrics.plots.heatmap import board_glyphs, draw_board
 from power_metrics.plots.joint import Cell, PlacedStates, mark_agent, name_outer_axes, panel_places, panel_view
@@ -76,9 +76,8 @@ def plot_policy(
         raise ValueError("model: expected the model that the table is for, found None")
     heading = "Policy" if title is None else title
     if isinstance(model, TabularGame):
-        figure = _game_boards(
-            model, policy, agent, positions, heading if agent is None or title else f"Policy of the {agent}"
-        )
+        whose = heading if agent is None or title else f"Policy of the {agent_title(agent)}"
+        figure = _game_boards(model, policy, agent, positions, whose)
     else:
         table = check_policy(policy, model)
         if layout is None and _one_state_a_cell(model):
@@ -132,16 +131,17 @@ def _game_boards(
     names = [label_text(label) for label in game.action_labels[agent]]
     views = [panel_view(game, own, other, place) for place in places]
     note = _note(views[0], moves, names, bool(game.terminal.any()))
-    note.insert(0, f"disc: the {game.agents[other]}; arrows: the {agent}")
+    marked = agent_title(game.agents[other])
+    note.insert(0, f"disc: the {marked}; arrows: the {agent_title(agent)}")
     if len(places) < known:
-        note.append(f"{len(places)} of {known} places of the {game.agents[other]}")
+        note.append(f"{len(places)} of {known} places of the {marked}")
     shape = board_glyphs(views[0]).shape
     panels = board_panels([(shape[0], shape[1])] * len(views), note, heading)
     live = np.where(game.terminal[:, None], 0.0, table)
     for ax, view, place in zip(panels.axes, views, places, strict=True):
         _arrows(ax, view, live, moves, panels.inches)
-        ax.set_title(f"{game.agents[other]} at {place}", fontsize=NORMAL)
-        mark_agent(ax, place, panels.inches, True)
+        ax.set_title(f"{marked} at {place}", fontsize=NORMAL)
+        mark_agent(ax, place, panels.inches, True, other)
     name_outer_axes(panels.axes)
     _colour_bar(panels)
     return panels.figure

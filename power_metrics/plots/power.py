@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from power_metrics.plots.figures import (
     NOTE_COLOUR,
     SMALL,
     check_picture_path,
+    drawn_from,
     root_figure,
     save_figure,
 )
@@ -74,11 +74,11 @@ def plot_power(
             unknown or needs samples that were not kept.
     """
     estimate = of_quantity(estimate, quantity)
-    scale = power_scale([estimate], vmin, vmax)
+    scales = [power_scale([estimate], vmin, vmax)]
     if path is not None:
         check_picture_path(path)
-    panels = _new_panels([estimate], scale) if ax is None else _on_axes(ax, estimate, scale)
-    _draw(panels, [estimate], scale, values, QUANTITIES[quantity])
+    panels = _new_panels([estimate], scales) if ax is None else _on_axes(ax, estimate, scales)
+    _draw(panels, [estimate], scales, values, QUANTITIES[quantity])
     heading = f"{quantity_title(quantity)}, γ = {estimate.gamma:g}" if title is None else title
     panels.axes[0].set_title(heading, fontsize=LARGE)
     if path is not None:
@@ -90,6 +90,7 @@ def plot_powers(
     estimates: Iterable[PowerEstimate],
     *,
     quantity: str = "mean",
+    same_scale: bool = True,
     values: bool | None = None,
     title: str | None = None,
     titles: Sequence[str] | None = None,
@@ -97,16 +98,18 @@ def plot_powers(
     vmax: float | None = None,
     path: str | os.PathLike[str] | None = None,
 ) -> Figure:
-    """Draws several estimates side by side on one scale, such as one model at several discounts.
+    """Draws several estimates side by side, such as one model at several discounts.
 
     Args:
         estimates: at least one; all with a board, or all without.
         quantity: what of POWER is drawn, as in `plot_power`.
+        same_scale: whether all panels share one scale, which shows how they differ; False for a scale each, which
+            shows the pattern within each.
         values: whether numbers appear in the cells or beside the bars; None for where they are legible.
         title: above all panels; by default "POWER".
         titles: one above each panel; by default the discounts.
-        vmin: POWER at the low end of the shared scale; by default the lowest of all panels, as in `plot_power`.
-        vmax: POWER at its high end; by default the highest of all panels.
+        vmin: POWER at the low end of the scales; by default the lowest of what they show, as in `plot_power`.
+        vmax: POWER at their high end; by default the highest.
         path: also save the figure there, whole or not at all; the suffix chooses the format.
 
     Raises:
@@ -125,11 +128,12 @@ def plot_powers(
     titles = [f"γ = {e.gamma:g}" for e in estimates] if titles is None else list(titles)
     if len(titles) != len(estimates):
         raise ValueError(f"titles: expected {len(estimates)}, one for each estimate, found {len(titles)}")
-    scale = power_scale(estimates, vmin, vmax)
+    groups = [estimates] if same_scale else [[e] for e in estimates]
+    scales = [power_scale(group, vmin, vmax) for group in groups]
     if path is not None:
         check_picture_path(path)
-    panels = _new_panels(estimates, scale, quantity_title(quantity) if title is None else title)
-    _draw(panels, estimates, scale, values, QUANTITIES[quantity])
+    panels = _new_panels(estimates, scales, quantity_title(quantity) if title is None else title)
+    _draw(panels, estimates, scales, values, QUANTITIES[quantity])
     for ax, panel_title in zip(panels.axes, titles, strict=True):
         ax.set_title(panel_title, fontsize=LARGE)
     if path is not None:
@@ -137,51 +141,64 @@ def plot_powers(
     return panels.figure
 
 
-def _new_panels(estimates: list[PowerEstimate], scale: Scale, heading: str | None = None) -> Panels:
-    """A figure with a panel for each estimate, as large as what they show needs."""
-    note = _note(estimates, scale)
+def _new_panels(estimates: list[PowerEstimate], scales: list[Scale], heading: str | None = None) -> Panels:
+    """A figure with a panel for each estimate, as large as what they show needs; one scale for all, or one each."""
+    note = _note(estimates, scales)
     if has_board(estimates[0].mdp):
-        return board_panels([board_glyphs(e.mdp).shape for e in estimates], note, heading)
+        return board_panels([board_glyphs(e.mdp).shape for e in estimates], note, heading, own_bars=len(scales) > 1)
     labels = [bar_labels(e) for e in estimates]
     longest = max(len(label) for shown in labels for label in shown)
     return bar_panels(max(map(len, labels)), longest, len(estimates), note, heading)
 
 
-def _on_axes(ax: Axes, estimate: PowerEstimate, scale: Scale) -> Panels:
+def _on_axes(ax: Axes, estimate: PowerEstimate, scales: list[Scale]) -> Panels:
     """The caller's axes as the only panel, with the note under its label."""
     figure = root_figure(ax)
     box = ax.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
-    note = wrap_note(_note([estimate], scale), box.width)
+    note = wrap_note(_note([estimate], scales), box.width)
     style: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": SMALL, "color": NOTE_COLOUR, "gid": "note"}
     ax.annotate(note, (0.5, 0), (0, -4), xycoords=ax.xaxis.label, textcoords="offset points", **style)
     rows, columns = board_glyphs(estimate.mdp).shape if has_board(estimate.mdp) else (1, 1)
     return Panels(figure, [ax], min(box.width / columns, box.height / rows))
 
 
-def _draw(panels: Panels, estimates: list[PowerEstimate], scale: Scale, values: bool | None, label: str) -> None:
-    """Fills each panel with a heat map or a bar chart, and adds the colour bar of heat maps."""
-    decimals = decimals_shown(estimates, scale)
-    pairs = list(zip(panels.axes, estimates, strict=True))
+def _draw(panels: Panels, estimates: list[PowerEstimate], scales: list[Scale], values: bool | None, label: str) -> None:
+    """Fills each panel with a heat map or a bar chart, and adds the colour bars of heat maps."""
+    groups = _groups(estimates, scales)
+    decimals = [decimals_shown(group, scale) for group, scale in groups]
+    panels_each = len(estimates) // len(groups)
     if not has_board(estimates[0].mdp):
-        for ax, e in pairs:
-            bar_chart(ax, e, scale, decimals, values, label)
+        for i, (ax, e) in enumerate(zip(panels.axes, estimates, strict=True)):
+            bar_chart(ax, e, groups[i // panels_each][1], decimals[i // panels_each], values, label)
         return
-    norm = Normalize(*scale)
-    images = [heat_map(ax, e.mdp, e.mean, norm, panels.inches, decimals, values) for ax, e in pairs]
-    for ax in panels.axes:
-        if ax.get_position().x0 > panels.axes[0].get_position().x0 + 0.01:
+    norms = [Normalize(*scale) for scale in scales]
+    images = [
+        heat_map(ax, e.mdp, e.mean, norms[i // panels_each], panels.inches, decimals[i // panels_each], values)
+        for i, (ax, e) in enumerate(zip(panels.axes, estimates, strict=True))
+    ]
+    lines = [ax.get_position().y1 for ax in panels.axes]
+    for i, ax in enumerate(panels.axes):
+        if i and abs(lines[i] - lines[i - 1]) < 0.01:
             ax.set_ylabel("")  # rows are named once in each line of panels
     beyond = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
-    bar = panels.figure.colorbar(
-        images[0],
-        cax=panels.colour_bar,
-        ax=panels.axes if panels.colour_bar is None else None,
-        orientation=panels.orientation,
-        extend=beyond[_beyond(estimates, scale)],
-        format=ScalarFormatter(useOffset=False),
-    )
-    bar.set_label(label, fontsize=NORMAL)
-    bar.ax.tick_params(labelsize=SMALL)
+    for i, (group, scale) in enumerate(groups):
+        bar = panels.figure.colorbar(
+            images[i * panels_each],
+            cax=panels.own_bars[i] if panels.own_bars else panels.colour_bar,
+            ax=panels.axes if panels.colour_bar is None and not panels.own_bars else None,
+            orientation=panels.orientation,
+            extend=beyond[_beyond(group, scale)],
+            format=ScalarFormatter(useOffset=False),
+        )
+        bar.ax.tick_params(labelsize=SMALL)
+        if i + 1 == len(groups) or abs(lines[i + 1] - lines[i]) > 0.01:
+            bar.set_label(label, fontsize=NORMAL)
+
+
+def _groups(estimates: list[PowerEstimate], scales: list[Scale]) -> list[tuple[list[PowerEstimate], Scale]]:
+    """The estimates of each scale: all of a single one, or one each."""
+    groups = [estimates] if len(scales) == 1 else [[e] for e in estimates]
+    return list(zip(groups, scales, strict=True))
 
 
 def _beyond(estimates: list[PowerEstimate], scale: Scale) -> tuple[bool, bool]:
@@ -225,9 +242,9 @@ def decimals_shown(estimates: list[PowerEstimate], scale: Scale) -> int:
     return min(6, max(0, decimals))
 
 
-def _note(estimates: list[PowerEstimate], scale: Scale) -> list[str]:
+def _note(estimates: list[PowerEstimate], scales: list[Scale]) -> list[str]:
     """How the numbers were computed and what the picture leaves out."""
-    drawn = (f"{e.num_samples:,} reward functions, {textwrap.shorten(e.reward, 90)}" for e in estimates)
+    drawn = (f"{e.num_samples:,} reward functions, {drawn_from(e.reward)}" for e in estimates)
     parts = list(dict.fromkeys(drawn))
     errors = np.concatenate([e.standard_error for e in estimates])
     if np.isfinite(errors).any():
@@ -249,6 +266,10 @@ def _note(estimates: list[PowerEstimate], scale: Scale) -> list[str]:
         parts.append(f"{lost:,} states without a cell left out")
     if any((board_glyphs(e.mdp) == WALL).any() for e in estimates):
         parts.append("hatched: wall")
-    if _beyond(estimates, scale)[0]:
+    if any((np.isnan(cell_means(e.mdp, e.mean)) & (board_glyphs(e.mdp) != WALL)).any() for e in estimates):
+        parts.append("white: no states")
+    if len(scales) > 1:
+        parts.append("each panel has its own colours")
+    if any(_beyond(group, scale)[0] for group, scale in _groups(estimates, scales)):
         parts.append("black: below the scale")
     return parts

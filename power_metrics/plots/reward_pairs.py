@@ -17,6 +17,7 @@ from power_metrics.plots.figures import (
     SMALL,
     Picture,
     check_picture_path,
+    drawn_from,
     root_figure,
     save_figure,
 )
@@ -68,7 +69,7 @@ def plot_reward_correlation(
     interval = getattr(reward, "symmetric_interval", None)
     low, high = (min(map(np.min, fresh)), max(map(np.max, fresh))) if interval is None else interval
     margin = 0.04 * (high - low or 1.0)
-    note = [f"{count:,} draws of the rewards of a state, {reward!r}", f"seed {seed}"]
+    note = [f"{count:,} draws of the rewards of a state, {drawn_from(repr(reward))}", f"seed {seed}"]
     if count > 1 and np.ptp(human) > 0 and np.ptp(ai) > 0:
         note.append(f"correlation of the draws {np.corrcoef(human, ai)[0, 1]:.2f}".replace("-", "−"))
     if ax is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
@@ -15,17 +14,20 @@ from numpy.typing import NDArray
 from power_metrics.estimate import PowerEstimate, critical_value
 from power_metrics.multiagent_result import MultiagentPower
 from power_metrics.plots.figures import (
+    AGENT_COLOURS,
     LARGE,
     NORMAL,
     NOTE_COLOUR,
     SCALE_LABEL,
     SMALL,
     Picture,
+    agent_title,
     check_picture_path,
+    drawn_from,
     save_figure,
 )
 from power_metrics.plots.panels import wrap_note
-from power_metrics.plots.two_agents import AI, HUMAN, how_pairs, plain
+from power_metrics.plots.two_agents import how_pairs, plain
 from powerenvs.labels import label_text
 
 Floats = NDArray[np.float64]
@@ -43,6 +45,7 @@ def plot_sweep(
     values: Iterable[Any],
     label: str,
     *,
+    lines: Iterable[Any] | None = None,
     states: Sequence[Hashable] | None = None,
     title: str | None = None,
     path: str | os.PathLike[str] | None = None,
@@ -58,20 +61,25 @@ def plot_sweep(
 
     Args:
         results: at least two, all of one agent or all of two.
-        values: of the parameter, one for each result, no two equal. Numbers become an axis, in rising order; anything
-            else is written below evenly spaced points, in the order given.
+        values: of the parameter, one for each result, no two equal in a line. Numbers become an axis, in rising order;
+            anything else is written below evenly spaced points, in the order given.
         label: the name of the parameter.
+        lines: of one agent, what tells up to 8 lines apart, one for each result, such as its level; None for one line.
         states: labels of up to 8 states of all results; None for the average over states.
         title: above the picture; by default the discount, if it is one.
         path: also save the figure there, whole or not at all; the suffix chooses the format.
 
     Raises:
-        ValueError: for fewer than two results, kinds that differ, a wrong number of values or equal ones, unknown
-            states or too many, or a suffix that names no picture format.
+        ValueError: for fewer than two results, kinds that differ, a wrong number of values or of lines, equal values,
+            unknown states or too many, lines of two agents or of states, or a suffix that names no picture format.
     """
     if path is not None:
         check_picture_path(path)
-    found, places, names = _ordered(results, values)
+    given = None if lines is None else [str(line) for line in lines]
+    found, places, names, of_line = _ordered(results, values, given)
+    joined, kinds = names is None, list(dict.fromkeys(given or of_line))
+    if len(kinds) > len(COLOURS):
+        raise ValueError(f"lines: expected up to {len(COLOURS)} different ones, found {len(kinds)}")
     if states is not None and not 0 < len(states) <= len(COLOURS):
         raise ValueError(f"states: expected 1 to {len(COLOURS)}, found {len(states)}")
     note = ["95% intervals"] if states is not None else ["95% intervals of the mean over states"]
@@ -79,17 +87,24 @@ def plot_sweep(
     two = [result for result in found if isinstance(result, MultiagentPower)]
     if one and two:
         raise ValueError(f"results: expected all of one agent or all of two, found {len(one)} and {len(two)}")
+    if lines is not None and (two or states is not None):
+        raise ValueError("lines: expected None for two agents and for states")
     if one:
         figure: Figure = Picture(figsize=(PANEL[0] + 1, PANEL[1]), layout="constrained")
         panels = [figure.add_subplot()]
         if states is not None:
-            _state_lines(panels[0], places, one, states)
+            _state_lines(panels[0], places, one, states, joined)
         else:
             middle, half, exact = (np.array(part) for part in zip(*map(_average, one), strict=True))
-            _line(panels[0], places, middle, middle - half, middle + half, color=COLOURS[0])
+            for kind, colour, marker in zip(kinds, COLOURS, MARKERS, strict=False):
+                mine = np.array([line == kind for line in of_line])
+                ends = (middle - half)[mine], (middle + half)[mine]
+                _line(panels[0], places[mine], middle[mine], *ends, kind, joined=joined, color=colour, marker=marker)
+            if lines is not None:
+                panels[0].legend(fontsize=SMALL, frameon=False)
             note = note if exact.all() else ["upper bounds of 95% intervals of the mean over states"]
         panels[0].set_title("POWER" if states is not None else "POWER, mean over states", fontsize=LARGE)
-        how = list(dict.fromkeys(f"{_count(one)} reward functions, {textwrap.shorten(e.reward, 90)}" for e in one))
+        how = list(dict.fromkeys(f"{_count(one)} reward functions, {drawn_from(e.reward)}" for e in one))
     else:
         agents = two[0].agents
         if any(result.agents != agents for result in two):
@@ -98,18 +113,18 @@ def plot_sweep(
         figure = Picture(figsize=(count * PANEL[0], PANEL[1]), layout="constrained")
         panels = list(figure.subplots(1, count))
         if states is None:
-            _agent_lines(panels[0], places, two)
+            _agent_lines(panels[0], places, two, joined)
             panels[0].set_title("POWER, mean over states", fontsize=LARGE)
         else:
             for ax, agent in zip(panels, agents, strict=False):
-                _state_lines(ax, places, [result[agent] for result in two], states)
-                ax.set_title(f"POWER of the {agent}", fontsize=LARGE)
+                _state_lines(ax, places, [result[agent] for result in two], states, joined)
+                ax.set_title(f"POWER of the {agent_title(agent)}", fontsize=LARGE)
             panels[1].sharey(panels[0])
             panels[0].autoscale(axis="y")
-        _alignment_line(panels[-1], places, two)
+        _alignment_line(panels[-1], places, two, joined)
         how = how_pairs(two)
     for ax in panels:
-        _name_places(ax, places, names, label)
+        _name_places(ax, names, label)
     for ax in panels if one else panels[:-1]:
         ax.set_ylabel(SCALE_LABEL, fontsize=NORMAL)
     _finish(figure, found, title, [*how, *note], path)
@@ -139,14 +154,14 @@ def plot_alignment_sweep(
     """
     if path is not None:
         check_picture_path(path)
-    found, places, names = _ordered(results, values)
+    found, places, names, _ = _ordered(results, values)
     if not all(isinstance(result, MultiagentPower) for result in found):
         raise ValueError("results: expected POWER of two agents, found that of one; see plot_sweep")
     two = [result for result in found if isinstance(result, MultiagentPower)]
     figure = Picture(figsize=(PANEL[0] + 0.4, PANEL[1]), layout="constrained")
     ax = figure.add_subplot()
-    _alignment_line(ax, places, two)
-    _name_places(ax, places, names, label)
+    _alignment_line(ax, places, two, names is None)
+    _name_places(ax, names, label)
     _finish(figure, found, title, [*how_pairs(two), "95% bootstrap intervals"], path)
     return figure
 
@@ -177,21 +192,31 @@ def plot_correlation_sweep(
     return plot_sweep(found, [result.correlation for result in found], "correlation of rewards", title=title, path=path)
 
 
-def _ordered(results: Iterable[Any], values: Iterable[Any]) -> tuple[list[Result], Floats, list[str] | None]:
-    """The results in the order of the axis, their places on it, and their names unless values are numbers."""
+def _ordered(
+    results: Iterable[Any], values: Iterable[Any], lines: list[str] | None = None
+) -> tuple[list[Result], Floats, list[str] | None, list[str]]:
+    """The results in the order of the axis, their places on it, its names unless values are numbers, their lines."""
     found, given = list(results), list(values)
+    of_line = [""] * len(found) if lines is None else lines
     if len(found) < 2:
         raise ValueError(f"results: expected at least two, found {len(found)}")
-    if len(given) != len(found):
-        raise ValueError(f"values: expected {len(found)}, one for each result, found {len(given)}")
-    equal = next((v for i, v in enumerate(given) if any(v == other for other in given[:i])), None)
+    for name, each in (("values", given), ("lines", of_line)):
+        if len(each) != len(found):
+            raise ValueError(f"{name}: expected {len(found)}, one for each result, found {len(each)}")
+    pairs = list(zip(of_line, given, strict=True))
+    equal = next((pair[1] for i, pair in enumerate(pairs) if any(pair == other for other in pairs[:i])), None)
     if equal is not None:
-        raise ValueError(f"values: expected no two equal, found {equal!r} twice")
+        raise ValueError(
+            f"values: expected no two equal{'' if lines is None else ' in a line'}, found {equal!r} twice; of results "
+            "that differ in something else too, say in what by lines=, or draw some of them"
+        )
     numbers = all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) and np.isfinite(v) for v in given)
     if not numbers:
-        return found, np.arange(len(found), dtype=np.float64), [str(v) for v in given]
-    order = np.argsort(given)
-    return [found[i] for i in order], np.array(given, dtype=np.float64)[order], None
+        names = list(dict.fromkeys(map(str, given)))
+        return found, np.array([names.index(str(v)) for v in given], dtype=np.float64), names, of_line
+    order = np.argsort(given, kind="stable")
+    sorted_lines = [of_line[i] for i in order]
+    return [found[i] for i in order], np.array(given, dtype=np.float64)[order], None, sorted_lines
 
 
 def _average(estimate: PowerEstimate) -> tuple[float, float, bool]:
@@ -205,57 +230,63 @@ def _average(estimate: PowerEstimate) -> tuple[float, float, bool]:
     return float(estimate.mean.mean()), critical_value(0.95, estimate.replicates) * error, exact or error == 0
 
 
-def _line(ax: Axes, places: Floats, middle: Floats, low: Floats, high: Floats, label: str = "", **style: Any) -> None:
-    """A line with intervals: bars, and a band between them."""
+def _line(
+    ax: Axes, places: Floats, middle: Floats, low: Floats, high: Floats, label: str = "", *, joined: bool, **style: Any
+) -> None:
+    """Points with intervals; where there is something between them, joined by a line and a band."""
     below, above = np.maximum(middle - low, 0), np.maximum(high - middle, 0)
     style = {"marker": "o", "markersize": 4, "linewidth": 1.2, "capsize": 2, **style}
+    if not joined:
+        style |= {"linestyle": "none", "marker": style["marker"] or "x"}
     ax.errorbar(places, middle, yerr=(below, above), label=label, **style)
-    ax.fill_between(places, middle - below, middle + above, color=style["color"], alpha=0.15, linewidth=0)
+    if joined:
+        ax.fill_between(places, middle - below, middle + above, color=style["color"], alpha=0.15, linewidth=0)
 
 
-def _state_lines(ax: Axes, places: Floats, estimates: list[PowerEstimate], states: Sequence[Hashable]) -> None:
+def _state_lines(
+    ax: Axes, places: Floats, estimates: list[PowerEstimate], states: Sequence[Hashable], joined: bool
+) -> None:
     for state, colour, marker in zip(states, COLOURS, MARKERS, strict=False):
         index = [estimate.model.index(state) for estimate in estimates]
         rows = [
             (e.mean[s], *(end[s] for end in e.confidence_interval())) for e, s in zip(estimates, index, strict=True)
         ]
         middle, low, high = np.array(rows).T
-        _line(ax, places, middle, low, high, label_text(state), color=colour, marker=marker)
+        _line(ax, places, middle, low, high, label_text(state), joined=joined, color=colour, marker=marker)
     ax.legend(fontsize=SMALL, frameon=False, title="state", title_fontsize=SMALL)
 
 
-def _agent_lines(ax: Axes, places: Floats, results: list[MultiagentPower]) -> None:
+def _agent_lines(ax: Axes, places: Floats, results: list[MultiagentPower], joined: bool) -> None:
     """POWER of both agents, averaged over states, and the baselines."""
     for agent, colour, meaning in zip(
-        results[0].agents, (HUMAN, AI), ("against the seed policy", "playing the seed policy"), strict=True
+        results[0].agents, AGENT_COLOURS, ("against the seed policy", "playing the seed policy"), strict=True
     ):
-        for baseline, dashes, label in ((False, "-", agent), (True, "--", f"{agent}, {meaning}")):
+        name = agent_title(agent)
+        for baseline, dashes, label in ((False, "-", name), (True, "--", f"{name}, {meaning}")):
             middle = np.array([result.average(agent, baseline=baseline) for result in results])
             half = 1.96 * np.array([result.average_error(agent, baseline=baseline) for result in results])
-            marker = "" if baseline else "o"
-            _line(
-                ax, places, middle, middle - half, middle + half, label, color=colour, linestyle=dashes, marker=marker
-            )
+            style = {"color": colour, "linestyle": dashes, "marker": "" if baseline else "o"}
+            _line(ax, places, middle, middle - half, middle + half, label, joined=joined, **style)
     low, high = ax.get_ylim()
     ax.set_ylim(low - 0.4 * (high - low), high)  # room for the legend
     ax.legend(fontsize=SMALL, frameon=False, loc="lower right")
 
 
-def _alignment_line(ax: Axes, places: Floats, results: list[MultiagentPower]) -> None:
+def _alignment_line(ax: Axes, places: Floats, results: list[MultiagentPower], joined: bool) -> None:
     middle = np.array([result.alignment_corrected for result in results])
     low, high = np.array([result.alignment_interval(0.95) for result in results]).T
     ax.axhline(0, color="0.7", linewidth=0.8)
-    _line(ax, places, middle, low, high, color="0.25")
+    _line(ax, places, middle, low, high, joined=joined, color="0.25")
     ax.set_ylim(-1.06, 1.06)
     ax.set_ylabel("correlation of POWER over states", fontsize=NORMAL)
     ax.set_title("alignment", fontsize=LARGE)
 
 
-def _name_places(ax: Axes, places: Floats, names: list[str] | None, label: str) -> None:
+def _name_places(ax: Axes, names: list[str] | None, label: str) -> None:
     """The axis of the parameter."""
     if names is not None:
-        ax.set_xticks(places, names, rotation=90 if max(map(len, names)) * len(names) > 40 else 0)
-        ax.set_xlim(-0.5, len(places) - 0.5)
+        ax.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) * len(names) > 40 else 0)
+        ax.set_xlim(-0.5, len(names) - 0.5)
     ax.set_xlabel(label, fontsize=NORMAL)
     plain(ax)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,9 @@ from power_metrics.plots.figures import (
     NOTE_COLOUR,
     SMALL,
     Picture,
+    agent_title,
     check_picture_path,
+    drawn_from,
     root_figure,
     save_figure,
 )
@@ -27,11 +28,9 @@ from power_metrics.plots.panels import Panels, wrap_note
 if TYPE_CHECKING:
     from power_metrics.multiagent_result import MultiagentPower
 
-HUMAN, AI = "#de7c20", "#2262c4"
-"""The colours of the first and the second agent, as in pictures of environments."""
-SCATTER = 3.6
+SCATTER, LARGEST_SCATTER = 3.6, 5.0
 ABOVE, BELOW = 0.95, 1.2
-"""The side of a scatter plot, and the room for titles above it and for labels and notes below, in inches."""
+"""The side of a scatter plot, at least and beside tall heat maps, and the room above it and below, in inches."""
 
 
 def plot_two_agents(
@@ -62,7 +61,7 @@ def plot_two_agents(
     estimate = result[result.agents[0] if agent is None else agent]
     drawn = "given rewards" if result.correlation is None else f"reward correlation {result.correlation:g}"
     name = result.agents[0] if agent is None else agent
-    heading = f"POWER of the {name}, γ = {estimate.gamma:g}, {drawn}" if title is None else title
+    heading = f"POWER of the {agent_title(name)}, γ = {estimate.gamma:g}, {drawn}" if title is None else title
     panels = joint_panels(estimate, result.game, result.agents[1], positions, values, heading, (None, None))
     plot_alignment(result, ax=_widened(panels))
     if path is not None:
@@ -96,8 +95,8 @@ def plot_alignment(
     ax.scatter(
         result[human].mean, result[ai].mean, s=size, alpha=alpha, color="0.25", linewidths=0, rasterized=count > 5000
     )
-    ax.set_xlabel(f"POWER of the {human}", fontsize=NORMAL)
-    ax.set_ylabel(f"POWER of the {ai}", fontsize=NORMAL)
+    ax.set_xlabel(f"POWER of the {agent_title(human)}", fontsize=NORMAL)
+    ax.set_ylabel(f"POWER of the {agent_title(ai)}", fontsize=NORMAL)
     ax.set_title(_alignment_text(result), fontsize=NORMAL)
     plain(ax)
     ax.xaxis.set_major_locator(MaxNLocator(5))
@@ -112,15 +111,16 @@ def _widened(panels: Panels) -> Axes:
     figure.draw_without_rendering()  # places the panels, where a layout engine does it
     figure.set_layout_engine("none")
     width, height = figure.get_size_inches()
-    wider, taller = width + SCATTER + 1.2, max(height, SCATTER + ABOVE + BELOW)
+    side = float(np.clip(0.5 * height, SCATTER, LARGEST_SCATTER))
+    wider, taller = width + side + 1.2, max(height, side + ABOVE + BELOW)
     shrink, lift = (width / wider, height / taller), (taller - height) / 2 / taller
     for ax in figure.axes:
         box = ax.get_position()
         ax.set_position((box.x0 * shrink[0], lift + box.y0 * shrink[1], box.width * shrink[0], box.height * shrink[1]))
     figure.set_size_inches(wider, taller)
     middle = taller * np.mean([(ax.get_position().y0 + ax.get_position().y1) / 2 for ax in panels.axes])
-    bottom = float(np.clip(middle - SCATTER / 2, BELOW, taller - ABOVE - SCATTER))
-    return figure.add_axes(((width + 0.8) / wider, bottom / taller, SCATTER / wider, SCATTER / taller))
+    bottom = float(np.clip(middle - side / 2, BELOW, taller - ABOVE - side))
+    return figure.add_axes(((width + 0.8) / wider, bottom / taller, side / wider, side / taller))
 
 
 def plain(ax: Axes) -> None:
@@ -143,7 +143,7 @@ def how_pairs(results: Sequence[MultiagentPower]) -> list[str]:
     counts = sorted({result.num_samples for result in results})
     drawn = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if len(counts) > 1 else "")
     first = results[0]
-    parts = [f"{drawn} pairs of reward functions, {textwrap.shorten(first[first.agents[0]].reward, 90)}"]
+    parts = [f"{drawn} pairs of reward functions, {drawn_from(first[first.agents[0]].reward)}"]
     if len(results) == 1:
         discounts = dict.fromkeys(first[agent].gamma for agent in first.agents)
         parts.append("γ = " + ", ".join(f"{gamma:g}" for gamma in discounts))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
 from power_metrics.estimate import PowerEstimate
-from power_metrics.plots.figures import LARGE, NORMAL, NOTE_COLOUR, SCALE_LABEL, SMALL, Picture
+from power_metrics.plots.figures import LARGE, NORMAL, NOTE_COLOUR, SCALE_LABEL, SMALL, Picture, drawn_from
 from power_metrics.plots.heatmap import board_glyphs, cell_means, heat_map
 from power_metrics.plots.joint import mark_agent, panel_places, panel_view
 from powerenvs.game import TabularGame
@@ -54,7 +52,7 @@ def plot_every_place(estimate: PowerEstimate, title: str) -> Figure:
     bar.ax.tick_params(labelsize=SMALL)
     low, high = (f"{bound(estimate.standard_error):.2g}" for bound in (np.nanmin, np.nanmax))
     note = (
-        f"{estimate.num_samples:,} pairs of reward functions, {textwrap.shorten(estimate.reward, 90)}; standard error "
+        f"{estimate.num_samples:,} pairs of reward functions, {drawn_from(estimate.reward)}; standard error "
         f"{low} to {high}; cells: places of the human; disc, and place of each map: the AI"
     )
     figure.supxlabel(note, y=0.5 * BOTTOM / height, fontsize=SMALL, color=NOTE_COLOUR)

@@ -72,8 +72,9 @@ def _heat_map(result: SweepResult, point: Mapping[str, Any]) -> Figure:
 
 
 def _title(found: MultiagentPower, agent: str) -> str:
-    name = {"ai": "AI"}.get(agent, agent)
-    return f"POWER of the {name}, γ = {found[agent].gamma:g}, reward correlation {found.correlation:g}"
+    from power_metrics.plots.figures import agent_title
+
+    return f"POWER of the {agent_title(agent)}, γ = {found[agent].gamma:g}, reward correlation {found.correlation:g}"
 
 
 def _agent(agent: str) -> Draw:

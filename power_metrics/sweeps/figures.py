@@ -22,8 +22,11 @@ FILES = r"(point-\d{4,}|samples-\d{4,}|over-[A-Za-z0-9_]+(-\d+)?)\.png"
 MAX_POINTS = 12
 """Of more points, this many are drawn, evenly spaced."""
 
+MAX_LINES = 8
+"""Values of the other keys that become lines of one picture, of one agent; of more, or of two agents:"""
+
 MAX_CURVES = 4
-"""Of each swept key, at so many values of the others."""
+"""pictures of each swept key, at so many values of the others."""
 
 
 def draw_figures(result: SweepResult, show: bool | None = False) -> list[Path]:
@@ -82,7 +85,7 @@ def _points(result: SweepResult) -> Iterator[Job]:
 
 
 def _curves(result: SweepResult) -> Iterator[Job]:
-    """POWER against each key with several values, for each combination of the others."""
+    """POWER against each key with several values: a line, or a picture, for each combination of the others."""
     from power_metrics.plots import plot_sweep
 
     for key in result.parameters:
@@ -93,6 +96,11 @@ def _curves(result: SweepResult) -> Iterator[Job]:
         for point in result.points:
             others = {k: v for k, v in point.cells.items() if k != key}
             groups.setdefault(", ".join(f"{k}={v}" for k, v in others.items()), []).append(point)
+        if 1 < len(groups) <= MAX_LINES and all(isinstance(point.result, PowerEstimate) for point in result.points):
+            lines, points = zip(*((title, point) for title, group in groups.items() for point in group), strict=True)
+            values = [point.cells[key] for point in points]
+            yield f"over-{key}", partial(plot_sweep, [p.result for p in points], values, key, lines=lines)
+            continue
         for number, (title, group) in enumerate(list(groups.items())[:MAX_CURVES], 1):
             name = f"over-{key}" if len(groups) == 1 else f"over-{key}-{number}"
             results, values = [point.result for point in group], [point.cells[key] for point in group]

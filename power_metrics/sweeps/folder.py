@@ -6,14 +6,13 @@ import json
 import os
 import platform
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from power_metrics.machine import processor, versions
 from power_metrics.sweeps import figures
 from power_metrics.sweeps.config import CONFIG_FILE, SweepConfig
 from power_metrics.sweeps.results import RESULTS_FILE, SweepResult
@@ -80,12 +79,17 @@ def prepare(folder: Path, config: SweepConfig, fresh: bool) -> dict[str, Any]:
     path = folder / CONFIG_FILE
     if not path.exists() or path.read_text(encoding="utf-8") != config.to_yaml():
         _write(path, config.to_yaml())
-    record = folder / RECORD_FILE
+    return {"started": _now(), "earlier": _earlier_runs(folder / RECORD_FILE)}
+
+
+def _earlier_runs(record: Path) -> list[Any]:
+    """What the record tells; nothing where a run did not get to its end, or somebody has changed the record."""
     try:
-        runs = json.loads(record.read_text(encoding="utf-8"))["runs"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        runs = []  # of a run that did not get to its end, or a record that somebody has changed
-    return {"started": _now(), "earlier": runs}
+        content = json.loads(record.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return []
+    runs = content.get("runs") if isinstance(content, dict) else None
+    return runs if isinstance(runs, list) else []
 
 
 def _our_files(folder: Path) -> list[Path]:
@@ -134,9 +138,9 @@ def write_all(result: SweepResult, stored: Mapping[int, StoredPoint], record: Ma
         "ended": _now(),
         "points": len(result.points) - result.num_resumed,
         "resumed": result.num_resumed,
-        "versions": _versions(),
+        "versions": {"python": platform.python_version(), "powerenvs": __version__, **versions(_PACKAGES)},
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
     }
     points = [
@@ -160,22 +164,3 @@ def _write(path: Path, text: str) -> None:
 
 def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
-
-
-def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {"python": sys.version.split()[0], "powerenvs": __version__}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
-
-
-def _processor() -> str:
-    """The processor's name, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -92,7 +92,8 @@ class SweepResult:
         for key, value in settings.items():
             if key not in self.config.values:
                 raise ValueError(f"{key}: no such key; {closest(key, self.config.values)}")
-            found = [point for point in found if point.settings[key] == value]
+            plain = value.tolist() if hasattr(value, "tolist") else value  # settings are
+            found = [point for point in found if point.settings[key] == plain]
             if not found:
                 values = ", ".join(map(_cell, self.config.values[key]))
                 raise ValueError(f"{key}: expected one of {values}, at a point of the sweep, found {value!r}")

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 import torch
-from common import installed, interleaved, machine, on_one_thread
+from common import installed, interleaved, on_one_thread
 from numpy.typing import NDArray
 
 import power_metrics as pm
+from power_metrics.machine import machine
 from powerenvs import TabularMDP
 from powerenvs.worlds.power import PowerGrid
 

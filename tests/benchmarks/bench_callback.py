@@ -11,12 +11,12 @@ import time
 
 import gymnasium as gym
 import torch
-from common import machine
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
 
 import power_metrics as pm
 import powerenvs  # noqa: F401  # registers PowerGrid-v0
+from power_metrics.machine import machine
 
 ROUNDS = 5
 STEPS = 4 * 2_048

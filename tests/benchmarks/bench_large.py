@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-from common import in_fresh_process, machine, peak_gib, timed
+from common import in_fresh_process, peak_gib, timed
 
 import power_metrics as pm
+from power_metrics.machine import machine
 from power_metrics.solvers.evaluation import policy_chain
 from power_metrics.solvers.tables import solver_tables
 from powerenvs import TabularGame, TabularMDP, product_game

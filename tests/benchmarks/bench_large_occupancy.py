@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-from common import in_fresh_process, machine, peak_gib, timed
+from common import in_fresh_process, peak_gib, timed
 
 import power_metrics as pm
 from power_metrics import flow
+from power_metrics.machine import machine
 from power_metrics.solvers.evaluation import policy_chain
 from powerenvs import TabularMDP, product_game
 from powerenvs.worlds.power import PowerGrid

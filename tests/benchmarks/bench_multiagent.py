@@ -10,9 +10,10 @@ import json
 import sys
 from typing import Any
 
-from common import in_fresh_process, machine, on_one_thread, peak_gib
+from common import in_fresh_process, on_one_thread, peak_gib
 
 import power_metrics as pm
+from power_metrics.machine import machine
 from powerenvs.game import TabularGame
 from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power.pair import PowerPair

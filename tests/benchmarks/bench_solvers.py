@@ -12,9 +12,10 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from common import best_time, interleaved, machine
+from common import best_time, interleaved
 
 import power_metrics as pm
+from power_metrics.machine import machine
 from power_metrics.solvers.engine import solve_into
 from power_metrics.solvers.tables import solver_tables
 from powerenvs import TabularMDP, product_game
@@ -41,6 +42,7 @@ MODELS: dict[str, tuple[Callable[[], TabularMDP], int]] = {
     "7×7 maze": (lambda: PowerGrid("maze_7x7").tables(), 20_000),
     "robot face": (lambda: PowerGrid("robot_face_20x20").tables(), 4000),
     "open 100×100": (lambda: PowerGrid(["." * 100] * 100).tables(), 48),
+    "open 200×200": (lambda: PowerGrid(["." * 200] * 200).tables(), 16),
     "maze, no stay": (lambda: without_stay(PowerGrid("maze_7x7", walls="absent").tables()), 8000),
     "robot face, no stay": (lambda: without_stay(PowerGrid("robot_face_20x20", walls="absent").tables()), 1000),
     "maze, noise 0.2": (lambda: PowerGrid("maze_7x7", noise=0.2).tables(), 8000),

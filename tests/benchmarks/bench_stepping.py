@@ -14,9 +14,9 @@ from typing import Any
 import gymnasium as gym
 import minigrid  # noqa: F401  # registers MiniGrid's ids
 import numpy as np
-from common import machine
 
 import powerenvs  # noqa: F401  # registers ours
+from power_metrics.machine import machine
 
 ROUNDS = 7
 BATCHES = 500

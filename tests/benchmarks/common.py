@@ -5,15 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
@@ -26,19 +23,6 @@ def on_one_thread() -> None:
     """
     if any(os.environ.get(name) != "1" for name in _THREADS):
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **dict.fromkeys(_THREADS, "1")})
-
-
-def machine() -> str:
-    """The processor and the versions that matter, in one line."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "torch"))
-    return f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}"
 
 
 def timed(call: Callable[[], Any]) -> tuple[Any, float]:

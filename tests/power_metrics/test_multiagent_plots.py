@@ -65,7 +65,7 @@ class TestHeatMaps:
         figure = plot_joint_power(small["human"])
         panels = maps(figure)
         places = list(itertools.product(range(3), range(3)))
-        assert [ax.get_title() for ax in panels] == [f"ai at {place}" for place in places]
+        assert [ax.get_title() for ax in panels] == [f"AI at {place}" for place in places]
         for ax, place in zip(panels, places, strict=True):
             shown = ax.images[1].get_array()
             for row, column in itertools.product(range(3), range(3)):
@@ -76,7 +76,7 @@ class TestHeatMaps:
         norms = {(ax.images[1].norm.vmin, ax.images[1].norm.vmax) for ax in panels}
         assert norms == {(small["human"].mean.min(), small["human"].mean.max())}
         assert "300 pairs of reward functions" in figure.get_supxlabel()
-        assert "disc: the ai; cells: the human" in figure.get_supxlabel()
+        assert "disc: the AI; cells: the human" in figure.get_supxlabel()
 
     def test_by_the_place_of_the_first_agent(self, small):
         figure = plot_joint_power(small["human"], by="human", positions=[(0, 2)])
@@ -89,9 +89,9 @@ class TestHeatMaps:
         result = solved(PowerPair("maze_7x7"), samples=8)
         figure = plot_joint_power(result["ai"])
         assert len(maps(figure)) == 6
-        assert "6 of 31 places of the ai" in " ".join(figure.get_supxlabel().split())
+        assert "6 of 31 places of the AI" in " ".join(figure.get_supxlabel().split())
         chosen = plot_joint_power(result["ai"], positions=[(6, 6), (0, 0)], title="POWER of the AI", vmin=0, vmax=1)
-        assert [ax.get_title() for ax in maps(chosen)] == ["ai at (6, 6)", "ai at (0, 0)"]
+        assert [ax.get_title() for ax in maps(chosen)] == ["AI at (6, 6)", "AI at (0, 0)"]
         assert chosen.get_suptitle() == "POWER of the AI"
         assert maps(chosen)[0].images[1].norm.vmax == 1
 
@@ -163,7 +163,7 @@ class TestBothAgents:
 
     def test_of_the_second_agent(self, small):
         figure = plot_two_agents(small, agent="ai", positions=[(0, 0), (1, 1)])
-        assert figure.get_suptitle().startswith("POWER of the ai")
+        assert figure.get_suptitle().startswith("POWER of the AI")
         s = small.game.index(((2, 1), (1, 1)))
         assert maps(figure)[1].images[1].get_array()[2, 1] == small["ai"].mean[s]
 
@@ -202,7 +202,7 @@ class TestSweep:
         powers, alignments = figure.axes
         ordered = sorted(sweep, key=lambda result: result.correlation)
         lines = {container.get_label(): container for container in powers.containers}
-        assert list(lines) == ["human", "human, against the seed policy", "ai", "ai, playing the seed policy"]
+        assert list(lines) == ["human", "human, against the seed policy", "AI", "AI, playing the seed policy"]
         for label, baseline in (("human", False), ("human, against the seed policy", True)):
             points, _, (bars,) = lines[label]
             assert points.get_xdata().tolist() == [-1, 0, 0.5, 1]

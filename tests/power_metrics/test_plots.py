@@ -189,6 +189,33 @@ def test_panels_of_different_levels_have_cells_of_one_size():
     assert [ax.get_title() for ax in figure.axes[:2]] == ["small", "large"]
 
 
+def test_several_estimates_on_scales_of_their_own():
+    made = [
+        estimate(grid("maze_7x7"), np.linspace(low, low + 0.1, 31), gamma=g) for low, g in ((0.6, 0.1), (0.9, 0.99))
+    ]
+    figure = plot_powers(made, same_scale=False)
+    assert [(heat(figure, i).norm.vmin, heat(figure, i).norm.vmax) for i in range(2)] == [
+        pytest.approx((0.6, 0.7)),
+        pytest.approx((0.9, 1.0)),
+    ]
+    panels, bars = figure.axes[:2], figure.axes[2:]
+    for panel, bar, low in zip(panels, bars, (0.6, 0.9), strict=True):
+        assert bar.get_ylim() == pytest.approx((low, low + 0.1))
+        assert panel.get_position().x1 < bar.get_position().x0
+    assert [bar.get_ylabel() for bar in bars] == ["", "POWER (reward per step)"]
+    assert "each panel has its own colours" in note(figure)
+    bars = plot_powers([estimate(turner_figure_1()), estimate(turner_figure_1(), np.full(8, 0.1))], same_scale=False)
+    assert bars.axes[0].get_xlim()[1] > 4 * bars.axes[1].get_xlim()[1]
+
+
+def test_cells_without_states_are_named():
+    mdp = grid("open_3x3")
+    cells = mdp.cells.copy()
+    cells[0] = -1
+    assert "white: no states" in note(plot_power(estimate(mdp.with_(cells=cells))))
+    assert "white" not in note(plot_power(estimate(mdp)))
+
+
 def test_given_ends_of_the_scale_are_kept_and_pointed_where_cells_lie_beyond():
     made = estimate(grid("open_3x3"))
     figure = plot_power(made, vmin=0.0, vmax=1.0)
@@ -256,6 +283,9 @@ KINDS = {
     "many bars": lambda: plot_power(estimate(random_mdp(np.random.default_rng(0), 60, 2))),
     "three mazes": lambda: plot_powers([estimate(grid("maze_7x7"))] * 3, title="POWER on maze_7x7"),
     "seven mazes": lambda: plot_powers([estimate(grid("maze_7x7"))] * 7),
+    "three mazes, a scale each": lambda: plot_powers([estimate(grid("maze_7x7"))] * 3, same_scale=False),
+    "seven mazes, a scale each": lambda: plot_powers([estimate(grid("maze_7x7"))] * 7, same_scale=False),
+    "three corridors, a scale each": lambda: plot_powers([estimate(grid("corridor"))] * 3, same_scale=False),
     "three corridors": lambda: plot_powers([estimate(grid("corridor"))] * 3),
     "three bar charts": lambda: plot_powers([estimate(turner_figure_1())] * 3, title="three discounts"),
 }

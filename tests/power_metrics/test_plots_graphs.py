@@ -241,7 +241,7 @@ class TestPolicies:
         shapes, shades = self.shapes(figure, changed[0])
         tip = shapes[int(np.argmax(shades))].max(axis=0)
         assert tip[1] == pytest.approx(0.46)  # down from row 0
-        assert figure.get_suptitle() == "Policy of the ai"
+        assert figure.get_suptitle() == "Policy of the AI"
         assert len(plot_policy(policy, positions=[(0, 0), (1, 1)]).axes) == 3
 
     def test_a_graph_where_there_is_no_board(self):

@@ -119,7 +119,7 @@ class TestHistograms:
         assert boxes[0, 0].y0 == boxes[0, 2].y0 > boxes[1, 0].y0
         assert [t.get_text() for t in texts(figure, "xlabel")] == ["POWER (reward per step)"]
         assert [t.get_text() for t in texts(figure, "ylabel")] == ["share of reward functions"]
-        assert "300 reward functions, Uniform(low=0.0, high=1.0)" in note(figure)
+        assert "300 reward functions, Uniform(low=0, high=1)" in note(figure)
 
     def test_many_states_are_thinned_and_chosen_ones_drawn(self, pair):
         figure = plot_power_histograms(pair["human"])

@@ -91,8 +91,33 @@ class TestOneAgent:
         ((x, y, _, _),) = bands(ax).values()
         assert x.tolist() == [0, 1, 2]
         assert y.tolist() == [run.mean.mean() for run in runs]
+        (points,) = (container[0] for container in ax.containers)
+        assert points.get_linestyle() == "None"  # nothing lies between names
+
+    def test_lines_of_another_parameter(self, runs):
+        halves = [replace(run, mean=run.mean / 2) for run in runs]
+        lines = ["whole"] * 3 + ["half"] * 3
+        ax = plot_sweep([*runs, *halves], [*GAMMAS, *GAMMAS], "γ", lines=lines).axes[0]
+        found = bands(ax)
+        assert list(found) == ["whole", "half"]
+        for name, results in (("whole", runs), ("half", halves)):
+            x, y, _, _ = found[name]
+            assert x.tolist() == [0.1, 0.5, 0.9]
+            assert y == pytest.approx([results[i].mean.mean() for i in (1, 2, 0)])
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == list(found)
+        ax = plot_sweep([*runs[:2], *halves[:2]], ["a", "b", "b", "a"], "kind", lines=lines[1:5]).axes[0]
+        assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b"]
+        assert bands(ax)["half"][0].tolist() == [1, 0]
 
     def test_bad_input(self, runs, games, tmp_path):
+        with pytest.raises(ValueError, match="lines: expected 3, one for each result, found 1"):
+            plot_sweep(runs, GAMMAS, "γ", lines=["a"])
+        with pytest.raises(ValueError, match="values: expected no two equal in a line, found 1 twice"):
+            plot_sweep(runs, (1, 1, 1), "γ", lines=["a", "b", "a"])
+        with pytest.raises(ValueError, match="lines: expected None for two agents and for states"):
+            plot_sweep(games, (-1, 0, 1), "ρ", lines="abc")
+        with pytest.raises(ValueError, match="lines: expected up to 8 different ones, found 9"):
+            plot_sweep(runs * 3, range(9), "γ", lines=range(9))
         for given, message in (
             ((runs[:1], [1], "x"), "results: expected at least two, found 1"),
             ((runs, [1, 2], "x"), "values: expected 3, one for each result, found 2"),
@@ -114,8 +139,8 @@ class TestTwoAgents:
         figure = plot_sweep(games, ["a", "b", "c"], "kind")
         powers, alignment = figure.axes
         found = bands(powers)
-        assert list(found) == ["human", "human, against the seed policy", "ai", "ai, playing the seed policy"]
-        for label, agent, baseline in (("ai", "ai", False), ("ai, playing the seed policy", "ai", True)):
+        assert list(found) == ["human", "human, against the seed policy", "AI", "AI, playing the seed policy"]
+        for label, agent, baseline in (("AI", "ai", False), ("AI, playing the seed policy", "ai", True)):
             _, y, low, high = found[label]
             assert y.tolist() == [game.average(agent, baseline=baseline) for game in games]
             errors = [game.average_error(agent, baseline=baseline) for game in games]
@@ -128,10 +153,10 @@ class TestTwoAgents:
         label = games[0].game.state_labels[3]
         figure = plot_sweep(games, (-1, 0, 1), "ρ", states=[label])
         human, ai, _ = figure.axes
-        for ax, agent in ((human, "human"), (ai, "ai")):
+        for ax, agent, name in ((human, "human", "human"), (ai, "ai", "AI")):
             ((_, y, _, _),) = bands(ax).values()
             assert y.tolist() == [game[agent].mean[3] for game in games]
-            assert ax.get_title() == f"POWER of the {agent}"
+            assert ax.get_title() == f"POWER of the {name}"
         assert human.get_ylim() == ai.get_ylim()
 
     def test_alignment_alone(self, games, runs):

@@ -1,0 +1,81 @@
+"""Makes the pictures of docs/images that examples and commands draw, smaller than they write them.
+
+python docs/make_pictures.py            all of them; some ten minutes
+python docs/make_pictures.py safety     the one of this name, and whatever the same command draws
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from powerenvs.files import atomic_path
+from powerenvs.labels import closest
+
+ROOT = Path(__file__).parent.parent
+IMAGES = ROOT / "docs" / "images"
+WIDEST = 1500
+"""Of the pictures, in pixels."""
+
+PAIR = "-m power_metrics.cli power power_pair --level open_3x3 --walls absent --gamma 0.6 --samples 100000"
+BENCHMARK = "examples/safety_benchmark.py --steps 10000 --seeds 3 --out docs/data/safety"
+COMMANDS = {
+    "examples/demo.py --out OUT": {"power_maze_7x7": "power_maze_7x7.png"},
+    f"{PAIR} --plot OUT/pair.png": {"two_agents_open_3x3": "pair.png"},
+    "examples/two_agents_published.py --samples 100000 --out OUT": {
+        "two_agents_correlation": "two_agents_correlation.png"
+    },
+    "examples/sb3_ppo_power.py --out OUT": {"learned_vs_optimal": "comparison.png"},
+    "examples/learned_power_curve.py --out OUT": {
+        "learned_power_curve": "maze_7x7.png",
+        "learned_power_curve_3x3": "open_3x3.png",
+    },
+    "examples/power_seeking_over_training.py --out OUT": {"power_seeking_over_training": "power_seeking.png"},
+    "-m power_metrics.cli safety --plot OUT/safety.png": {"safety": "safety.png"},
+    "examples/safety_power.py --samples 1000 --plot OUT/power.png": {"safety_power": "power.png"},
+    f"{BENCHMARK} --plot OUT/learning.png": {"safety_learning": "learning.png"},
+}
+"""What Python runs, and {name in docs/images: file that it writes}."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="of pictures; all by default")
+    names = parser.parse_args().names
+    known = [name for made in COMMANDS.values() for name in made]
+    for name in names:
+        if name not in known:
+            sys.exit(f"unknown picture {name!r}; {closest(name, known)}")
+    for command, made in COMMANDS.items():
+        if not names or set(names) & set(made):
+            draw(command, made)
+
+
+def draw(command: str, made: dict[str, str]) -> None:
+    """Runs one command, and keeps its pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [word.replace("OUT", folder) for word in command.split()]
+        subprocess.run([sys.executable, *words], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        for name, written in made.items():
+            target = IMAGES / f"{name}.png"
+            shrink(Path(folder) / written, target)
+            print(f"wrote {target.relative_to(ROOT)}", flush=True)
+
+
+def shrink(source: Path, target: Path) -> None:
+    """A copy without transparency that is at most ``WIDEST`` pixels wide."""
+    with Image.open(source) as picture:
+        width = min(WIDEST, picture.width)
+        size = (width, round(picture.height * width / picture.width))
+        small = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    with atomic_path(target) as temporary:
+        small.save(temporary, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""``powerenvs bench``: every number it prints is one that was measured."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from power_metrics import cli
+from powerenvs.worlds.power import turner_figure_1
+
+FEW = ("--num-samples", "8")
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Runs a command line with short rounds; gives its status, standard output and standard error."""
+    monkeypatch.setattr("power_metrics.commands.bench.ROUNDS", 1)
+    monkeypatch.setattr("power_metrics.commands.bench.NUM_STEPS", 200)
+    monkeypatch.setattr("power_metrics.commands.bench.NUM_ENVS", 16)
+
+    def call(*words):
+        return cli.main(["bench", *map(str, words)]), *capsys.readouterr()
+
+    return call
+
+
+def test_a_registered_world(run):
+    status, out, err = run("PowerGrid-v0", "--level", "maze_7x7", "--gamma", 0.5, 1, *FEW)
+    assert (status, err) == (0, "")
+    assert "PowerGrid-v0 (level=maze_7x7): 31 states, kernel 'resting'" in out
+    header, *rows = (line.split() for line in out.split("\n\n")[1].splitlines())
+    assert header == ["gamma", "reward", "functions", "solver", "pm.power"]
+    assert [(row[0], row[1]) for row in rows] == [("0.5", "8"), ("1", "8")]
+    assert all(float(number) > 0 for row in rows for number in row[2:])
+    steps = re.search(r"steps per CPU second: ([\d,]+) by gym.make, ([\d,]+) by 16 copies", out)
+    assert all(int(number.replace(",", "")) > 0 for number in steps.groups())
+
+
+def test_the_number_of_reward_functions_follows_what_one_takes(run, monkeypatch):
+    monkeypatch.setattr("power_metrics.commands.bench.SECONDS", 1e9)
+    monkeypatch.setattr("power_metrics.commands.bench.MOST", 99)
+    status, out, _ = run("--gamma", 0.9)
+    assert status == 0
+    assert re.search(r"^ +0\.9 +99 ", out, re.MULTILINE)
+
+
+def test_a_file_on_torch(run, tmp_path):
+    turner_figure_1().save(tmp_path / "model.npz")
+    status, out, _ = run(tmp_path / "model.npz", "--gamma", 0.9, "--device", "cpu", *FEW)
+    assert status == 0
+    assert "torch on cpu" in out
+    assert "steps per CPU second" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--gamma", 2), "--gamma: expected a discount"),
+        (("--num-samples", 0), "--num-samples: expected"),
+        (("--device", "cpu", "--gamma", 1), "--device: expected discounts below 1"),
+        (("--device", "abacus"), "device: expected"),
+        (("NoSuch-v0",), "NoSuch"),
+    ],
+)
+def test_refusals(run, words, message):
+    status, out, err = run(*words)
+    assert (status, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
