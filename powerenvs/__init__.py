@@ -7,6 +7,7 @@ from powerenvs.clone import compile_env
 from powerenvs.compile import compile_world, tabular_model
 from powerenvs.editing import EditedWorld
 from powerenvs.game import TabularGame
+from powerenvs.game_world import GameWorld, JointOutcome
 from powerenvs.gridworld import GridWorld
 from powerenvs.level import Level
 from powerenvs.mdp import TabularMDP
@@ -18,7 +19,9 @@ from powerenvs.world import Outcome, TableWorld, World
 
 __all__ = [
     "EditedWorld",
+    "GameWorld",
     "GridWorld",
+    "JointOutcome",
     "Level",
     "Outcome",
     "Policy",

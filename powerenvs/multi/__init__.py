@@ -1,4 +1,4 @@
-"""PettingZoo environments: ``from powerenvs.multi import power_pair_v0``.
+"""PettingZoo environments: ``from powerenvs.multi import power_pair_v0``; `GameEnv` makes one of any game world.
 
 Importing this package also enters them into PettingZoo's own registry, where there is one (from 1.27 on):
 ``pettingzoo.make("parallel", "powerenvs/power_pair_v0")``.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import pettingzoo
 
+from powerenvs.envs.parallel import GameEnv
 from powerenvs.multi import one_key_v0, power_pair_v0
 
-__all__ = ["GAMES", "one_key_v0", "power_pair_v0", "register_games"]
+__all__ = ["GAMES", "GameEnv", "one_key_v0", "power_pair_v0", "register_games"]
 
 GAMES = ("power_pair_v0", "one_key_v0")
 """The names of all games, each a module of this package."""

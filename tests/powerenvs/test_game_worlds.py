@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from powerenvs import Level, tabular_model
+from powerenvs import GameWorld, JointOutcome, Level, tabular_model
 from powerenvs.compile import compile_game
-from powerenvs.envs.parallel import GameEnv
-from powerenvs.game_world import GameWorld, JointOutcome
-from powerenvs.multi import one_key_v0, power_pair_v0
+from powerenvs.multi import GameEnv, one_key_v0, power_pair_v0
 from powerenvs.testing import check_tabular
 from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power.pair import PowerPair
