@@ -117,7 +117,6 @@ class SweepConfig:
         if not isinstance(mapping, Mapping):
             raise ValueError(f"config: expected a mapping of keys to values, found {type(mapping).__name__}")
         given = {str(key): _plain(str(key), value) for key, value in mapping.items()}
-        name, description = _about(given)
         lists = {key: _grid(key, value) for key, value in given.items() if key not in _ABOUT}
         for key in ("environment", "policy", "seed_policy", "level"):
             if key in lists:
@@ -125,6 +124,7 @@ class SweepConfig:
         kind = _kind(given, lists.get("environment", (_SHARED["environment"],)))
         if not checked:
             _check_keys(lists, kind)
+        name, description = _about(given)
         values = {**lists, **{key: (value,) for key, value in _defaults(lists, kind).items() if key not in lists}}
         parameters = tuple(key for key in lists if isinstance(given[key], list))
         if math.prod(map(len, values.values())) > MAX_POINTS:

@@ -292,7 +292,7 @@ class TabularVectorEnv(VectorEnv[Any, Any, Any]):
             i = int(np.flatnonzero((actions < 0) | (actions >= A))[0])
             raise ValueError(f"actions[{i}]: {refusal(self.mdp, int(state[i]), actions[i])}")
         row = state * A
-        row += actions
+        row += actions.astype(np.int64, copy=False)
         entry: NDArray[np.int64] = self._first.take(row)
         if self._masks is not None and entry.min() < 0:
             entry[restart] = 0

@@ -129,7 +129,7 @@ class TestRegisteredLargeWorlds:
         for action in (0, 0, 1):
             env.step(action)
         for made in (env, gym.make_vec("powerenvs/RocksDiamonds-v0", num_envs=2)):
-            with pytest.raises(ValueError, match=r"13,421,680 states; level 1 has tables; .* rows as it needs them"):
+            with pytest.raises(ValueError, match=r"13,421,680 states; level=1 has tables; .* rows as it needs them"):
                 tabular_model(made)
         with pytest.raises(ValueError, match=r"as it needs them, 3 so far"):
             tabular_model(env)

@@ -436,7 +436,7 @@ def test_bad_arguments(name, kwargs, message):
 @pytest.mark.parametrize(
     ("name", "kwargs", "advice"),
     [
-        ("RocksDiamonds", {}, "13,421,680 states; level 1 has tables"),
+        ("RocksDiamonds", {}, "13,421,680 states; level=1 has tables"),
         ("Sokoban", {"level": 1}, "5,348,900 states"),
         ("Sokoban", {"level": 3}, "6,433,350 states"),
         ("TomatoWatering", {}, "level='small' has tables"),

@@ -118,7 +118,7 @@ class RocksDiamonds(GridWorld[Lumps]):
         (self.rock_switch,), (self.diamond_switch,) = self.art.places("p"), self.art.places("Q")
         self.switches = (self.rock_switch, self.diamond_switch)
         if level == 0:
-            self.large = "level 0 has 13,421,680 states; level 1 has tables"
+            self.large = "level=0 has 13,421,680 states; level=1 has tables"
 
     def initial(self) -> list[tuple[float, Lumps]]:
         """Rocks pay -1, diamonds 1."""
