@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 POLICY_TOLERANCE = 1e-6
 """How far from 1 the rows of a policy may sum, so that float32 policies pass; they are divided by their sums."""
 
+BLOCK = 1 << 18
+"""Joint actions of states that are folded at a time: sorting them takes little memory beside the game."""
+
 
 class _Folded(NamedTuple):
     """The rows of what is left: one for each state and joint action of the remaining agents."""
@@ -91,40 +94,63 @@ def _remaining(game: TabularGame, policies: Mapping[str, Any]) -> list[int]:
 
 def _fold(game: TabularGame, policies: Mapping[str, Any], rest: list[int]) -> _Folded:
     """Takes the expectation over the actions of the agents that have policies."""
-    num_states = game.num_states
-    gone = tuple(i + 1 for i in range(game.num_agents) if i not in rest)
-    weights = np.ones((num_states,) + (1,) * game.num_agents)
-    for axis in gone:
-        shape = [num_states] + [1] * game.num_agents
-        shape[axis] = game.num_actions[axis - 1]
-        name = game.agents[axis - 1]
-        table = check_table(game, f"policy of {name}", policies[name], game.num_actions[axis - 1])
-        weights = weights * table.reshape(shape)
-    weights = np.where(game.joint_available.reshape(num_states, *game.num_actions), weights, 0.0)
+    given = {}
+    for name in policies:
+        position = game.agents.index(name)
+        given[position] = check_table(game, f"policy of {name}", policies[name], game.num_actions[position])
+    size = max(1, BLOCK // game.num_joint_actions)
+    starts = range(0, game.num_states, size)
+    parts = [_fold_states(game, given, rest, range(s, min(s + size, game.num_states))) for s in starts]
+    indptr = np.zeros(game.num_states * math.prod(game.num_actions[i] for i in rest) + 1, dtype=np.int64)
+    np.cumsum(np.concatenate([np.diff(part.indptr) for part in parts]), out=indptr[1:])
+    return _Folded(
+        indptr,
+        np.concatenate([part.successor for part in parts]),
+        np.concatenate([part.probability for part in parts]),
+        np.concatenate([part.reward for part in parts], axis=1),
+        np.concatenate([part.performance for part in parts], axis=1),
+    )
+
+
+def _fold_states(
+    game: TabularGame, given: Mapping[int, NDArray[np.float64]], rest: list[int], states: range
+) -> _Folded:
+    """The rows of some states, numbered from the first of them; ``given`` has policies by position of their agents."""
+    count, here = len(states), slice(states.start, states.stop)
+    gone = tuple(i + 1 for i in given)
+    weights = np.ones((count,) + (1,) * game.num_agents)
+    for position, table in given.items():
+        shape = [count] + [1] * game.num_agents
+        shape[position + 1] = game.num_actions[position]
+        weights = weights * table[here].reshape(shape)
+    weights = np.where(game.joint_available[here].reshape(count, *game.num_actions), weights, 0.0)
     total = weights.sum(axis=gone, keepdims=True)
     stuck = np.flatnonzero(~np.any(total > 0, axis=tuple(range(1, total.ndim))))
     if stuck.size:
+        first = states[int(stuck[0])]
         raise ValueError(
             f"policies: expected to leave {' and '.join(game.agents[i] for i in rest)} an action in every state, found "
-            f"none in state {stuck[0]} ({game.describe(int(stuck[0]))}): no joint action there has positive "
-            f"probability under the policy of {', '.join(policies)}"
+            f"none in state {first} ({game.describe(first)}): no joint action there has positive probability under the "
+            f"policy of {', '.join(game.agents[i] for i in given)}"
         )
     # divided before it is multiplied, so that probabilities near the smallest number there is lose no precision
     share = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0).ravel()
-    entry_row = tables.entry_rows(game.indptr)
-    state, joint = np.divmod(entry_row, game.num_joint_actions)
+    indptr = game.indptr[states.start * game.num_joint_actions : states.stop * game.num_joint_actions + 1]
+    entries = slice(int(indptr[0]), int(indptr[-1]))
+    row = tables.entry_rows(indptr - indptr[0])
+    state, joint = np.divmod(row, game.num_joint_actions)
     counts = tuple(game.num_actions[i] for i in rest)
-    left = np.ravel_multi_index(tuple(game.joint_actions[joint][:, rest].T), counts)
-    indptr, successor, probability, *columns = tables.compress(
+    left = np.ravel_multi_index(tuple(game.joint_actions[:, rest].T), counts)[joint]
+    folded, successor, probability, *columns = tables.compress(
         state * math.prod(counts) + left,
-        num_states * math.prod(counts),
-        game.successor,
-        game.probability * share[entry_row],
-        *game.reward[rest],
-        *game.performance[rest],
+        count * math.prod(counts),
+        game.successor[entries],
+        game.probability[entries] * share[row],
+        *game.reward[rest, entries],
+        *game.performance[rest, entries],
     )
     half = len(rest)
-    return _Folded(indptr, successor, probability, np.stack(columns[:half]), np.stack(columns[half:]))
+    return _Folded(folded, successor, probability, np.stack(columns[:half]), np.stack(columns[half:]))
 
 
 def check_table(model: Model, name: str, policy: Any, num_actions: int) -> NDArray[np.float64]:

@@ -404,6 +404,16 @@ class TestAgainst:
         with pytest.raises(ValueError, match=message):
             door.against(policies)
 
+    @pytest.mark.parametrize("size", [1, 7, 13])
+    def test_folding_some_states_at_a_time_changes_nothing(self, size, monkeypatch):
+        rng = np.random.default_rng(4)
+        game = random_game(rng, 9, (2, 3, 2))
+        policies = {agent: random_policy(rng, game, agent) for agent in game.agents[1:]}
+        whole = game.against(policies), game.fold({game.agents[2]: policies[game.agents[2]]})
+        monkeypatch.setattr("powerenvs.folding.BLOCK", size)
+        parts = game.against(policies), game.fold({game.agents[2]: policies[game.agents[2]]})
+        assert [model.fingerprint for model in parts] == [model.fingerprint for model in whole]
+
 
 class TestCopiesAndStorage:
     @settings(max_examples=15)
