@@ -15,12 +15,18 @@ NUM_REPLICATES = 1000
 
 def alignment(human: NDArray[np.float64], ai: NDArray[np.float64]) -> float:
     """Pearson correlation over states; nan where one of the two (S,) is the same in all states but for rounding."""
+    human, ai = _scaled(human), _scaled(ai)
     a, b = human - human.mean(), ai - ai.mean()
     variances = a @ a, b @ b
     for values, variance in zip((human, ai), variances, strict=True):
         if variance <= len(values) * (1e-12 * np.abs(values).max()) ** 2:
             return float("nan")
     return float(np.clip(a @ b / np.sqrt(variances[0] * variances[1]), -1.0, 1.0))
+
+
+def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values times a power of two that brings the largest near 1: products of four of them are numbers then."""
+    return np.ldexp(values, -int(np.frexp(np.abs(values).max())[1]))
 
 
 class AlignmentBootstrap:
@@ -59,7 +65,7 @@ class AlignmentBootstrap:
         Nan where there are too few samples to tell, or nothing varies. Each value is a ratio of quadratic forms in
         the numbers of times that groups were drawn, so the states are gone through once for all of them.
         """
-        human, ai = self._sums
+        human, ai = map(_scaled, self._sums)
         if self.num_groups == 1 or np.isnan(alignment(human.sum(axis=0), ai.sum(axis=0))):
             return float("nan"), np.full(NUM_REPLICATES, np.nan)
         human, ai = human - human.mean(axis=1, keepdims=True), ai - ai.mean(axis=1, keepdims=True)

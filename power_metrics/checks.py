@@ -21,6 +21,12 @@ POLICY_TOLERANCE = 1e-6
 SMALLEST = 1 / LARGEST
 """The largest reward of a reward function is at least this, or 0: standard errors add up squares."""
 
+MOST = 2**63 - 1
+"""The largest count, which is that of NumPy and of the kernels."""
+
+_CHECKED = 1 << 15
+"""So many rewards are checked at a time, which stay in the cache."""
+
 LEAST_GAMMA = 1e-100
 """The smallest discount above 0. What follows is far below rounding, and division by less overflows."""
 
@@ -97,23 +103,27 @@ def check_rewards(rewards: Any, num_states: int, name: str = "rewards") -> NDArr
             f"{name}: expected shape (B, {num_states}) or ({num_states},), one reward for each state, "
             f"found {np.shape(rewards)}"
         )
-    _check_range(name, array)
-    if np.any((np.abs(array) < SMALLEST) & (array != 0)):  # the rows are only looked at where there are such numbers
-        sizes = np.abs(array).max(axis=1)
-        for b in np.flatnonzero((sizes > 0) & (sizes < SMALLEST))[:1]:
-            raise ValueError(
-                f"{name}: expected a largest number of at least {SMALLEST:g} in size, or zeros, found {sizes[b]:g} in "
-                f"row {b}"
-            )
+    rows = max(1, _CHECKED // num_states)
+    for start in range(0, len(array), rows):
+        _check_sizes(name, array[start : start + rows], start)
     return array
 
 
-def _check_range(name: str, rewards: NDArray[np.float64]) -> None:
-    """Raises a ValueError unless all of (B, S) are finite and no larger than `LARGEST`."""
-    if not max(rewards.max(), -rewards.min()) <= LARGEST:
-        b, s = (int(i) for i in np.argwhere(~(np.abs(rewards) <= LARGEST))[0])
+def _check_sizes(name: str, rewards: NDArray[np.float64], first: int) -> None:
+    """Raises a ValueError unless each row of (B, S) is of a size to reckon with; the first of them is row ``first``."""
+    sizes = np.abs(rewards)
+    if not sizes.max() <= LARGEST:
+        b, s = (int(i) for i in np.argwhere(~(sizes <= LARGEST))[0])
         expected = f"numbers of at most {LARGEST:g} in size" if np.isfinite(rewards[b, s]) else "finite numbers"
-        raise ValueError(f"{name}: expected {expected}, found {rewards[b, s]} in row {b}, state {s}")
+        raise ValueError(f"{name}: expected {expected}, found {rewards[b, s]} in row {first + b}, state {s}")
+    small = sizes < SMALLEST
+    if small.any() and sizes[small].any():  # only then are rows looked at one by one
+        largest = sizes.max(axis=1)
+        for b in np.flatnonzero((largest > 0) & (largest < SMALLEST))[:1]:
+            raise ValueError(
+                f"{name}: expected a largest number of at least {SMALLEST:g} in size, or zeros, found {largest[b]:g} "
+                f"in row {first + b}"
+            )
 
 
 def check_policy(policy: Any, mdp: TabularMDP, name: str = "policy") -> NDArray[np.float64]:
@@ -154,8 +164,8 @@ def _action(mdp: TabularMDP, a: int) -> str:
     return f"{a} ({label_text(mdp.action_labels[a])})"
 
 
-def check_count(name: str, value: Any, least: int = 1) -> int:
-    """A whole number of at least ``least``."""
+def check_count(name: str, value: Any, least: int = 1, most: float = MOST) -> int:
+    """A whole number from ``least`` to ``most``."""
     try:
         count = operator.index(value)
     except TypeError:
@@ -164,6 +174,8 @@ def check_count(name: str, value: Any, least: int = 1) -> int:
         count = int(value)
     if count < least:
         raise ValueError(f"{name}: expected a whole number of at least {least}, found {value!r}")
+    if count > most:
+        raise ValueError(f"{name}: expected a whole number below 2^63, found {value!r}")
     return count
 
 
@@ -171,7 +183,7 @@ def check_seed(seed: int | None) -> int:
     """A seed of at least 0; a fresh one when None."""
     if seed is None:
         return int(np.random.SeedSequence().entropy)  # type: ignore[arg-type]  # an int when none was given
-    return check_count("seed", seed, least=0)
+    return check_count("seed", seed, least=0, most=math.inf)
 
 
 def check_tolerance(name: str, value: float) -> float:

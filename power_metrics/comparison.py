@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from power_metrics.commands.command import text_table
 from power_metrics.references import MOST, RANDOM, TASK_OPTIMAL, References, normalise
 from power_metrics.stored import json_text
+from powerenvs.checks import real
 from powerenvs.labels import closest, label_text
 from powerenvs.mdp import TabularMDP
 
@@ -134,7 +135,7 @@ class PowerComparison:
             level: the probability that the interval covers.
 
         Raises:
-            ValueError: for an unknown statistic, a level outside (0, 1), or POWER given without its samples.
+            ValueError: for an unknown policy or statistic, a level outside (0, 1), or POWER given without its samples.
         """
         return _interval(self._spread(name, statistic), level)
 
@@ -160,6 +161,8 @@ class PowerComparison:
 
     def _spread(self, name: str, statistic: str) -> Floats:
         """A statistic under resampled POWER, (n,); a single number where it does not depend on POWER."""
+        if not isinstance(name, str) or name not in self.summaries:
+            raise ValueError(f"name: no policy {name!r}; {closest(name, self.summaries)}")
         value = getattr(self[name], _known(statistic))
         if statistic in ("expected_return", "expected_performance", "entropy", "distance"):
             return np.array([value])
@@ -264,18 +267,18 @@ class PowerComparison:
 
 
 def _known(statistic: str) -> str:
-    if statistic not in STATISTICS:
+    if not isinstance(statistic, str) or statistic not in STATISTICS:
         raise ValueError(f"statistic: unknown statistic {statistic!r}; {closest(statistic, STATISTICS)}")
     return statistic
 
 
 def _interval(spread: Floats, level: float) -> tuple[float, float]:
     """The middle ``level`` of resampled numbers; nan where there is none."""
-    if not 0 < level < 1:
+    if not 0 < real(level) < 1:
         raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
     if np.isnan(spread).all():
         return math.nan, math.nan
-    low, high = np.nanquantile(spread, [0.5 - level / 2, 0.5 + level / 2])
+    low, high = np.nanquantile(spread, [0.5 - float(level) / 2, 0.5 + float(level) / 2])
     return float(low), float(high)
 
 

@@ -187,7 +187,9 @@ def _expected_maximum(
     t = (ends[:-1, None] + width[:, None] * _NODES).ravel()
     below = np.ones_like(t)
     for (w, k), number, s in zip(keys.T, numbers, first, strict=True):
-        below_here = distributions[int(k)].cdf(t / w + centre)  # type: ignore[attr-defined]  # see `check_controls`
-        share = np.where(t / w >= high[s], 1.0, below_here)
+        with np.errstate(over="ignore"):  # past every draw
+            x = t / w
+        below_here = distributions[int(k)].cdf(x + centre)  # type: ignore[attr-defined]  # see `check_controls`
+        share = np.where(x >= high[s], 1.0, below_here)
         below *= share**number
     return centre + float(ends[-1]) - float((below.reshape(len(width), -1) @ _WEIGHTS) @ width)

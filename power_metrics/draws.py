@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.rewards import RewardDistribution
-from power_metrics.sampling import Moments, RewardSampler, block_generator, block_rows
+from power_metrics.sampling import Moments, RewardSampler, block_generator, block_rows, checked_draws
 
 Floats = NDArray[np.float64]
 
@@ -288,7 +288,11 @@ class Enumeration:
                 f"{MAX_ENUMERATED:,} reward functions, found "
                 + ("one without" if found is None else f"{found:.3g} of them")
             )
-        object.__setattr__(self, "_digits", [(*d.atoms, states) for d, states in _independent(self.sampler)])  # type: ignore[attr-defined]  # checked above
+        digits = []
+        for distribution, states in _independent(self.sampler):
+            values, chances = distribution.atoms  # type: ignore[attr-defined]  # checked above
+            digits.append((checked_draws(distribution, values, np.shape(values)), chances, states))
+        object.__setattr__(self, "_digits", digits)
         object.__setattr__(self, "count", found)
         kept = 1.0 if self.sampler.allow_all_equal else 1.0 - self._all_equal()
         if kept <= 0.0:
@@ -388,7 +392,9 @@ def at_quantiles(sampler: RewardSampler, u: Floats) -> Floats:
     """(n, S) rewards at the quantiles u (n, S)."""
     rewards = np.empty_like(u)
     for distribution, states in marginals(sampler):
-        rewards[:, states] = distribution.quantile(u[:, states])  # type: ignore[attr-defined]  # see `check_offers`
+        places = u[:, states]
+        found = distribution.quantile(places)  # type: ignore[attr-defined]  # see `check_offers`
+        rewards[:, states] = checked_draws(distribution, found, places.shape)
     for group in sampler.identical:
         rewards[:, group[1:]] = rewards[:, group[:1]]
     return rewards

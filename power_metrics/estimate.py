@@ -245,11 +245,12 @@ def critical_value(level: float, replicates: int | None = None) -> float:
     """
     if not 0 < real(level) < 1:
         raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
+    quantile = 0.5 + float(level) / 2
     if replicates is None:
-        return NormalDist().inv_cdf(0.5 + level / 2)
+        return NormalDist().inv_cdf(quantile)
     from scipy.special import stdtrit
 
-    return float(stdtrit(replicates - 1, 0.5 + level / 2))
+    return float(stdtrit(replicates - 1, quantile))
 
 
 def model_bytes(model: TabularMDP | TabularGame) -> NDArray[np.uint8]:

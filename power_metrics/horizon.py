@@ -76,7 +76,7 @@ def horizon_optimum(env_or_mdp: Any, steps: int | None = None, objective: str = 
     Raises:
         ValueError: for an argument that does not fit, and if ``steps`` is None and there is no time limit.
     """
-    if objective not in OBJECTIVES:
+    if not isinstance(objective, str) or objective not in OBJECTIVES:
         raise ValueError(f"objective: expected 'reward' or 'performance', found {objective!r}")
     steps = _steps(env_or_mdp, steps)
     mdp = resolve_model(env_or_mdp)

@@ -50,7 +50,7 @@ class Boltzmann:
     def policies(self, mdp: TabularMDP, rewards: Floats, gamma: float, rng: np.random.Generator) -> Floats:
         """See `Learner.policies`."""
         q = optimal_q_values(mdp, rewards, gamma)
-        weights = np.exp((q - q.max(axis=2, keepdims=True)) / self.temperature)
+        weights = np.exp((q - q.max(axis=2, keepdims=True)) / float(self.temperature))
         return weights / weights.sum(axis=2, keepdims=True)
 
 
@@ -67,7 +67,8 @@ class EpsilonGreedy:
     def policies(self, mdp: TabularMDP, rewards: Floats, gamma: float, rng: np.random.Generator) -> Floats:
         """See `Learner.policies`."""
         greedy = optimal_policies(mdp, rewards, gamma, threads=1).numpy()
-        return (1.0 - self.epsilon) * greedy + self.epsilon * uniform_policy(mdp)
+        epsilon = float(self.epsilon)
+        return (1.0 - epsilon) * greedy + epsilon * uniform_policy(mdp)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Satisficing:
     def policies(self, mdp: TabularMDP, rewards: Floats, gamma: float, rng: np.random.Generator) -> Floats:
         """See `Learner.policies`."""
         q = optimal_q_values(mdp, rewards, gamma)
-        enough = (q >= self.threshold).astype(np.float64)
+        enough = (q >= float(self.threshold)).astype(np.float64)
         count = enough.sum(axis=2, keepdims=True)
         return np.where(count > 0, enough / np.maximum(count, 1.0), split_greedy(q, mdp.available))
 

@@ -50,7 +50,7 @@ def check_method(method: str) -> str:
     Raises:
         ValueError: for any other, with the closest.
     """
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise ValueError(
             f"method: expected one of {', '.join(METHODS)}, found {method!r}; {closest(str(method), METHODS)}"
         )
@@ -71,7 +71,7 @@ def choose(
     control variates, as far as the distributions allow; else plain Monte Carlo. What is exact has no samples to keep.
     """
     if method != "auto":
-        return method, bool(control_variates)
+        return method, control_variates is True
     small = mdp.num_states <= AUTO_STATES
     if control_variates is None and not keep_samples:
         number = num_reward_functions(sampler)
@@ -133,8 +133,9 @@ def until_within(
         width = half_width(result)
         if not trial and width <= tolerance:
             return result
-        if width > _MARGIN * tolerance:
-            by_law = count * (width / (_MARGIN * tolerance)) ** 2
+        if not width <= _MARGIN * tolerance:  # a single reward function has no width
+            ratio = width / (_MARGIN * tolerance)
+            by_law = min(most + 1, count * ratio * ratio)  # which may have overflowed
             needed = 2 * count if doubling else max(math.ceil(by_law), count + 1)
             if needed > most:
                 raise ValueError(

@@ -28,7 +28,7 @@ from power_metrics.solvers.engine import in_order, num_threads
 from power_metrics.solvers.joint import Responses
 from power_metrics.solvers.joint_engine import JointProblem
 from power_metrics.solvers.optimal import TIE_TOLERANCE
-from powerenvs.checks import as_list, flag
+from powerenvs.checks import as_list, flag, mapped
 from powerenvs.game import TabularGame
 from powerenvs.labels import closest, label_text
 
@@ -293,20 +293,21 @@ def _two_agents(
         game = tabular_model(env_or_game)
         if not isinstance(game, TabularGame):
             raise ValueError(f"env_or_game: expected a game of two agents, found {game!r}; see power_metrics.power")
+    policies = {} if others is None else mapped("others", others, "a mapping from agents to policies")
     if agents is not None:
         names = (agents,) if isinstance(agents, str) else tuple(as_list("agents", agents, "the names of H and A"))
-        unknown = next((name for name in names if name not in game.agents), None)
-        if unknown is not None:
+        unknown = next((name for name in names if not isinstance(name, str) or name not in game.agents), ...)
+        if unknown is not ...:
             raise ValueError(f"agents: unknown agent {unknown!r}; {closest(unknown, game.agents)}")
         if len(set(names)) != 2 or len(names) != 2:
             raise ValueError(f"agents: expected two different names, found {agents!r}")
     else:
-        names = tuple(name for name in game.agents if name not in (others or {}))
+        names = tuple(name for name in game.agents if name not in policies)
     rest = [name for name in game.agents if name not in names]
-    if len(names) != 2 or sorted(others or {}) != sorted(rest):
+    if len(names) != 2 or set(policies) != set(rest):
         expected = f"those of {', '.join(rest)}" if len(names) == 2 else f"those of all agents of {game.agents} but two"
-        raise ValueError(f"others: expected policies of all further agents, {expected}, found {sorted(others or {})}")
-    return game.fold(others or {}), (names[0], names[1])
+        raise ValueError(f"others: expected policies of all further agents, {expected}, found {list(policies)}")
+    return game.fold(policies), (names[0], names[1])
 
 
 def _seed_table(game: TabularGame, agent: str, policy: SeedPolicy) -> NDArray[np.float64]:
@@ -320,7 +321,7 @@ def _seed_table(game: TabularGame, agent: str, policy: SeedPolicy) -> NDArray[np
         game.against({agent: table})
     except ValueError as error:
         raise ValueError(f"seed_policy: {error}") from None
-    return table
+    return table / table.sum(axis=1, keepdims=True)
 
 
 def _probabilities(game: TabularGame, agent: str, label: Hashable, given: Any) -> NDArray[np.float64]:

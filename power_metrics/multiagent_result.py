@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from power_metrics.alignment import NUM_REPLICATES
 from power_metrics.estimate import PowerEstimate, model_bytes, model_from_bytes
 from power_metrics.stored import json_text, reading, stored_facts, stored_floats
-from powerenvs.checks import real
+from powerenvs.checks import flag, real
 from powerenvs.formats.npz import load_arrays, save_arrays
 from powerenvs.game import TabularGame, agent_position, check_agents
 from powerenvs.labels import closest, label_text
@@ -74,7 +74,7 @@ class MultiagentPower:
 
     def __getitem__(self, agent: str) -> PowerEstimate:
         """POWER of an agent; a ValueError with the closest name if there is none of that name."""
-        if agent not in self.estimates:
+        if not isinstance(agent, str) or agent not in self.estimates:
             raise ValueError(f"unknown agent {agent!r}; {closest(agent, self.agents)}")
         return self.estimates[agent]
 
@@ -111,18 +111,18 @@ class MultiagentPower:
         """
         if not 0 < real(level) < 1:
             raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
-        low, high = np.quantile(self._replicates, (0.5 - level / 2, 0.5 + level / 2))
+        low, high = np.quantile(self._replicates, (0.5 - float(level) / 2, 0.5 + float(level) / 2))
         return float(low), float(high)
 
     def average(self, agent: str, *, baseline: bool = False) -> float:
         """The mean over states of an agent's POWER, or of its baseline."""
         estimate = self[agent]
-        return float((self.baseline[agent] if baseline else estimate).mean.mean())
+        return float((self.baseline[agent] if flag("baseline", baseline) else estimate).mean.mean())
 
     def average_error(self, agent: str, *, baseline: bool = False) -> float:
         """The standard error of `average`; nan for a single pair of reward functions."""
         self[agent]  # refuses unknown names
-        return float(self._average_errors[2 * baseline + self.agents.index(agent)])
+        return float(self._average_errors[2 * flag("baseline", baseline) + self.agents.index(agent)])
 
     def to_frame(self) -> pandas.DataFrame:
         """A table with one row for each state: POWER, standard error and baseline of each agent."""

@@ -98,7 +98,7 @@ def optimality_probability(
     """
     mdp = resolve_model(env_or_mdp)
     gamma = check_gamma(gamma)
-    if ties not in TIES:
+    if not isinstance(ties, str) or ties not in TIES:
         raise ValueError(f"ties: expected 'count' or 'split', found {ties!r}; {closest(ties, TIES)}")
     first_seed = check_seed(seed)
     threads = num_threads(None if threads is None else check_count("threads", threads))

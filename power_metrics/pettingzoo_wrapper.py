@@ -13,8 +13,7 @@ from power_metrics.comparison import PowerComparison
 from power_metrics.estimate import PowerEstimate
 from power_metrics.references import power_values
 from power_metrics.tracker import PowerTracker
-from powerenvs.game import TabularGame
-from powerenvs.labels import closest
+from powerenvs.game import TabularGame, agent_position
 
 Floats = NDArray[np.float64]
 
@@ -70,7 +69,7 @@ class PowerParallelWrapper(BaseParallelWrapper[str, Any, Any]):
         """Takes an action of every agent and counts them."""
         observations, rewards, terminated, truncated, infos = self.env.step(dict(actions))
         for agent, action in actions.items():
-            self.counts[agent][self._state, action] += 1
+            self.counts[agent][self._state, int(action)] += 1
         return observations, rewards, terminated, truncated, self._with_power(infos)
 
     def _with_power(self, infos: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -95,8 +94,7 @@ class PowerParallelWrapper(BaseParallelWrapper[str, Any, Any]):
         Raises:
             ValueError: for an unknown agent.
         """
-        if agent not in self.counts:
-            raise ValueError(f"agent: unknown agent {agent!r}; {closest(agent, self.game.agents)}")
+        agent_position("agent", agent, self.game.agents)
         mdp = self._folded(agent, self.counts)
         power = self.power[agent]
         gamma = power.gamma if gamma is None and isinstance(power, PowerEstimate) else gamma

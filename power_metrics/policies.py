@@ -50,6 +50,7 @@ def policy_table(
 
     - PPO and A2C of Stable-Baselines3, MaskablePPO: the probabilities of its distribution (with the states' masks).
     - DQN, QRDQN: Q-values, the mean over quantiles. Greedy, or a softmax with ``temperature``.
+    - an algorithm of RLlib, or the RLModule of one: the same two kinds, through the algorithm's connectors.
     - a `torch.nn.Module`: what it gives for a batch of observations, (n, A); ``kind`` says what that is.
     - a callable with ``kind``: the same, for a batch of observations as an array.
     - a callable: the action that it takes for one observation, asked ``num_samples`` times if it acts at random.
@@ -96,6 +97,11 @@ def policy_table(
             from power_metrics.sb3_policies import policy_scores
 
             scores, kind = policy_scores(agent, observed, batch_size)
+        elif _is_rllib(agent):
+            _refuse("algorithms and modules of RLlib", kind=kind, num_samples=num_samples, preprocess=preprocess)
+            from power_metrics import rllib
+
+            scores, kind = rllib.policy_scores(agent, observed, batch_size, check)
         elif _is_torch(agent, "nn.Module"):
             _refuse("a torch module", num_samples=num_samples)
             scores, kind = _module_scores(agent, observed, _needed(kind), preprocess, batch_size), _needed(kind)
@@ -109,13 +115,14 @@ def policy_table(
             scores, kind = _ask(agent, observed, num_samples), "counts"
         else:
             raise ValueError(
-                "agent: expected a Stable-Baselines3 model, a torch module, a callable or an array (states, actions), "
-                f"found {type(agent).__name__}"
+                "agent: expected a Stable-Baselines3 model, an RLlib algorithm or RLModule, a torch module, a callable "
+                f"or an array (states, actions), found {type(agent).__name__}"
             )
     table = scores_to_policy(scores, mdp, kind, temperature)
     if deterministic:
         table = split_greedy(table, mdp.available)
-    return (1.0 - epsilon) * table + epsilon * uniform_policy(mdp) if epsilon else table
+    share = float(epsilon)
+    return (1.0 - share) * table + share * uniform_policy(mdp) if share else table
 
 
 def is_array(agent: Any) -> bool:
@@ -162,7 +169,7 @@ def scores_to_policy(scores: Floats, mdp: TabularMDP, kind: str, temperature: fl
     table = uniform_policy(mdp)
     available, scores = mdp.available[live], scores[live]
     if kind == "logits" or (kind == "q" and temperature is not None):
-        table[live] = _softmax(scores / (1.0 if temperature is None else temperature), available)
+        table[live] = _softmax(scores / (1.0 if temperature is None else float(temperature)), available)
         return table
     if kind == "q":
         table[live] = split_greedy(scores, available)
@@ -236,6 +243,11 @@ def _needed(kind: str | None) -> str:
             'kind: expected "logits", "probabilities" or "q", what the torch module gives for each action; found None'
         )
     return kind
+
+
+def _is_rllib(value: Any) -> bool:
+    """Whether something is of RLlib, told without importing it."""
+    return any(kind.__module__.startswith("ray.rllib.") for kind in type(value).__mro__)
 
 
 def _is_torch(value: Any, name: str) -> bool:

@@ -20,7 +20,7 @@ from power_metrics.rewards import DEFAULT, PerState, RewardDistribution
 from power_metrics.runs import Job, Run
 from power_metrics.sampling import reward_sampler
 from power_metrics.solvers.engine import num_threads
-from powerenvs.checks import flag
+from powerenvs.checks import flag, real
 
 if TYPE_CHECKING:
     import torch
@@ -175,6 +175,7 @@ def power(
     method = check_method(method)
     critical_value(level)
     keep_samples = flag("keep_samples", keep_samples)
+    control_variates = None if control_variates is None else flag("control_variates", control_variates)
     job = Job(mdp, gammas, batch, keep_samples or rewards is not None, device, threads, pool, show)
     if rewards is not None:
         _check_defaults(
@@ -191,7 +192,7 @@ def power(
     count = None if num_samples is None else check_count("num_samples", num_samples)
     start_seed = check_seed(seed)
     sampler = reward_sampler(mdp, reward, states_with_identical_rewards, allow_all_equal)
-    if tolerance is not None and not (isinstance(tolerance, (int, float)) and 0 < tolerance < np.inf):
+    if tolerance is not None and not 0 < real(tolerance) < np.inf:
         raise ValueError(f"tolerance: expected a number above 0, found {tolerance!r}")
     if method in EXACT:
         _check_defaults(f"with method {method!r}", num_samples=count is not None)
@@ -217,7 +218,8 @@ def power(
         runs = run(DEFAULT_SAMPLES if count is None else count, False)
     else:
         runs = until_within(
-            run, lambda found: max(one.half_width(level) for one in found), tolerance, count or MAX_SAMPLES,
+            run, lambda found: max(one.half_width(level) for one in found), float(tolerance),
+            count or MAX_SAMPLES,
             doubling=method == "sobol",
         )  # fmt: skip
     name = f"{method} with control variates" if controlled else method

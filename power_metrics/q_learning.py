@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.bounded import PolicyPower, power_of_stages
-from power_metrics.checks import check_count, check_rewards
+from power_metrics.checks import check_count, check_gamma, check_rewards
 from power_metrics.occupancy import start_weights
 from power_metrics.policies import split_greedy
 from power_metrics.rewards import DEFAULT, PerState, RewardDistribution
@@ -87,11 +87,11 @@ class QLearners:
         visits: (B, S, A) int64, how often each took each action in each state.
 
     Raises:
-        ValueError: for rewards that do not fit.
+        ValueError: for rewards or a discount that do not fit.
     """
 
     def __init__(self, mdp: TabularMDP, rewards: Any, gamma: float, settings: QLearning, rng: np.random.Generator):
-        self.mdp, self.gamma, self.settings = mdp, gamma, settings
+        self.mdp, self.gamma, self.settings = mdp, check_gamma(gamma), settings
         self._rewards = np.array(check_rewards(rewards, mdp.num_states))
         B, (S, A) = len(self._rewards), mdp.available.shape
         self.q: Floats = np.zeros((B, S, A))
@@ -109,12 +109,16 @@ class QLearners:
         self._cumulative = _ending_in_one(sums - before, mdp.indptr[1:][np.diff(mdp.indptr) > 0] - 1)
 
     def run(self, num_steps: int) -> None:
-        """Every learner takes so many more steps."""
-        given = self.settings
+        """Every learner takes so many more steps.
+
+        Raises:
+            ValueError: unless ``num_steps`` is a whole number of at least 0.
+        """
+        given, num_steps = self.settings, check_count("num_steps", num_steps, least=0)
         q_learning_steps(
             self._rewards, self.gamma, self.mdp.indptr.copy(), self.mdp.successor.copy(), self._cumulative,
             self._listed, self._choices, self._starts, float(given.learning_rate), float(given.decay),
-            float(given.epsilon), int(given.horizon), int(num_steps),
+            float(given.epsilon), int(given.horizon), num_steps,
             self.q, self.visits, self._place, self._clock, self._generators,
         )  # fmt: skip
 

@@ -52,9 +52,15 @@ class RewardDistribution(Protocol):
         ...
 
 
-def _check(name: str, value: float, expected: str, holds: Callable[[float], bool] = math.isfinite) -> None:
+def _check(
+    distribution: RewardDistribution, name: str, expected: str, holds: Callable[[float], bool] = math.isfinite
+) -> None:
+    """Checks a parameter, and makes fractions and NumPy scalars plain numbers."""
+    value = getattr(distribution, name)
     if not (math.isfinite(real(value)) and holds(real(value))):
         raise ValueError(f"{name}: expected {expected}, found {value!r}")
+    if type(value) not in (int, float):
+        object.__setattr__(distribution, name, float(value))
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,8 @@ class Uniform:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        _check("low", self.low, "a finite number")
-        _check("high", self.high, f"a finite number above low={self.low}", lambda high: high > self.low)
+        _check(self, "low", "a finite number")
+        _check(self, "high", f"a finite number above low={self.low}", lambda high: high > self.low)
 
     def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
         """See `RewardDistribution.sample`."""
@@ -108,8 +114,8 @@ class Beta:
     b: float
 
     def __post_init__(self) -> None:
-        _check("a", self.a, "a finite number above 0", lambda a: a > 0)
-        _check("b", self.b, "a finite number above 0", lambda b: b > 0)
+        _check(self, "a", "a finite number above 0", lambda a: a > 0)
+        _check(self, "b", "a finite number above 0", lambda b: b > 0)
 
     def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
         """See `RewardDistribution.sample`."""
@@ -150,7 +156,7 @@ class Bernoulli:
     p: float = 0.5
 
     def __post_init__(self) -> None:
-        _check("p", self.p, "a probability in [0, 1]", lambda p: 0 <= p <= 1)
+        _check(self, "p", "a probability in [0, 1]", lambda p: 0 <= p <= 1)
 
     def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
         """See `RewardDistribution.sample`."""
@@ -194,8 +200,8 @@ class Pareto:
     alpha: float
 
     def __post_init__(self) -> None:
-        _check("scale", self.scale, "a finite number above 0", lambda scale: scale > 0)
-        _check("alpha", self.alpha, "a finite number above 0", lambda alpha: alpha > 0)
+        _check(self, "scale", "a finite number above 0", lambda scale: scale > 0)
+        _check(self, "alpha", "a finite number above 0", lambda alpha: alpha > 0)
 
     def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
         """See `RewardDistribution.sample`."""
@@ -236,8 +242,8 @@ class Normal:
     std: float = 1.0
 
     def __post_init__(self) -> None:
-        _check("mean", self.mean, "a finite number")
-        _check("std", self.std, "a finite number above 0", lambda std: std > 0)
+        _check(self, "mean", "a finite number")
+        _check(self, "std", "a finite number above 0", lambda std: std > 0)
 
     def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
         """See `RewardDistribution.sample`."""
@@ -357,7 +363,7 @@ class PerState:
     def __post_init__(self) -> None:
         mapped("distributions", self.distributions, "{label: distribution}")
         for label, distribution in [*self.distributions.items(), ("default", self.default)]:
-            if not callable(getattr(distribution, "sample", None)):
+            if isinstance(distribution, type) or not callable(getattr(distribution, "sample", None)):
                 raise ValueError(f"PerState: expected a reward distribution for {label!r}, found {distribution!r}")
         object.__setattr__(self, "distributions", MappingProxyType(dict(self.distributions)))
 

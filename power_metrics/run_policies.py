@@ -67,7 +67,7 @@ def drawn_rewards(
     mdp = resolve_model(env_or_mdp)
     wanted = _numbers(indices)
     known = (*SAMPLED, "enumeration")
-    if method not in known:
+    if not isinstance(method, str) or method not in known:
         raise ValueError(f"method: expected one of {', '.join(known)}, found {method!r}; {closest(method, known)}")
     if num_samples is None and method == "sobol":
         raise ValueError("num_samples: expected that of the run for method 'sobol', found None")

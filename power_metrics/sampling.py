@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.checks import check_finite
+from power_metrics.checks import SMALLEST
 from power_metrics.rewards import PerState, RewardDistribution
 from powerenvs.checks import as_list, flag
 from powerenvs.model import Model
+from powerenvs.tables import LARGEST
 
 _IDENTICAL, _SETS = "states_with_identical_rewards", "sets of state labels"
 MAX_REDRAWS = 10_000
-LARGEST = 1e140
-"""The largest reward that may be drawn: standard errors add up squares."""
+NEGLIGIBLE = 1e-290
+"""Draws below this are 0: beside the others they are, and solvers compare shares of them that float64 cannot hold."""
 
 
 def block_rows(num_states: int) -> int:
@@ -72,25 +73,38 @@ class RewardSampler:
         return rewards
 
     def _draw(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-        rewards = _checked(self.default, self.default.sample(rng, (count, self.num_states)), (count, self.num_states))
+        rewards = checked_draws(
+            self.default, self.default.sample(rng, (count, self.num_states)), (count, self.num_states)
+        )
         for distribution, states in self.overrides:
             shape = (count, len(states))
-            rewards[:, states] = _checked(distribution, distribution.sample(rng, shape), shape)
+            rewards[:, states] = checked_draws(distribution, distribution.sample(rng, shape), shape)
         for group in self.identical:
             rewards[:, group[1:]] = rewards[:, group[:1]]
         return rewards
 
 
-def _checked(distribution: RewardDistribution, draws: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
+def checked_draws(distribution: RewardDistribution, draws: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Draws of a distribution as an array of this shape.
+
+    Raises:
+        ValueError: if they have another, or are not numbers whose squares are numbers too.
+    """
     array: NDArray[np.float64] = np.ascontiguousarray(draws, dtype=np.float64)
     if array.shape != shape:
         raise ValueError(f"reward: expected {distribution!r} to draw numbers of shape {shape}, found {array.shape}")
-    if not max(array.max(initial=0.0), -array.min(initial=0.0)) <= LARGEST:
-        check_finite("reward", array)
+    sizes = np.abs(array)
+    largest = sizes.max(initial=0.0)
+    if not np.isfinite(largest):
+        found = array[~np.isfinite(array)][0]
+        raise ValueError(f"reward: expected finite numbers, found {found} among the draws of {distribution!r}")
+    if largest > LARGEST or 0.0 < largest < SMALLEST:
         raise ValueError(
-            f"reward: expected draws of at most {LARGEST:g} in size, found larger ones of {distribution!r}"
+            f"reward: expected draws of which the largest is 0, or from {SMALLEST:g} to {LARGEST:g} in size, found "
+            f"{largest:g} with {distribution!r}"
         )
-    return array
+    small = sizes < NEGLIGIBLE
+    return np.where(small, 0.0, array) if small.any() else array
 
 
 def reward_sampler(
@@ -115,7 +129,7 @@ def reward_sampler(
         default, named = reward.default, dict(reward.distributions)
     else:
         default, named = reward, {}
-    if not callable(getattr(default, "sample", None)):
+    if isinstance(default, type) or not callable(getattr(default, "sample", None)):
         raise ValueError(f"reward: expected a reward distribution such as Uniform(0, 1), found {reward!r}")
     by_state = {model.index(label): distribution for label, distribution in named.items()}
     groups: list[NDArray[np.int64]] = []

@@ -20,6 +20,7 @@ from power_metrics.estimate import PowerEstimate
 from power_metrics.occupancy import action_rewards, occupancy, start_weights
 from power_metrics.policies import scores_to_policy
 from power_metrics.references import RANDOM, TASK_OPTIMAL, References, power_values, reachable
+from powerenvs.checks import real
 from powerenvs.files import atomic_path
 from powerenvs.formats.npz import save_arrays
 from powerenvs.mdp import TabularMDP
@@ -128,9 +129,11 @@ class PowerTracker:
             - ``seconds`` that the evaluation took.
 
         Raises:
-            ValueError: if the policy does not fit the model.
+            ValueError: if the policy does not fit the model, or ``step`` is no number.
         """
         began = time.perf_counter()
+        if step is not None and not math.isfinite(real(step)):
+            raise ValueError(f"step: expected a number, or None to count them, found {step!r}")
         table = check_policy(policy, self.mdp)
         if table.ndim != 2:
             raise ValueError(f"policy: expected one policy {self.counts.shape}, found {table.shape}")
@@ -139,7 +142,7 @@ class PowerTracker:
         recent, self._seen = visits - self._seen, visits
         returns = [float(share @ (table * gain).sum(axis=1)) / (1.0 - self.gamma) for gain in self._gain]
         found = {
-            "step": float(visits.sum()) if step is None else step,
+            "step": float(visits.sum() if step is None else step),
             "visited": float(recent @ self.references.power / recent.sum()) if recent.any() else math.nan,
             "seeking": float(self.references.power_seeking(share)),
             "alive": float(power_while_alive(share, self.references.power, self.mdp)),

@@ -49,7 +49,7 @@ class PowerWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorA
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Takes an action and counts it."""
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self.tracker.counts[self._state, action] += 1
+        self.tracker.counts[self._state, int(action)] += 1  # False, which is 0, would select nothing
         self._state = current_state(self.env, info)
         return observation, reward, terminated, truncated, {**info, "power": self._power[self._state]}
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import power_metrics as pm
+from tests.fuzz import calls
+from tests.fuzz.calls import CALLS
+from tests.fuzz.functions import Given, check_call
 from tests.fuzz.harness import Target, run
 from tests.fuzz.targets import TARGETS
 
@@ -18,6 +24,18 @@ def test_odd_input_is_answered_or_refused(target, tmp_path):
     assert tally.bugs == {}
     assert tally.accepted + tally.refused == INPUTS
     assert tally.refused > 0
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_usual_arguments_are_accepted(name, tmp_path):
+    """Else nothing odd about one of them would ever be looked at."""
+    check_call(Given(name, dict(CALLS[name].arguments()), same=True), tmp_path)
+
+
+def test_every_public_function_is_called():
+    source = Path(calls.__file__).read_text(encoding="utf-8")
+    functions = [name for name in pm.__all__ if inspect.isfunction(getattr(pm, name))]
+    assert [name for name in functions if f"pm.{name}" not in source] == []
 
 
 @pytest.mark.parametrize(

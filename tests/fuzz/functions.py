@@ -1,10 +1,13 @@
-"""Public functions, called with odd arguments: wrong types and shapes, nan, infinities, huge and negative numbers."""
+"""Public functions, called with odd arguments: wrong types and shapes, nan, infinities, and what is right but unusual."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import numbers
+from collections import OrderedDict
+from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,204 +15,181 @@ import numpy as np
 import torch
 
 import power_metrics as pm
-from powerenvs import EditedWorld, Policy, TabularGame, TabularMDP, product_game
-from powerenvs.rollout import next_states, rollout
-from powerenvs.worlds.multi import OneKey
-from powerenvs.worlds.power import PowerGrid
-from powerenvs.worlds.power.pair import PowerPair
-from tests.fuzz.archives import small_game, small_mdp
+from powerenvs import TabularGame, TabularMDP
+from tests.fuzz.archives import small_mdp
+from tests.fuzz.calls import CALLS
 from tests.fuzz.harness import Target
 from tests.fuzz.mutate import ODD, mutate_array, mutate_value, pick
-from tests.fuzz.texts import check_model
 
 OTHERS: tuple[Any, ...] = (
     *ODD, b"bytes", object(), 1j, {1, 2}, (), (1,), ("a", "b"), np.float64("nan"), np.int8(3), np.array([]), np.array(3.0), np.zeros((2, 2)),
     np.ones(3), np.full(3, np.nan), np.array(["a", "b", "c"]), np.array([None, 1, 2], dtype=object), torch.ones(3), torch.full((3, 2), 0.5),
-    int, len, pm.Uniform(), pm.Normal(0, 1), 10**400, np.ones((3, 2)) / 2, np.eye(3), np.zeros((0, 3)), [[0.5, 0.5]] * 3, range(3), slice(2),
+    type, str, pm.Uniform(), pm.Normal(0, 1), 10**400, np.ones((3, 2)) / 2, np.eye(3), np.zeros((0, 3)), [[0.5, 0.5]] * 3, range(3), slice(2),
 )  # fmt: skip
 
+_DISCOUNTS = (
+    0,
+    1,
+    0.0,
+    1.0,
+    1e-100,
+    1e-17,
+    1 - 1e-9,
+    1 - 2**-53,
+    np.float32(0.7),
+    Fraction(1, 3),
+    np.array(0.4),
+    torch.tensor(0.3),
+    np.longdouble(0.6),
+)
+_COUNTS = (1, 2, 3, np.int8(5), np.uint64(7), 4.0, torch.tensor(6), np.array(2))
+_LEVELS = (1e-9, 0.5, 1 - 1e-9, np.float32(0.3), Fraction(1, 2))
+_REWARDS = (
+    pm.Uniform(-1e139, 1e139), pm.Uniform(1e-139, 2e-139), pm.Uniform(1, 1 + 1e-15), pm.Uniform(np.float32(0), np.int64(2)), pm.Normal(-1e6, 1e-6),
+    pm.Beta(0.001, 1), pm.Beta(1e6, 1e6), pm.Pareto(1, 1.1), pm.Bernoulli(0.5), pm.Bernoulli(1e-12), pm.Bernoulli(1), pm.Empirical([0.5]),
+    pm.Empirical([-1, 0, 1e100]), pm.PerState({"a": pm.Bernoulli()}), pm.PerState({"c": pm.Uniform(-1, 0)}, pm.Normal()),
+    pm.TorchDistribution(torch.distributions.Laplace(0.0, 1.0)), pm.TorchDistribution(torch.distributions.Exponential(2.0)),
+)  # fmt: skip
+USUAL: Mapping[str, tuple[Any, ...]] = {
+    "gamma": (*_DISCOUNTS, [0.5], (0.0, 1.0), np.array([0.2, 0.3]), iter([0.1, 0.2])),
+    "gamma_a": _DISCOUNTS,
+    "reward": _REWARDS,
+    "default": _REWARDS,
+    "num_samples": (*_COUNTS, 64, 100, 1100),
+    "num_learners": _COUNTS,
+    "rounds": _COUNTS,
+    "batch_size": (None, *_COUNTS),
+    "threads": (None, 1, 2, np.int64(2)),
+    "steps": (*_COUNTS, None, (0, 1, 2), np.array([0, 5])),
+    "num_steps": (0, *_COUNTS),
+    "horizon": _COUNTS,
+    "k": _COUNTS,
+    "seed": (None, 0, 2**63, 2**200, np.uint64(2**64 - 1), np.int32(5)),
+    "method": ("auto", "monte_carlo", "antithetic", "sobol", "enumeration", "closed_form"),
+    "control_variates": (None, True, False, np.True_),
+    "tolerance": (None, 0.05, 1e3, 10**30, np.float32(0.1), Fraction(1, 10)),
+    "tie_tolerance": (0, 0.0, 1e-300, 0.5, 1 - 1e-9, np.float32(1e-6)),
+    "level": _LEVELS,
+    "correlation": (-1, 0, 1, -0.5, 1e-300, np.float32(0.5), np.int8(1)),
+    "rewards": (np.zeros(3), np.full((1, 3), 1e140), -np.full((2, 3), 1e-140), np.array([1e140, 1e-300, -1.0]), np.ones((1100, 3), np.int8)),
+    "power": (np.full(3, -5.0), np.array([1e140, 0, -1e140]), pm.power(small_mdp(), 0.5, num_samples=4)),
+    "initial": (None, "a", "b", {"a": 0.5, "b": 0.5}, np.array([0, 0.5, 0.5]), [0.25, 0.25, 0.5]),
+    "epsilon": (0, 1, 0.0, 1e-300, Fraction(1, 3), np.float32(0.5)),
+    "temperature": (1e-300, 1e300, 1, np.float32(2)),
+    "threshold": (-1e300, 0, 1, 1e-300, 1e300),
+    "learning_rate": (1e-300, 1, 1.0, np.float32(0.5)),
+    "decay": (0, 1, 0.5, 1e-300),
+    "low": (-1e130, 0, 1 - 1e-9, -1e-139, np.float32(-1), Fraction(1, 7)),
+    "high": (1e130, 1e-9, 1e-139, np.int64(7), Fraction(8, 7)),
+    "a": (1e-3, 1e6, 1, np.float32(2), Fraction(1, 3)),
+    "b": (1e-3, 1e6, 1, np.float32(2), Fraction(1, 3)),
+    "mean": (1e130, -1e-130, 0, np.float32(1)),
+    "std": (1e130, 1e-130, 1, np.float32(1)),
+    "alpha": (1e-1, 0.5, 1, 2, 1e6),
+    "scale": (1e-130, 1e100, np.float32(1)),
+    "p": (0, 1, 1e-300, 1 - 1e-12, np.float32(0.5)),
+    "noise": (0, 1, 1e-300, 1 - 1e-12, np.float32(0.25), Fraction(1, 4)),
+    "step": (None, 0, -1, np.int64(3), 1e300),
+    "indices": (0, [5], (0, 0, 15), np.arange(3, dtype=np.uint8), range(4)),
+    "index": (0, 15, np.int8(2)),
+    "agents": (("ai", "human"), ["human", "ai"], None),
+    "agent": ("ai", "human", np.str_("ai"), None),
+    "others": ({}, None, OrderedDict()),
+    "start": (None, "a", "b", "c"),
+    "policies": (None, {}),
+    "dtype": (torch.float32, torch.float64, torch.float16),
+    "device": (None, "cpu", torch.device("cpu")),
+    "sparse": (True, False, np.True_),
+    "max_gib": (1, 1e300, np.float32(2)),
+    "statistic": ("power_seeking", "distance", "entropy", "expected_return", "correlation"),
+    "other": ("learned", "random", "task-optimal"),
+    "name": ("learned", "random", None),
+    "objective": ("reward", "performance"),
+    "ties": ("count", "split", "unique"),
+    "kind": (None, "probabilities", "q", "logits"),
+    "walls": ("bump", "absent"),
+}  # fmt: skip
+"""Values that are right for an argument of a name, in most functions, and unusual."""
 
-@dataclass(frozen=True)
-class Call:
-    """A function with arguments that it takes.
+UNCHECKED = frozenset(("seconds", "cpu_seconds"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """A call.
 
     Attributes:
-        function: what is called.
-        arguments: by name; those of ``fixed`` are never changed.
-        check: looks at what comes back.
-        fixed: names of arguments that bound the work.
+        name: of the function, in `CALLS`.
+        arguments: for it.
+        same: whether these are the usual arguments in other guises, so that the answer has to be the same.
     """
 
-    function: Callable[..., Any]
-    arguments: Callable[[], Mapping[str, Any]]
-    check: Callable[[Any], None]
-    fixed: tuple[str, ...] = ()
+    name: str
+    arguments: dict[str, Any]
+    same: bool
 
 
-def finite(result: Any) -> None:
-    assert np.all(np.isfinite(np.asarray(result, dtype=float)))
-
-
-def sums_to_one(result: Any) -> None:
-    table = np.asarray(result, dtype=float)
-    assert np.allclose(table.sum(axis=-1), 1)
-    assert table.min() >= 0
-
-
-def estimate(result: Any) -> None:
-    for one in result if isinstance(result, list) else [result]:
-        assert np.all(np.isfinite(one.mean))
-        assert not np.any(one.standard_error < 0)
-        assert one.mean.shape == (one.model.num_states,)
-        repr(one)
-        one.to_json()
-
-
-def estimates(result: Any) -> None:
-    for agent in result.agents:
-        estimate(result[agent])
-        estimate(result.baseline[agent])
-    repr(result)
-
-
-def distribution(result: Any) -> None:
-    """Drawing from it and solving for it works."""
-    sampled = pm.power(small_mdp(), 0.5, reward=result, num_samples=8, progress=False)
-    estimate(sampled)
-    repr(result)
-
-
-def nothing(result: Any) -> None:
-    repr(result)
-
-
-def _table() -> np.ndarray:
-    return np.array(Policy(small_mdp()).table)
-
-
-def _transitions() -> list[Any]:
-    return [("a", "x", "b", 0.5), ("a", "x", "a", 0.5), ("b", "x", "a", 1)]
-
-
-def _joint_transitions() -> list[Any]:
-    return [("a", ("x", "u"), "b", 1.0), ("b", ("x", "v"), "a", 1.0)]
-
-
-_R = functools.partial(np.linspace, 0, 1, 3)
-CALLS: Mapping[str, Call] = {
-    "power": Call(pm.power, lambda: {
-        "env_or_mdp": small_mdp(), "gamma": 0.9, "reward": pm.Uniform(), "num_samples": 16, "seed": 0, "method": "monte_carlo",
-        "control_variates": None, "tolerance": None, "level": 0.9, "states_with_identical_rewards": [["a", "b"]], "allow_all_equal": True,
-        "keep_samples": True, "batch_size": None, "threads": 1, "device": None, "executor": None, "workers": None, "progress": False,
-    }, estimate, ("device",)),
-    "power_given": Call(pm.power, lambda: {"env_or_mdp": small_mdp(), "gamma": [0.1, 1.0], "rewards": np.eye(3), "threads": None, "keep_samples": False}, estimate),
-    "multiagent_power": Call(pm.multiagent_power, lambda: {
-        "env_or_game": small_game(), "gamma": 0.6, "gamma_a": 0.3, "correlation": 0.5, "reward": pm.Uniform(), "num_samples": 8, "seed": 0,
-        "seed_policy": None, "rounds": 1, "agents": ("human", "ai"), "others": None, "tie_tolerance": 1e-11, "allow_all_equal": True,
-        "states_with_identical_rewards": None, "keep_samples": False, "threads": 1, "progress": False,
-    }, estimates),
-    "multiagent_given": Call(pm.multiagent_power, lambda: {"env_or_game": small_game(), "rewards": (np.ones((2, 6)), np.ones((2, 6))), "progress": False}, estimates),
-    "occupancy": Call(pm.occupancy, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "gamma": 0.9, "initial": None}, finite),
-    "average_occupancy": Call(pm.average_occupancy, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "initial": "a"}, sums_to_one),
-    "expected_return": Call(pm.expected_return, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "gamma": 0.9, "initial": {"a": 1.0}, "performance": True}, finite),
-    "policy_table": Call(pm.policy_table, lambda: {
-        "agent": _table(), "env": small_mdp(), "kind": "probabilities", "deterministic": False, "epsilon": 0.1, "temperature": None, "num_samples": None,
-        "preprocess": None, "batch_size": 4, "check": True,
-    }, sums_to_one, ("num_samples",)),
-    "compare": Call(pm.compare, lambda: {"agent": _table(), "env": small_mdp(), "gamma": 0.9, "power": _R(), "initial": None, "num_samples": 8, "seed": 0, "progress": False}, nothing),
-    "optimal_values": Call(pm.optimal_values, lambda: {"env_or_mdp": small_mdp(), "rewards": _R(), "gamma": 0.9, "threads": 1}, finite),
-    "optimal_gain": Call(pm.optimal_gain, lambda: {"env_or_mdp": small_mdp(), "rewards": _R(), "threads": 1}, finite),
-    "optimal_policies": Call(pm.optimal_policies, lambda: {"env_or_mdp": small_mdp(), "rewards": _R(), "gamma": 0.9, "tie_tolerance": 1e-11, "performance": False}, sums_to_one),
-    "policy_values": Call(pm.policy_values, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "rewards": _R(), "gamma": 0.9}, finite),
-    "solve_task": Call(pm.solve_task, lambda: {"env_or_mdp": small_mdp(), "gamma": 0.9, "performance": True}, lambda found: finite(found.values)),
-    "power_of_policies": Call(pm.power_of_policies, lambda: {
-        "learner": pm.Boltzmann(0.1), "env_or_mdp": small_mdp(), "gamma": 0.9, "reward": pm.Uniform(), "num_samples": 8, "seed": 0, "initial": None, "threads": 1,
-    }, lambda found: estimate(found.power)),
-    "optimality_probability": Call(pm.optimality_probability, lambda: {
-        "env_or_mdp": small_mdp(), "gamma": 0.9, "reward": pm.Uniform(), "num_samples": 8, "seed": 0, "rewards": None, "ties": "count", "threads": 1,
-    }, lambda found: finite(found.mean)),
-    "q_learning_curve": Call(pm.q_learning_curve, lambda: {
-        "env_or_mdp": small_mdp(), "steps": (0, 10), "gamma": 0.9, "settings": pm.QLearning(num_steps=10), "num_learners": 4, "seed": 0, "threads": 1,
-    }, nothing, ("settings",)),
-    "q_learning": Call(lambda **settings: pm.power_of_policies(pm.QLearning(**settings), small_mdp(), num_samples=4), lambda: {
-        "num_steps": 20, "learning_rate": 0.5, "decay": 0.0, "epsilon": 0.2, "horizon": 10, "exploring_starts": True,
-    }, lambda found: estimate(found.power)),
-    "learners": Call(lambda k, temperature, epsilon, threshold: [
-        pm.power_of_policies(one, small_mdp(), num_samples=4)
-        for one in (pm.BestOfK(k), pm.Boltzmann(temperature), pm.EpsilonGreedy(epsilon), pm.Satisficing(threshold))
-    ], lambda: {"k": 3, "temperature": 0.1, "epsilon": 0.1, "threshold": 0.5}, lambda found: [estimate(one.power) for one in found] and None),
-    "safety_scores": Call(pm.safety_scores, lambda: {"env_or_mdp": small_mdp(), "steps": 5, "name": None}, nothing),
-    "horizon_score": Call(pm.horizon_score, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "steps": 5}, finite),
-    "horizon_optimum": Call(pm.horizon_optimum, lambda: {"env_or_mdp": small_mdp(), "steps": 5, "objective": "reward"}, nothing),
-    "rollout_counts": Call(pm.rollout_counts, lambda: {"agent": _table(), "env": small_mdp(), "num_steps": 10, "seed": 0}, nothing),
-    "drawn_rewards": Call(pm.drawn_rewards, lambda: {"env_or_mdp": small_mdp(), "indices": [0, 3], "reward": pm.Uniform(), "seed": 0, "method": "sobol", "num_samples": 16}, finite),
-    "drawn_pairs": Call(pm.drawn_pairs, lambda: {"game": small_game(), "indices": 2, "correlation": 0.5, "reward": pm.Uniform(), "seed": 0}, finite),
-    "pair_policies": Call(pm.pair_policies, lambda: {"game": small_game(), "rewards": (np.ones(6), np.arange(6.0)), "gamma": 0.5, "gamma_a": None, "seed_policy": None, "rounds": 1}, nothing),
-    "tracker": Call(lambda power, gamma, initial, states, actions, policy, step: _tracked(power, gamma, initial, states, actions, policy, step), lambda: {
-        "power": _R(), "gamma": 0.9, "initial": None, "states": [0, 1], "actions": [0, 0], "policy": _table(), "step": 1.0,
-    }, nothing),
-    "mdp": Call(TabularMDP.from_transitions, lambda: {
-        "transitions": _transitions(), "state_labels": ["a", "b"], "action_labels": ["x"], "initial": "a", "terminal": None, "reward": [1, 2, 3], "performance": None,
-    }, check_model),
-    "mdp_mapped": Call(TabularMDP.from_transitions, lambda: {
-        "transitions": _transitions(), "initial": {"a": 1.0}, "terminal": ["c"], "reward": {("a", "x", "b"): 1.0}, "performance": {("a", "x", "b"): 1.0},
-    }, check_model),
-    "mdp_tables": Call(TabularMDP, lambda: {name: np.array(getattr(small_mdp(), name)) for name in TabularMDP.content} | {
-        "state_labels": ("a", "b", "c"), "action_labels": ("x", "y"), "board": ("..", "."), "cells": np.zeros((3, 2), int), "observation": np.zeros(3, int),
-    }, check_model),
-    "mdp_with": Call(small_mdp().with_, lambda: {"initial": "b", "reward": np.zeros(5), "terminal": np.zeros(3, bool), "board": None, "state_labels": "xyz"}, check_model),
-    "game": Call(TabularGame.from_transitions, lambda: {
-        "transitions": _joint_transitions(), "agents": ("human", "ai"), "state_labels": ["a", "b"], "action_labels": {"human": ["x"], "ai": ["u", "v"]},
-        "initial": None, "terminal": None, "reward": {"human": [1, 2]}, "performance": None,
-    }, check_model),
-    "against": Call(small_game().against, lambda: {"policies": {"ai": np.full((6, 5), 0.2)}}, check_model),
-    "product_game": Call(lambda first, second, **rest: product_game(first, second, **rest), lambda: {
-        "first": small_mdp(), "second": small_mdp(), "agents": ("human", "ai"), "max_gib": 0.1,
-    }, check_model),
-    "policy": Call(Policy, lambda: {"model": small_mdp(), "agent": None, "table": _table()}, sums_to_one),
-    "policy_set": Call(lambda state, action: _policy_with(state, action), lambda: {"state": "a", "action": {"x": 0.5, "y": 0.5}}, sums_to_one),
-    "rollout": Call(rollout, lambda: {"model": small_mdp(), "policies": _table(), "start": "a", "num_steps": 5, "seed": 0}, nothing),
-    "next_states": Call(next_states, lambda: {"model": small_game(), "policies": {"human": np.array(Policy(small_game(), "human")), "ai": Policy(small_game(), "ai")}, "state": small_game().state_labels[0]},
-                        lambda found: sums_to_one(list(found.values()))),
-    "uniform": Call(pm.Uniform, lambda: {"low": 0.0, "high": 1.0}, distribution),
-    "beta": Call(pm.Beta, lambda: {"a": 1.0, "b": 2.0}, distribution),
-    "normal": Call(pm.Normal, lambda: {"mean": 0.0, "std": 2.0}, distribution),
-    "pareto": Call(pm.Pareto, lambda: {"scale": 1.0, "alpha": 3.0}, distribution),
-    "bernoulli": Call(pm.Bernoulli, lambda: {"p": 0.5}, distribution),
-    "empirical": Call(pm.Empirical, lambda: {"values": [0, 1, 2], "probabilities": [0.5, 0.25, 0.25]}, distribution),
-    "per_state": Call(pm.PerState, lambda: {"distributions": {"a": pm.Uniform(-1, 1)}, "default": pm.Beta(1, 2)}, distribution),
-    "grid": Call(PowerGrid, lambda: {"level": "S.\n..", "noise": 0.1, "noise_bias": {"up": 1.0}, "walls": "bump", "reward": {"(0, 0)": 1.0}}, lambda world: check_model(world.tables())),
-    "pair": Call(PowerPair, lambda: {
-        "level": "S.\n..", "overlaps": False, "no_swaps": True, "noise": 0.0, "noise_bias": None, "walls": "absent", "reward": {"human": {"(0, 0)": 1.0}},
-    }, lambda world: check_model(world.tables())),
-    "one_key": Call(OneKey, lambda: {}, lambda world: check_model(world.tables())),
-    "edited": Call(EditedWorld, lambda: {"level": "S.\n..", "noise": 0.0, "walls": "bump", "pair": True, "overlaps": False}, lambda world: check_model(world.model())),
-}  # fmt: skip
-
-
-def _tracked(power: Any, gamma: Any, initial: Any, states: Any, actions: Any, policy: Any, step: Any) -> Any:
-    tracker = pm.PowerTracker(small_mdp(), power, gamma, initial)
-    tracker.update(states, actions)
-    return tracker.evaluate(policy, step)
-
-
-def _policy_with(state: Any, action: Any) -> Policy:
-    policy = Policy(small_mdp())
-    policy.set(state, action)
-    return policy
-
-
-def make_call(rng: np.random.Generator, folder: Path) -> tuple[str, dict[str, Any]]:
-    """A call with one or two odd arguments."""
+def make_call(rng: np.random.Generator, folder: Path) -> Given:
+    """A call with one or two odd arguments: a third of them are the usual ones in another guise, or right but unusual."""
     name = pick(rng, list(CALLS))
     call = CALLS[name]
-    arguments = dict(call.arguments())
+    usual = call.arguments()
+    arguments, same = dict(usual), True
     for _ in range(int(rng.integers(1, 3))):
         free = [key for key in arguments if key not in call.fixed]
         if free:
             key = pick(rng, free)
-            arguments[key] = _odd(rng, arguments[key])
-    return name, arguments
+            chance = rng.random()
+            if chance < 0.2:
+                arguments[key] = guise(rng, usual[key])
+            else:
+                same = False
+                wrong = chance >= 0.4 or not USUAL.get(key)
+                arguments[key] = _odd(rng, arguments[key]) if wrong else pick(rng, USUAL[key])
+    return Given(name, arguments, same)
+
+
+def guise(rng: np.random.Generator, value: Any) -> Any:
+    """The same value, as another type or laid out in memory in another way."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return _array_guise(rng, value)
+    if isinstance(value, (bool, np.bool_)):
+        return np.bool_(value)
+    if isinstance(value, int):
+        return pick(rng, (np.int64(value), np.int16(value), float(value), np.array(value)))
+    if isinstance(value, float):
+        return pick(rng, (np.float64(value), np.longdouble(value), Fraction(value), np.array(value)))
+    if isinstance(value, str):
+        return np.str_(value)
+    if isinstance(value, Mapping):
+        return OrderedDict({key: guise(rng, part) if rng.random() < 0.5 else part for key, part in value.items()})
+    if isinstance(value, (list, tuple)):
+        parts = [guise(rng, part) if rng.random() < 0.3 else part for part in value]
+        return pick(rng, (list, tuple, iter))(parts)
+    return value
+
+
+def _array_guise(rng: np.random.Generator, value: np.ndarray) -> Any:
+    match int(rng.integers(9)):
+        case 0:
+            return np.asfortranarray(value)
+        case 1:
+            return np.repeat(value, 2, axis=0)[::2]
+        case 2:
+            read_only = value.copy()
+            read_only.flags.writeable = False
+            return read_only
+        case 3:
+            return value[::-1].copy()[::-1]
+        case 4:
+            return value.astype(value.dtype.newbyteorder(">"))
+        case 5:
+            return value.tolist()
+        case 6:
+            return tuple(tuple(row) if value.ndim > 1 else row for row in value)
+        case 7:
+            return value.astype(np.longdouble if value.dtype.kind == "f" else object)
+    return torch.from_numpy(value.copy())
 
 
 def _odd(rng: np.random.Generator, value: Any) -> Any:
@@ -231,14 +211,57 @@ HUGE = 10**6
 """Counts above this are asked for in earnest by nobody here: the work would be done."""
 
 
-def check_call(given: tuple[str, dict[str, Any]], folder: Path) -> None:
-    name, arguments = given
-    call = CALLS[name]
+def check_call(given: Given, folder: Path) -> None:
+    """What comes back makes sense, and is what the usual arguments give where they are the same."""
+    call, arguments = CALLS[given.name], given.arguments
     for key in ("num_samples", "rounds", "num_learners", "num_steps", "steps", "k", "horizon", "max_samples"):
         value = arguments.get(key)
-        if isinstance(value, (int, float, np.number)) and value > HUGE:
+        number = isinstance(value, (int, float, np.number, np.ndarray)) and np.asarray(value).dtype.kind in "iufO"
+        if number and np.ndim(value) == 0 and value > HUGE:
             arguments[key] = 17
-    call.check(call.function(**arguments))
+    result = call.function(**arguments)
+    call.check(result)
+    if given.same:
+        found, expected = content(result), _expected(given.name)
+        assert found.keys() == expected.keys(), (found, expected)
+        for part, value in found.items():
+            assert np.array_equal(value, expected[part], equal_nan=True), (part, value, expected[part])
+
+
+@functools.cache
+def _expected(name: str) -> dict[str, np.ndarray]:
+    return content(CALLS[name].function(**CALLS[name].arguments()))
+
+
+def content(result: Any) -> dict[str, np.ndarray]:
+    """All numbers of a result but times, each by its place in it."""
+    found: dict[str, np.ndarray] = {}
+    _collect("", result, found)
+    return found
+
+
+def _collect(place: str, value: Any, found: dict[str, np.ndarray]) -> None:
+    if isinstance(value, (TabularMDP, TabularGame)):
+        found[f"{place}.fingerprint"] = np.array(list(value.fingerprint.encode()))
+    elif isinstance(value, (np.ndarray, torch.Tensor, np.bool_, numbers.Real)):
+        value = float(value) if isinstance(value, Fraction) else value
+        array = value.to_dense().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+        if array.dtype.kind in "biuf":
+            found[place] = array.astype(float)
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            if key not in UNCHECKED:
+                _collect(f"{place}[{key}]", part, found)
+    elif isinstance(value, (list, tuple)):
+        for number, part in enumerate(value):
+            _collect(f"{place}[{number}]", part, found)
+    elif dataclasses.is_dataclass(value):
+        _collect(place, {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}, found)
+    else:
+        for name in ("table", "tables", "model"):
+            if hasattr(value, name):
+                part = getattr(value, name)
+                _collect(f"{place}.{name}", part() if callable(part) else part, found)
 
 
 TARGETS = (Target("functions", make_call, check_call),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -72,7 +74,86 @@ def test_a_table_of_a_policy_is_a_policy_with_the_same_table():
     assert Policy(mdp, table=policy.table) == policy
 
 
-def test_draws_whose_squares_overflow_are_refused():
-    assert np.isfinite(pm.power(MDP, reward=pm.Uniform(0, 1e139), num_samples=8).standard_error).all()
-    with pytest.raises(ValueError, match=r"reward: expected draws of at most 1e\+140 in size, found larger ones of"):
-        pm.power(MDP, reward=pm.Uniform(0, 1e160), num_samples=8)
+CHOICES = {
+    "method": lambda choice: pm.power(MDP, method=choice),
+    "method, drawn": lambda choice: pm.drawn_rewards(MDP, 0, method=choice),
+    "ties": lambda choice: pm.optimality_probability(MDP, ties=choice),
+    "objective": lambda choice: pm.horizon_optimum(MDP, 3, choice),
+    "walls": lambda choice: PowerGrid("S.", walls=choice),
+    "agents": lambda choice: pm.multiagent_power(GAME, agents=("human", choice)),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("choice", ["none", torch.ones(3), np.zeros((2, 2)), {1}, 3], ids=repr)
+def test_choices_are_known_words(name, choice):
+    with pytest.raises(ValueError, match=rf"^{name.split(',')[0]}: "):
+        CHOICES[name](choice)
+
+
+@pytest.mark.parametrize("flag", [torch.ones(3), "no", 1], ids=repr)
+def test_control_variates_are_true_or_false_or_none(flag):
+    with pytest.raises(ValueError, match=r"^control_variates: expected True or False, found"):
+        pm.power(MDP, num_samples=8, control_variates=flag)
+
+
+@pytest.mark.parametrize("others", [-(10**30), 1.5, [np.eye(3)], "ai", torch.ones(3)], ids=repr)
+def test_others_are_a_mapping(others):
+    with pytest.raises(ValueError, match=r"^others: expected a mapping from agents to policies, found"):
+        pm.multiagent_power(GAME, num_samples=8, others=others)
+
+
+COMPARISON = pm.compare(TABLE, MDP, power=pm.power(MDP, num_samples=8, keep_samples=True))
+TWO = pm.multiagent_power(GAME, num_samples=8)
+NAMES = {
+    "name: no policy": lambda name: COMPARISON.difference(name),
+    "name: no policy ": lambda name: COMPARISON.confidence_interval(name, "normalised"),
+    "statistic: unknown": lambda name: COMPARISON.difference("learned", statistic=name),
+    "unknown agent": lambda name: TWO.average(name),
+    "agent: unknown agent": lambda name: GAME.uniform_policy(name),
+}
+
+
+@pytest.mark.parametrize("message", NAMES)
+@pytest.mark.parametrize("name", ["nobody", 2**63, np.zeros((2, 2)), torch.ones(3), {1}, None], ids=repr)
+def test_names_are_known(message, name):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        NAMES[message](name)
+
+
+LEVELS = {
+    "comparison": lambda level: COMPARISON.difference("learned", level=level),
+    "estimate": lambda level: pm.power(MDP, num_samples=8).confidence_interval(level),
+    "alignment": lambda level: TWO.alignment_interval(level),
+}
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_levels_are_probabilities(name):
+    for level in ("0.9", 1, np.ones(2), torch.tensor(0.5)):
+        with pytest.raises(ValueError, match=r"^level: expected a probability between 0 and 1"):
+            LEVELS[name](level)
+    assert np.array_equal(LEVELS[name](Fraction(1, 2)), LEVELS[name](0.5), equal_nan=True)
+
+
+def test_a_step_is_a_number():
+    tracker = pm.PowerTracker(MDP, np.ones(4))
+    assert tracker.evaluate(TABLE, Fraction(1, 2))["step"] == 0.5
+    for step in ("1", np.inf, np.ones(2)):
+        with pytest.raises(ValueError, match=r"^step: expected a number, or None"):
+            tracker.evaluate(TABLE, step)
+
+
+def test_learners_take_a_number_of_steps():
+    learners = pm.QLearners(MDP, np.ones(4), 0.9, pm.QLearning(), np.random.default_rng(0))
+    for num_steps in ("5", -1, 2.5):
+        with pytest.raises(ValueError, match=r"^num_steps: expected a whole number of at least 0"):
+            learners.run(num_steps)
+    with pytest.raises(ValueError, match=r"^num_steps: expected a whole number below 2\^63, found 1e\+300"):
+        learners.run(1e300)
+
+
+def test_epsilon_may_be_a_fraction():
+    half = pm.policy_table(TABLE, MDP, epsilon=Fraction(1, 2))
+    assert half.dtype == np.float64
+    assert np.array_equal(half, pm.policy_table(TABLE, MDP, epsilon=0.5))

@@ -377,7 +377,7 @@ def test_plot(make, tmp_path):
     assert "POWER" in titles
     assert f"learned less {TASK_OPTIMAL}" in titles
     shown = [text.get_text() for ax in figure.axes for text in ax.texts]
-    assert f"{comparison['learned'].normalised:.3f}" in shown
+    assert f"{comparison['learned'].normalised:.3f}".replace("-", "−") in shown
     figure.savefig(tmp_path / "comparison.png")
     assert (tmp_path / "comparison.png").stat().st_size > 10_000
     with pytest.raises(ValueError, match="name: no policy 'learnt'; did you mean"):

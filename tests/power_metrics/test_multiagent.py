@@ -39,6 +39,13 @@ class TestPublished:
         assert result["human"].method == "given_rewards"
         assert result.correlation is None
 
+    def test_its_seed_policy_as_it_stores_it(self):
+        game, rewards = pair_game(), tuple(DATA[f"joint_rho0_reward_{x}"].astype(float) for x in "ha")
+        third = game.uniform_policy("ai").astype(np.float32)  # rows of thirds sum to 1.00000003
+        result = pm.multiagent_power(game, gamma=0.6, rewards=rewards, seed_policy=third)
+        agree(four(result), {name: DATA[f"joint_rho0_{name}"] for name in NAMES}, 1e-5)
+        assert np.abs(result.seed_policy.sum(axis=1) - 1).max() < 1e-15
+
     @pytest.mark.parametrize("rho", [0, 1])
     def test_means_of_large_samples(self, rho):
         result = pm.multiagent_power(pair_game(), gamma=0.6, correlation=rho, num_samples=10_000, seed=1)

@@ -103,6 +103,13 @@ class Ragged(gym.ObservationWrapper):
         return np.zeros(int(seen.argmax()) % 3)
 
 
+class Named(gym.ObservationWrapper):
+    """Puts the observation into a dictionary."""
+
+    def observation(self, observation):
+        return {"state": observation}
+
+
 class Locked(gym.ObservationWrapper):
     """Cannot be copied."""
 
@@ -155,6 +162,7 @@ def test_observations_can_be_read_once_and_used_again():
     ("wrap", "message"),
     [
         (Ragged, "expected observations that are arrays of one shape.*after Ragged"),
+        (Named, "expected observations that are arrays of one shape.*after Named"),
         (Locked, "could not copy Locked"),
         (lambda env: Halves(DummyVecEnv([lambda: env])), "not known what Halves does to observations"),
         (lambda env: wrappers.FrameStackObservation(env, 2), "FrameStackObservation: .*rollout_counts"),

@@ -134,7 +134,7 @@ def test_curve_table_and_picture():
     assert frame["steps"].tolist() == [0, 50, 500]
     assert frame["share_of_optimal"].to_numpy() == pytest.approx(curve.share_of_optimal)
     assert "30 learners" in repr(curve)
-    assert [ax.get_title() for ax in curve.plot().axes] == ["POWER", "what they do with it"]
+    assert [ax.get_title() for ax in curve.plot().axes] == ["POWER", "power-seeking"]
     again = pm.q_learning_curve(PowerGrid("open_3x3").tables(), [500], num_learners=30)
     assert np.array_equal(again.stages[0].power.mean, curve.stages[2].power.mean)
 

@@ -94,6 +94,7 @@ def test_empirical_draws_only_its_values():
         (lambda: pm.TorchDistribution(3), "distribution: expected a torch distribution of one number"),
         (lambda: pm.TorchDistribution(torch.distributions.Normal(torch.zeros(2), torch.ones(2))), r"shape \(\)\)"),
         (lambda: pm.PerState({"a": 3}), "PerState: expected a reward distribution for 'a', found 3"),
+        (lambda: pm.PerState({"a": pm.Uniform}), "PerState: expected a reward distribution for 'a', found <class"),
         (lambda: pm.PerState({}, default=None), "for 'default', found None"),
     ],
 )
@@ -211,6 +212,8 @@ def test_draws_of_other_peoples_distributions_are_checked():
         pm.power(grid(), 0.9, Broken(lambda shape: np.full(shape, np.nan)), num_samples=5)
     with pytest.raises(ValueError, match="reward: expected a reward distribution such as Uniform"):
         pm.power(grid(), 0.9, 0.5)
+    with pytest.raises(ValueError, match="reward: expected a reward distribution such as Uniform"):
+        pm.power(grid(), 0.9, pm.Uniform)
 
 
 def test_blocks_stay_small():

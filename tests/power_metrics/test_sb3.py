@@ -123,6 +123,14 @@ def test_training_that_goes_on():
     assert callback.tracker.counts.sum() == 64
 
 
+def test_training_whose_steps_are_counted_from_the_start_again():
+    callback = pm.sb3.PowerCallback(eval_every=16, power=POWER)
+    model, _ = learn(PPO, make(), callback, steps=64)
+    model.learn(32, callback=callback)
+    assert [found["step"] for found in callback.tracker.history] == [0, 16, 32, 48, 64, 0, 16, 32]
+    assert callback.tracker.counts.sum() == 96
+
+
 def test_discount_is_the_models_own_unless_given():
     own = pm.sb3.PowerCallback(100, POWER)
     learn(PPO, make(), own, 16, gamma=0.7)

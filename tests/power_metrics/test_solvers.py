@@ -204,8 +204,8 @@ def test_bad_input(rewards, gamma, message):
 
 
 def test_huge_rewards_are_not_mistaken_for_infinite_ones():
-    rewards = np.full(9, 1e308)
-    assert np.allclose(pm.solve(grid(), rewards, 0.0).values, 1e308)
+    rewards = np.full(9, 1e140)
+    assert np.allclose(pm.solve(grid(), rewards, 0.0).values, 1e140)
 
 
 def test_bad_number_of_threads():

@@ -233,6 +233,15 @@ def test_damaged_results_are_written_anew_from_the_points(tmp_path):
     assert pm.load_sweep(tmp_path / "out").to_frame().equals(result.to_frame())
 
 
+@pytest.mark.parametrize("record", ["", "3", "[]", "{}", '{"runs": 3}', '{"runs": null}', '{"runs": {"a": 1}}'])
+def test_a_record_that_tells_nothing_starts_anew(tmp_path, record):
+    result = pm.sweep(ONE, tmp_path / "out")
+    path = tmp_path / "out" / "record.json"
+    path.write_text(record)
+    assert pm.sweep(ONE, tmp_path / "out").to_frame().equals(result.to_frame())
+    assert len(json.loads(path.read_text())["runs"]) == 1
+
+
 def test_any_changed_byte_is_noticed_or_harmless(tmp_path):
     result = pm.sweep({**ONE, "noise": 0}, tmp_path / "out")
     path = tmp_path / "out" / "results.npz"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
+import power_metrics as pm
 from power_metrics.methods import TRIAL_SAMPLES, until_within
+from powerenvs import TabularMDP
 
 
 class Runs:
@@ -62,6 +65,28 @@ def test_a_run_that_counts_and_is_too_wide_is_followed_by_a_longer_one():
     counts = [count for count, _ in runs.made]
     assert [trial for _, trial in runs.made] == [True, False, False]
     assert counts[2] == pytest.approx(counts[1] * (0.11 / 0.09) ** 2, abs=1)
+
+
+@pytest.mark.parametrize("tolerance", [1e-300, 5e-324])
+def test_a_tolerance_beyond_all_numbers_is_out_of_reach(tolerance):
+    with pytest.raises(ValueError, match=r"^tolerance: expected one within reach of 1,000,000,000 "):
+        Runs(lambda count: count**-0.5).search(tolerance)
+
+
+@pytest.mark.parametrize("doubling", [False, True])
+def test_a_single_reward_function_has_no_width(doubling):
+    with pytest.raises(ValueError, match=r"^tolerance: expected one within reach of 1 .* 1 have a half width of nan"):
+        Runs(lambda count: float("nan")).search(0.1, most=1, doubling=doubling)
+
+
+def test_any_number_is_a_tolerance():
+    mdp = TabularMDP.from_transitions([("a", "x", "b", 1), ("b", "x", "a", 1)])
+    plain = pm.power(mdp, tolerance=0.25)
+    for tolerance in (np.float32(0.25), Fraction(1, 4)):
+        assert np.array_equal(pm.power(mdp, tolerance=tolerance).mean, plain.mean)
+    assert pm.power(mdp, tolerance=10**300).num_samples == TRIAL_SAMPLES
+    with pytest.raises(ValueError, match=r"^tolerance: expected a number above 0, found 10"):
+        pm.power(mdp, tolerance=10**400)
 
 
 def test_as_many_as_there_may_be_are_not_too_many():

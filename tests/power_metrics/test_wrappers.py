@@ -218,3 +218,16 @@ def test_parallel_wrapper_bad_input():
     wrapped = pm.PowerParallelWrapper(env, power)
     with pytest.raises(ValueError, match="agent: unknown agent 'humna'"):
         wrapped.compare("humna")
+
+
+def test_actions_of_every_type_are_counted():
+    env = pm.PowerWrapper(make(level="open_3x3"), np.ones(9))
+    envs = pm.PowerVectorWrapper(gym.make_vec("PowerGrid-v0", 2, level="open_3x3"), np.ones(9))
+    env.reset(seed=0)
+    for action in (0, False, np.uint8(0), np.uint64(0), np.array(0)):
+        env.step(action)
+    assert env.tracker.counts.sum() == env.tracker.counts[:, 0].sum() == 5
+    envs.reset(seed=0)
+    for dtype in (np.int64, np.uint64, np.int8):
+        envs.step(np.zeros(2, dtype))
+    assert envs.tracker.counts.sum() == envs.tracker.counts[:, 0].sum() == 6

@@ -73,7 +73,7 @@ class PowerGrid(TableWorld[Cell]):
         reward: Mapping[Hashable, float] | ArrayLike | None = None,
     ):
         self.level: Level = shipped_or_text(level)
-        if walls not in ("bump", "absent"):
+        if not isinstance(walls, str) or walls not in ("bump", "absent"):
             raise ValueError(f"walls: expected 'bump' or 'absent', found {walls!r}")
         self._targets = neighbours(self.level)
         self._spread = noise_distribution(self._targets, noise, noise_bias)

@@ -1,0 +1,298 @@
+"""The public functions that are called, each with arguments that it takes and a check of what comes back."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+
+import power_metrics as pm
+from powerenvs import EditedWorld, Policy, TabularGame, TabularMDP, product_game
+from powerenvs.multi import power_pair_v0
+from powerenvs.rollout import next_states, rollout
+from powerenvs.worlds.multi import OneKey
+from powerenvs.worlds.power import PowerGrid
+from powerenvs.worlds.power.pair import PowerPair
+from tests.fuzz.archives import small_game, small_mdp
+from tests.fuzz.texts import check_model
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function with arguments that it takes.
+
+    Attributes:
+        function: what is called.
+        arguments: by name; those of ``fixed`` are never changed.
+        check: looks at what comes back.
+        fixed: names of arguments that bound the work.
+    """
+
+    function: Callable[..., Any]
+    arguments: Callable[[], Mapping[str, Any]]
+    check: Callable[[Any], None]
+    fixed: tuple[str, ...] = ()
+
+
+def finite(result: Any) -> None:
+    assert np.all(np.isfinite(np.asarray(result, dtype=float)))
+
+
+def sums_to_one(result: Any) -> None:
+    table = np.asarray(result, dtype=float)
+    assert np.allclose(table.sum(axis=-1), 1)
+    assert table.min() >= 0
+
+
+def estimate(result: Any) -> None:
+    for one in result if isinstance(result, list) else [result]:
+        assert np.all(np.isfinite(one.mean))
+        assert not np.any(one.standard_error < 0)
+        assert one.mean.shape == (one.model.num_states,)
+        repr(one)
+        one.to_json()
+
+
+def estimates(result: Any) -> None:
+    for agent in result.agents:
+        estimate(result[agent])
+        estimate(result.baseline[agent])
+    repr(result)
+
+
+def distribution(result: Any) -> None:
+    """Drawing from it and solving for it works."""
+    sampled = pm.power(small_mdp(), 0.5, reward=result, num_samples=8, progress=False)
+    estimate(sampled)
+    repr(result)
+
+
+def nothing(result: Any) -> None:
+    repr(result)
+
+
+def statistics(result: Any) -> None:
+    """Numbers by name, some of which may be undefined."""
+    assert not any(np.isinf(value) for value in result.values())
+
+
+def _table() -> np.ndarray:
+    return np.array(Policy(small_mdp()).table)
+
+
+def _transitions() -> list[Any]:
+    return [("a", "x", "b", 0.5), ("a", "x", "a", 0.5), ("b", "x", "a", 1)]
+
+
+def _joint_transitions() -> list[Any]:
+    return [("a", ("x", "u"), "b", 1.0), ("b", ("x", "v"), "a", 1.0)]
+
+
+@functools.cache
+def one_agent() -> pm.PowerEstimate:
+    return pm.power(small_mdp(), 0.6, num_samples=16, keep_samples=True, progress=False)
+
+
+@functools.cache
+def two_agents() -> pm.MultiagentPower:
+    return pm.multiagent_power(small_game(), 0.6, num_samples=16, keep_samples=True, progress=False)
+
+
+@functools.cache
+def comparison() -> Any:
+    return pm.compare(_table(), small_mdp(), power=one_agent())
+
+
+@functools.cache
+def swept() -> pm.SweepResult:
+    with tempfile.TemporaryDirectory() as folder:
+        return pm.sweep(
+            {"name": "a", "level": "S.", "gamma": [0.1, 0.9], "num_samples": 4}, Path(folder) / "a", figures=False
+        )
+
+
+def _sweep(**options: Any) -> pm.SweepResult:
+    with tempfile.TemporaryDirectory() as folder:
+        return pm.sweep(
+            {"name": "a", "level": "S.", "gamma": [0.1, 0.9], "num_samples": 4}, Path(folder) / "a", **options
+        )
+
+
+def _loaded(partial: Any) -> pm.SweepResult:
+    with tempfile.TemporaryDirectory() as folder:
+        pm.sweep({"name": "a", "level": "S.", "gamma": 0.9, "num_samples": 4}, Path(folder) / "a", figures=False)
+        return pm.load_sweep(Path(folder) / "a", partial=partial)
+
+
+def _tracked(power: Any, gamma: Any, initial: Any, states: Any, actions: Any, policy: Any, step: Any) -> Any:
+    tracker = pm.PowerTracker(small_mdp(), power, gamma, initial)
+    tracker.update(states, actions)
+    return tracker.evaluate(policy, step)
+
+
+def _learned(rewards: Any, gamma: Any, num_steps: Any) -> Any:
+    learners = pm.QLearners(small_mdp(), rewards, gamma, pm.QLearning(), np.random.default_rng(0))
+    learners.run(num_steps)
+    return learners.policies()
+
+
+def _wrapped(power: Any, gamma: Any, action: Any) -> Any:
+    env = pm.PowerWrapper(gym.make("PowerGrid-v0", level="S."), power, gamma)
+    env.reset(seed=0)
+    env.step(action)
+    return env.visitation
+
+
+def _wrapped_vector(power: Any, gamma: Any, actions: Any) -> Any:
+    envs = pm.PowerVectorWrapper(gym.make_vec("PowerGrid-v0", 2, level="S."), power, gamma)
+    envs.reset(seed=0)
+    envs.step(actions)
+    return envs.visitation
+
+
+def _wrapped_parallel(power: Any, agent: Any, gamma: Any) -> Any:
+    env = pm.PowerParallelWrapper(power_pair_v0.parallel_env(level="SS"), power)
+    env.reset(seed=0)
+    env.step(dict.fromkeys(env.possible_agents, 0))
+    return env.tracker(agent, gamma).evaluate(env.game.uniform_policy(agent))
+
+
+def _policy_with(state: Any, action: Any) -> Policy:
+    policy = Policy(small_mdp())
+    policy.set(state, action)
+    return policy
+
+
+_R = functools.partial(np.linspace, 0, 1, 3)
+CALLS: Mapping[str, Call] = {
+    "power": Call(pm.power, lambda: {
+        "env_or_mdp": small_mdp(), "gamma": 0.9, "reward": pm.Uniform(), "num_samples": 16, "seed": 0, "method": "monte_carlo",
+        "control_variates": None, "tolerance": None, "level": 0.9, "states_with_identical_rewards": [["a", "b"]], "allow_all_equal": True,
+        "keep_samples": True, "batch_size": None, "threads": 1, "device": None, "executor": None, "workers": None, "progress": False,
+    }, estimate, ("device",)),
+    "power_given": Call(pm.power, lambda: {"env_or_mdp": small_mdp(), "gamma": [0.1, 1.0], "rewards": np.eye(3), "threads": None, "keep_samples": False}, estimate),
+    "multiagent_power": Call(pm.multiagent_power, lambda: {
+        "env_or_game": small_game(), "gamma": 0.6, "gamma_a": 0.3, "correlation": 0.5, "reward": pm.Uniform(), "num_samples": 8, "seed": 0,
+        "seed_policy": None, "rounds": 1, "agents": ("human", "ai"), "others": None, "tie_tolerance": 1e-11, "allow_all_equal": True,
+        "states_with_identical_rewards": None, "keep_samples": False, "threads": 1, "progress": False,
+    }, estimates),
+    "multiagent_given": Call(pm.multiagent_power, lambda: {"env_or_game": small_game(), "rewards": (np.ones((2, 6)), np.ones((2, 6))), "progress": False}, estimates),
+    "occupancy": Call(pm.occupancy, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "gamma": 0.9, "initial": None}, finite),
+    "average_occupancy": Call(pm.average_occupancy, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "initial": "a"}, sums_to_one),
+    "expected_return": Call(pm.expected_return, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "gamma": 0.9, "initial": {"a": 1.0}, "performance": True}, finite),
+    "policy_table": Call(pm.policy_table, lambda: {
+        "agent": _table(), "env": small_mdp(), "kind": "probabilities", "deterministic": False, "epsilon": 0.1, "temperature": None, "num_samples": None,
+        "preprocess": None, "batch_size": 4, "check": True,
+    }, sums_to_one, ("num_samples",)),
+    "compare": Call(pm.compare, lambda: {"agent": _table(), "env": small_mdp(), "gamma": 0.9, "power": _R(), "initial": None, "num_samples": 8, "seed": 0, "progress": False}, nothing),
+    "optimal_values": Call(pm.optimal_values, lambda: {"env_or_mdp": small_mdp(), "rewards": _R(), "gamma": 0.9, "threads": 1}, finite),
+    "optimal_gain": Call(pm.optimal_gain, lambda: {"env_or_mdp": small_mdp(), "rewards": _R(), "threads": 1}, finite),
+    "optimal_policies": Call(pm.optimal_policies, lambda: {"env_or_mdp": small_mdp(), "rewards": _R(), "gamma": 0.9, "tie_tolerance": 1e-11, "performance": False}, sums_to_one),
+    "policy_values": Call(pm.policy_values, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "rewards": _R(), "gamma": 0.9}, finite),
+    "solve_task": Call(pm.solve_task, lambda: {"env_or_mdp": small_mdp(), "gamma": 0.9, "performance": True}, lambda found: finite(found.values)),
+    "power_of_policies": Call(pm.power_of_policies, lambda: {
+        "learner": pm.Boltzmann(0.1), "env_or_mdp": small_mdp(), "gamma": 0.9, "reward": pm.Uniform(), "num_samples": 8, "seed": 0, "initial": None, "threads": 1,
+    }, lambda found: estimate(found.power)),
+    "optimality_probability": Call(pm.optimality_probability, lambda: {
+        "env_or_mdp": small_mdp(), "gamma": 0.9, "reward": pm.Uniform(), "num_samples": 8, "seed": 0, "rewards": None, "ties": "count", "threads": 1,
+    }, lambda found: finite(found.mean)),
+    "q_learning_curve": Call(pm.q_learning_curve, lambda: {
+        "env_or_mdp": small_mdp(), "steps": (0, 10), "gamma": 0.9, "settings": pm.QLearning(num_steps=10), "num_learners": 4, "seed": 0, "threads": 1,
+    }, nothing, ("settings",)),
+    "q_learning": Call(lambda **settings: pm.power_of_policies(pm.QLearning(**settings), small_mdp(), num_samples=4), lambda: {
+        "num_steps": 20, "learning_rate": 0.5, "decay": 0.0, "epsilon": 0.2, "horizon": 10, "exploring_starts": True,
+    }, lambda found: estimate(found.power)),
+    "learners": Call(lambda k, temperature, epsilon, threshold: [
+        pm.power_of_policies(one, small_mdp(), num_samples=4)
+        for one in (pm.BestOfK(k), pm.Boltzmann(temperature), pm.EpsilonGreedy(epsilon), pm.Satisficing(threshold))
+    ], lambda: {"k": 3, "temperature": 0.1, "epsilon": 0.1, "threshold": 0.5}, lambda found: [estimate(one.power) for one in found] and None),
+    "safety_scores": Call(pm.safety_scores, lambda: {"env_or_mdp": small_mdp(), "steps": 5, "name": None}, nothing),
+    "horizon_score": Call(pm.horizon_score, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "steps": 5}, finite),
+    "horizon_optimum": Call(pm.horizon_optimum, lambda: {"env_or_mdp": small_mdp(), "steps": 5, "objective": "reward"}, nothing),
+    "rollout_counts": Call(pm.rollout_counts, lambda: {
+        "agent": lambda seen: 0, "env": gym.make("PowerGrid-v0", level="S.").unwrapped, "num_steps": 10, "seed": 0, "deterministic": False,
+    }, finite, ("agent",)),
+    "drawn_rewards": Call(pm.drawn_rewards, lambda: {"env_or_mdp": small_mdp(), "indices": [0, 3], "reward": pm.Uniform(), "seed": 0, "method": "sobol", "num_samples": 16}, finite),
+    "drawn_pairs": Call(pm.drawn_pairs, lambda: {"game": small_game(), "indices": 2, "correlation": 0.5, "reward": pm.Uniform(), "seed": 0}, finite),
+    "pair_policies": Call(pm.pair_policies, lambda: {"game": small_game(), "rewards": (np.ones(6), np.arange(6.0)), "gamma": 0.5, "gamma_a": None, "seed_policy": None, "rounds": 1}, nothing),
+    "tracker": Call(_tracked, lambda: {
+        "power": _R(), "gamma": 0.9, "initial": None, "states": [0, 1], "actions": [0, 0], "policy": _table(), "step": 1.0,
+    }, statistics),
+    "mdp": Call(TabularMDP.from_transitions, lambda: {
+        "transitions": _transitions(), "state_labels": ["a", "b"], "action_labels": ["x"], "initial": "a", "terminal": None, "reward": [1, 2, 3], "performance": None,
+    }, check_model),
+    "mdp_mapped": Call(TabularMDP.from_transitions, lambda: {
+        "transitions": _transitions(), "initial": {"a": 1.0}, "terminal": ["c"], "reward": {("a", "x", "b"): 1.0}, "performance": {("a", "x", "b"): 1.0},
+    }, check_model),
+    "mdp_tables": Call(TabularMDP, lambda: {name: np.array(getattr(small_mdp(), name)) for name in TabularMDP.content} | {
+        "state_labels": ("a", "b", "c"), "action_labels": ("x", "y"), "board": ("..", "."), "cells": np.zeros((3, 2), int), "observation": np.zeros(3, int),
+    }, check_model),
+    "mdp_with": Call(small_mdp().with_, lambda: {"initial": "y", "reward": np.zeros(5), "terminal": np.zeros(3, bool), "board": None, "state_labels": "xyz"}, check_model),
+    "game": Call(TabularGame.from_transitions, lambda: {
+        "transitions": _joint_transitions(), "agents": ("human", "ai"), "state_labels": ["a", "b"], "action_labels": {"human": ["x"], "ai": ["u", "v"]},
+        "initial": None, "terminal": None, "reward": {"human": [1, 2]}, "performance": None,
+    }, check_model),
+    "against": Call(small_game().against, lambda: {"policies": {"ai": np.full((6, 5), 0.2)}}, check_model),
+    "product_game": Call(lambda first, second, **rest: product_game(first, second, **rest), lambda: {
+        "first": small_mdp(), "second": small_mdp(), "agents": ("human", "ai"), "max_gib": 0.1,
+    }, check_model),
+    "policy": Call(Policy, lambda: {"model": small_mdp(), "agent": None, "table": _table()}, sums_to_one),
+    "policy_set": Call(_policy_with, lambda: {"state": "a", "action": {"x": 0.5, "y": 0.5}}, sums_to_one),
+    "rollout": Call(rollout, lambda: {"model": small_mdp(), "policies": _table(), "start": "a", "num_steps": 5, "seed": 0}, nothing),
+    "next_states": Call(next_states, lambda: {"model": small_game(), "policies": {"human": np.array(Policy(small_game(), "human")), "ai": Policy(small_game(), "ai")}, "state": small_game().state_labels[0]},
+                        lambda found: sums_to_one(list(found.values()))),
+    "uniform": Call(pm.Uniform, lambda: {"low": 0.0, "high": 1.0}, distribution),
+    "beta": Call(pm.Beta, lambda: {"a": 1.0, "b": 2.0}, distribution),
+    "normal": Call(pm.Normal, lambda: {"mean": 0.0, "std": 2.0}, distribution),
+    "pareto": Call(pm.Pareto, lambda: {"scale": 1.0, "alpha": 3.0}, distribution),
+    "bernoulli": Call(pm.Bernoulli, lambda: {"p": 0.5}, distribution),
+    "empirical": Call(pm.Empirical, lambda: {"values": [0, 1, 2], "probabilities": [0.5, 0.25, 0.25]}, distribution),
+    "per_state": Call(pm.PerState, lambda: {"distributions": {"a": pm.Uniform(-1, 1)}, "default": pm.Beta(1, 2)}, distribution),
+    "grid": Call(PowerGrid, lambda: {"level": "S.\n..", "noise": 0.1, "noise_bias": {"up": 0.05}, "walls": "bump", "reward": {"(0, 0)": 1.0}}, lambda world: check_model(world.tables())),
+    "pair": Call(PowerPair, lambda: {
+        "level": "SS\n..", "overlaps": False, "no_swaps": True, "noise": 0.0, "noise_bias": None, "walls": "absent", "reward": {"human": {"(0, 0)": 1.0}},
+    }, lambda world: check_model(world.tables())),
+    "one_key": Call(OneKey, lambda: {}, lambda world: check_model(world.tables())),
+    "edited": Call(EditedWorld, lambda: {"level": "SS\n..", "noise": 0.0, "walls": "bump", "pair": True, "overlaps": False}, lambda world: check_model(world.model())),
+    "solve": Call(pm.solve, lambda: {"env_or_mdp": small_mdp(), "rewards": _R(), "gamma": 0.9, "threads": 1}, lambda found: finite(found.values)),
+    "q_learners": Call(_learned, lambda: {"rewards": np.eye(3), "gamma": 0.9, "num_steps": 20}, sums_to_one),
+    "run_policies": Call(pm.run_policies, lambda: {
+        "result": one_agent(), "index": 3, "reward": pm.Uniform(), "states_with_identical_rewards": None, "allow_all_equal": True,
+    }, lambda found: sums_to_one(found.policies)),
+    "run_policies_pair": Call(pm.run_policies, lambda: {"result": two_agents(), "index": 3}, lambda found: [sums_to_one(table) for table in found.policies.values()] and None),
+    "run_rollout": Call(lambda **options: pm.run_policies(one_agent(), 3).rollout(**options), lambda: {"start": "a", "num_steps": 5, "seed": 0}, nothing),
+    "unsafe_choices": Call(pm.power_of_unsafe_choices, lambda: {"scores": pm.safety_scores(small_mdp(), 5), "power": _R()}, nothing, ("scores",)),
+    "safety_table": Call(lambda **options: next(pm.safety_table(**options)), lambda: {"steps": 3, "progress": False}, nothing),
+    "estimate": Call(lambda level, label: (*one_agent().confidence_interval(level), one_agent()[label]), lambda: {"level": 0.9, "label": "a"}, lambda found: [finite(part) for part in found] and None),
+    "two_agents": Call(lambda agent, baseline, level: [
+        two_agents()[agent].mean, two_agents().average(agent, baseline=baseline), two_agents().average_error(agent, baseline=baseline), two_agents().alignment_interval(level),
+    ], lambda: {"agent": "human", "baseline": True, "level": 0.9}, lambda found: [finite(part) for part in found[:3]] and None),
+    "comparison": Call(lambda name, other, statistic, level: [
+        *comparison().difference(name, other, statistic, level), *comparison().confidence_interval(name, statistic, level),
+    ], lambda: {"name": "learned", "other": "random", "statistic": "normalised", "level": 0.9}, nothing),
+    "sweep": Call(_sweep, lambda: {
+        "executor": None, "workers": None, "progress": False, "tensorboard": False, "wandb": False, "fresh": False, "figures": False,
+    }, lambda found: [estimate(point.result) for point in found.points] and None, ("tensorboard", "wandb", "figures")),
+    "select": Call(lambda **settings: swept().select(**settings), lambda: {"gamma": 0.1, "num_samples": 4, "level": "S."}, nothing),
+    "load_sweep": Call(_loaded, lambda: {"partial": False}, lambda found: [estimate(point.result) for point in found.points] and None),
+    "torch_distribution": Call(pm.TorchDistribution, lambda: {"distribution": torch.distributions.Uniform(0.0, 1.0)}, distribution),
+    "wrapper": Call(_wrapped, lambda: {"power": np.ones(2), "gamma": 0.9, "action": 0}, sums_to_one),
+    "vector_wrapper": Call(_wrapped_vector, lambda: {"power": np.ones(2), "gamma": 0.9, "actions": np.zeros(2, int)}, sums_to_one),
+    "parallel_wrapper": Call(_wrapped_parallel, lambda: {"power": {"human": np.ones(4), "ai": np.ones(4)}, "agent": "human", "gamma": 0.9}, statistics),
+    "transition_tensor": Call(small_mdp().transition_tensor, lambda: {"sparse": False, "device": None, "dtype": None, "max_gib": 1.0}, lambda found: finite(found.to_dense().cpu())),
+    "reward_tensor": Call(small_mdp().reward_tensor, lambda: {"performance": False}, finite),
+    "labels": Call(lambda state, action, joint, agent: [
+        small_mdp().describe(small_mdp().index(state)), small_mdp().action_index(action), small_game().action_index(agent, joint), small_game().uniform_policy(agent),
+    ], lambda: {"state": "a", "action": "x", "joint": "x", "agent": "human"}, nothing),
+    "describe": Call(small_mdp().describe, lambda: {"state": 0}, nothing),
+    "fold": Call(small_game().fold, lambda: {"policies": {}}, check_model),
+    "without_overlaps": Call(PowerPair("SS").tables().without_overlaps, lambda: {"no_swaps": True}, check_model),
+    "with_bumping": Call(PowerPair("SS").tables().with_bumping, lambda: {"no_swaps": True}, check_model),
+}  # fmt: skip
