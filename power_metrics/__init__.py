@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import power_metrics.sb3 as sb3  # noqa: F401
     import power_metrics.sweeps as sweeps  # noqa: F401
     from power_metrics.bounded import PolicyPower as PolicyPower, power_of_policies as power_of_policies
-    from power_metrics.compare import compare as compare
-    from power_metrics.comparison import PolicySummary as PolicySummary, PowerComparison as PowerComparison
+    from power_metrics.comparison.compare import compare as compare
+    from power_metrics.comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
     from power_metrics.estimate import PowerEstimate as PowerEstimate
     from power_metrics.horizon import (
         HorizonOptimum as HorizonOptimum,
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
         optimality_probability as optimality_probability,
     )
     from power_metrics.pettingzoo_wrapper import PowerParallelWrapper as PowerParallelWrapper
-    from power_metrics.policies import policy_table as policy_table
+    from power_metrics.policies.rollouts import rollout_counts as rollout_counts
+    from power_metrics.policies.table import policy_table as policy_table
     from power_metrics.power import power as power
     from power_metrics.q_learning import (
         LearningCurve as LearningCurve,
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
         RewardDistribution as RewardDistribution,
         Uniform as Uniform,
     )
-    from power_metrics.rollouts import rollout_counts as rollout_counts
     from power_metrics.run_policies import (
         RunPolicies as RunPolicies,
         drawn_pairs as drawn_pairs,
@@ -92,9 +92,9 @@ if TYPE_CHECKING:
 _MODULES = {
     "PolicyPower": "bounded",
     "power_of_policies": "bounded",
-    "compare": "compare",
-    "PolicySummary": "comparison",
-    "PowerComparison": "comparison",
+    "compare": "comparison.compare",
+    "PolicySummary": "comparison.result",
+    "PowerComparison": "comparison.result",
     "PowerEstimate": "estimate",
     "HorizonOptimum": "horizon",
     "Score": "horizon",
@@ -112,7 +112,7 @@ _MODULES = {
     "OptimalityEstimate": "optimality",
     "optimality_probability": "optimality",
     "PowerParallelWrapper": "pettingzoo_wrapper",
-    "policy_table": "policies",
+    "policy_table": "policies.table",
     "power": "power",
     "LearningCurve": "q_learning",
     "QLearners": "q_learning",
@@ -131,7 +131,7 @@ _MODULES = {
     "sweep": "sweeps.run",
     "TorchDistribution": "torch_rewards",
     "Uniform": "rewards",
-    "rollout_counts": "rollouts",
+    "rollout_counts": "policies.rollouts",
     "RunPolicies": "run_policies",
     "drawn_pairs": "run_policies",
     "drawn_rewards": "run_policies",

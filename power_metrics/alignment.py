@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.sampling import block_generator
+from power_metrics.expectation.sampling import block_generator
 
 NUM_GROUPS = 100
 """Groups of reward functions that the bootstrap draws from; its standard errors are good to about 7 %."""

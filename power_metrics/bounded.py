@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.checks import check_count, check_gamma, check_rewards, check_seed, resolve_model
+from power_metrics.comparison.references import References
 from power_metrics.estimate import PowerEstimate
+from power_metrics.expectation.sampling import Moments, block_generator, block_rows, reward_sampler
 from power_metrics.learners import as_learner, checked_policies, following
 from power_metrics.occupancy import occupancy, start_weights
 from power_metrics.power import power as compute_power
-from power_metrics.references import References
 from power_metrics.rewards import DEFAULT, PerState, RewardDistribution
-from power_metrics.sampling import Moments, block_generator, block_rows, reward_sampler
 from power_metrics.solvers.engine import in_order, num_threads
 from power_metrics.solvers.evaluation import policy_values
 from power_metrics.solvers.optimal import optimal_policies
@@ -87,7 +87,7 @@ class PolicyPower:
 
     def plot(self) -> matplotlib.figure.Figure:
         """Two pictures: POWER of each state, learned against optimal, and both distributions of power-seeking."""
-        from power_metrics.learner_plots import plot_policy_power
+        from power_metrics.plots.learners import plot_policy_power
 
         return plot_policy_power(self)
 

@@ -31,7 +31,7 @@ LEAST_GAMMA = 1e-100
 """The smallest discount above 0. What follows is far below rounding, and division by less overflows."""
 
 MOST_GAMMA = 1 - 1e-9
-"""The largest discount below 1, where rounding is 1e-7 of a result."""
+"""The largest discount below 1: in stochastic models rounding is 1e-7 of a result there."""
 
 
 def resolve_model(env_or_mdp: Any) -> TabularMDP:
@@ -70,7 +70,7 @@ def check_gamma(gamma: float, name: str = "gamma", *, closed: bool = False) -> f
         raise ValueError(f"{name}: expected 0 or a discount of at least {LEAST_GAMMA}, found {gamma!r}")
     if MOST_GAMMA < value < 1.0:
         raise ValueError(
-            f"{name}: expected a discount of at most 1 - 1e-9, found {gamma!r}: rounding grows as 1e-16 / (1 - gamma); "
+            f"{name}: expected a discount of at most 1 - 1e-9, found {gamma!r}: rounding grows as 1e-16 / (1 - gamma), and "
             "at 1 POWER is the limit, exactly"
         )
     return value

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.checks import as_float64, check_count, check_policy
-from power_metrics.policies import split_greedy, uniform_policy
+from power_metrics.policies.table import split_greedy, uniform_policy
 from power_metrics.solvers.evaluation import policy_values
 from power_metrics.solvers.optimal import optimal_policies, solve
 from powerenvs.checks import real

@@ -20,10 +20,10 @@ from power_metrics.checks import (
     check_tolerance,
 )
 from power_metrics.estimate import PowerEstimate
+from power_metrics.expectation.pairs import Pair, pair_sampler, pairs_in_block
+from power_metrics.expectation.sampling import Moments
 from power_metrics.multiagent_result import MultiagentPower, RoundChange
-from power_metrics.pairs import Pair, pair_sampler, pairs_in_block
 from power_metrics.rewards import DEFAULT, PerState, RewardDistribution
-from power_metrics.sampling import Moments
 from power_metrics.solvers.engine import in_order, num_threads
 from power_metrics.solvers.joint import Responses
 from power_metrics.solvers.joint_engine import JointProblem

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from power_metrics.bounded import reward_functions
 from power_metrics.checks import check_count, check_gamma, check_rewards, check_seed, resolve_model
+from power_metrics.expectation.sampling import block_rows
 from power_metrics.rewards import DEFAULT, PerState, RewardDistribution
-from power_metrics.sampling import block_rows
 from power_metrics.solvers.engine import in_order, num_threads
 from power_metrics.solvers.optimal import optimal_policies
 from powerenvs.labels import closest, label_text

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pettingzoo.utils.wrappers import BaseParallelWrapper
 
-from power_metrics.comparison import PowerComparison
+from power_metrics.comparison.references import power_values
+from power_metrics.comparison.result import PowerComparison
 from power_metrics.estimate import PowerEstimate
-from power_metrics.references import power_values
 from power_metrics.tracker import PowerTracker
 from powerenvs.game import TabularGame, agent_position
 

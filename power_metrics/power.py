@@ -9,16 +9,24 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from power_metrics import closed_form
 from power_metrics.checks import check_count, check_gammas, check_progress, check_rewards, check_seed, resolve_model
-from power_metrics.controls import check_controls
-from power_metrics.draws import TRIAL, Given
 from power_metrics.estimate import PowerEstimate, critical_value
-from power_metrics.executors import check_executor
-from power_metrics.methods import DEFAULT_SAMPLES, EXACT, MAX_SAMPLES, check_method, choose, draws_of, until_within
+from power_metrics.expectation import closed_form
+from power_metrics.expectation.controls import check_controls
+from power_metrics.expectation.draws import TRIAL, Given
+from power_metrics.expectation.executors import check_executor
+from power_metrics.expectation.methods import (
+    DEFAULT_SAMPLES,
+    EXACT,
+    MAX_SAMPLES,
+    check_method,
+    choose,
+    draws_of,
+    until_within,
+)
+from power_metrics.expectation.runs import Job, Run
+from power_metrics.expectation.sampling import reward_sampler
 from power_metrics.rewards import DEFAULT, PerState, RewardDistribution
-from power_metrics.runs import Job, Run
-from power_metrics.sampling import reward_sampler
 from power_metrics.solvers.engine import num_threads
 from powerenvs.checks import flag, real
 
@@ -126,8 +134,8 @@ def power(
         seed: of the draws; None for a fresh one, which the result then tells.
         method: how the expectation is taken, see above.
         control_variates: True to subtract two control variates, whose expectation is known (see
-            `power_metrics.controls`), from each reward function's POWER: fewer draws for the same error. Their
-            multiples come from 1,024 further reward functions. For models of up to 256 states and distributions
+            `power_metrics.expectation.controls`), from each reward function's POWER: fewer draws for the same error.
+            Their multiples come from 1,024 further reward functions. For models of up to 256 states and distributions
             with a ``cdf``. None leaves it to ``"auto"``, and means False elsewhere.
         tolerance: draw until the widest interval of a state reaches no further than this to each side. Trial runs
             settle the number; the result comes from a fresh run. What is exact fulfils any tolerance.

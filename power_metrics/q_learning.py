@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from power_metrics.bounded import PolicyPower, power_of_stages
 from power_metrics.checks import check_count, check_gamma, check_rewards
 from power_metrics.occupancy import start_weights
-from power_metrics.policies import split_greedy
+from power_metrics.policies.table import split_greedy
 from power_metrics.rewards import DEFAULT, PerState, RewardDistribution
 from power_metrics.solvers.q_learning import q_learning_steps
 from powerenvs.checks import as_list, flag, real
@@ -176,7 +176,7 @@ class LearningCurve:
 
     def plot(self) -> matplotlib.figure.Figure:
         """POWER of every state, and power-seeking, against the number of steps."""
-        from power_metrics.learner_plots import plot_learning_curve
+        from power_metrics.plots.learners import plot_learning_curve
 
         return plot_learning_curve(self)
 

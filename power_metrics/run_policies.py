@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from power_metrics.checks import as_float64, check_count, check_gamma, check_rewards, check_seed, resolve_model
-from power_metrics.draws import Draws
 from power_metrics.estimate import PowerEstimate
-from power_metrics.methods import SAMPLED, draws_of
+from power_metrics.expectation.draws import Draws
+from power_metrics.expectation.methods import SAMPLED, draws_of
+from power_metrics.expectation.pairs import Pair, pair_sampler, pairs_in_block
+from power_metrics.expectation.sampling import reward_sampler
 from power_metrics.multiagent_result import MultiagentPower
-from power_metrics.pairs import Pair, pair_sampler, pairs_in_block
 from power_metrics.rewards import DEFAULT, PerState, RewardDistribution
-from power_metrics.sampling import reward_sampler
 from power_metrics.solvers.optimal import TIE_TOLERANCE, optimal_policies
 from powerenvs.game import TabularGame, agent_position
 from powerenvs.labels import closest

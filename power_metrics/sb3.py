@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 from stable_baselines3.common.callbacks import BaseCallback
 
 from power_metrics.checks import check_count
-from power_metrics.comparison import PowerComparison
+from power_metrics.comparison.result import PowerComparison
 from power_metrics.estimate import PowerEstimate
-from power_metrics.observations import state_observations
-from power_metrics.policies import policy_table
-from power_metrics.rollouts import current_state
+from power_metrics.policies.observations import state_observations
+from power_metrics.policies.rollouts import current_state
+from power_metrics.policies.table import policy_table
 from power_metrics.tracker import PowerTracker
 
 LOGGED = (
@@ -127,7 +127,7 @@ class PowerCallback(BaseCallback):
         if self._save_path is not None:
             tracker.save(self._save_path)
         if self._animation_path is not None:
-            from power_metrics.animation import save_animation
+            from power_metrics.plots.training_film import save_animation
 
             save_animation(tracker, self._animation_path)
 

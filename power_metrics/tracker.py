@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from power_metrics.behaviour import policy_entropy, power_while_alive, rank_correlation
 from power_metrics.checks import check_gamma, check_policy, resolve_model
-from power_metrics.compare import compare_policies, sampled_power
-from power_metrics.comparison import PowerComparison
+from power_metrics.comparison.behaviour import policy_entropy, power_while_alive, rank_correlation
+from power_metrics.comparison.compare import compare_policies, sampled_power
+from power_metrics.comparison.references import RANDOM, TASK_OPTIMAL, References, power_values, reachable
+from power_metrics.comparison.result import PowerComparison
 from power_metrics.estimate import PowerEstimate
 from power_metrics.occupancy import action_rewards, occupancy, start_weights
-from power_metrics.policies import scores_to_policy
-from power_metrics.references import RANDOM, TASK_OPTIMAL, References, power_values, reachable
+from power_metrics.policies.table import scores_to_policy
 from powerenvs.checks import real
 from powerenvs.files import atomic_path
 from powerenvs.formats.npz import save_arrays

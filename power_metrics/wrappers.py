@@ -9,9 +9,9 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from numpy.typing import ArrayLike, NDArray
 
-from power_metrics.comparison import PowerComparison
+from power_metrics.comparison.result import PowerComparison
 from power_metrics.estimate import PowerEstimate
-from power_metrics.rollouts import current_state
+from power_metrics.policies.rollouts import current_state
 from power_metrics.tracker import PowerTracker
 
 Floats = NDArray[np.float64]

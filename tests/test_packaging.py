@@ -207,7 +207,7 @@ def test_sb3_contrib_that_is_not_installed(monkeypatch, tmp_path):
     import gymnasium as gym
     from sb3_contrib import QRDQN
 
-    from power_metrics.sb3_files import load_policy
+    from power_metrics.policies.sb3_files import load_policy
 
     env = gym.make("PowerGrid-v0", level="open_3x3")
     QRDQN("MlpPolicy", env, buffer_size=10).save(tmp_path / "model.zip")

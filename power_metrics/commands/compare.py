@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"MODEL.zip: found no file {args.model!r}")
     import power_metrics as pm
     from power_metrics.checks import check_count, check_gamma
-    from power_metrics.sb3_files import load_policy
+    from power_metrics.policies.sb3_files import load_policy
 
     num_samples, seed = check_count("--samples", args.samples), check_count("--seed", args.seed, least=0)
     loaded = load_model(args)

@@ -107,7 +107,7 @@ def _write(args: argparse.Namespace, table: Sequence[SafetyScores]) -> list[str]
         json_text({"powerenvs": __version__, "worlds": [scores.as_dict() for scores in table]}, args.json)
     if args.plot is not None:
         from power_metrics.plots import save_figure
-        from power_metrics.safety_plots import plot_safety
+        from power_metrics.plots.safety import plot_safety
 
         save_figure(plot_safety(table), args.plot)
     return [path for path in (args.csv, args.json, args.plot) if path is not None]

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from power_metrics.checks import check_count, check_seed
-from power_metrics.pairs import pair_sampler
+from power_metrics.expectation.pairs import pair_sampler
 from power_metrics.plots.figures import (
     LARGE,
     NORMAL,

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.checks import check_count, check_gamma
-from power_metrics.closed_form import check_closed_form
-from power_metrics.methods import EXACT, check_method, choose, draws_of
+from power_metrics.expectation.closed_form import check_closed_form
+from power_metrics.expectation.methods import EXACT, check_method, choose, draws_of
+from power_metrics.expectation.pairs import pair_sampler
+from power_metrics.expectation.sampling import reward_sampler
 from power_metrics.model_source import game_name, load_game, load_model
-from power_metrics.pairs import pair_sampler
 from power_metrics.reward_text import parse_distribution
 from power_metrics.rewards import PerState, RewardDistribution
-from power_metrics.sampling import reward_sampler
 from power_metrics.sweeps.config import DEFAULTS, SweepConfig
 from powerenvs.game import TabularGame
 from powerenvs.labels import closest

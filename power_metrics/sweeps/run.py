@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from power_metrics.checks import check_progress
-from power_metrics.executors import Processes, RayExecutor, check_executor
+from power_metrics.expectation.executors import Processes, RayExecutor, check_executor
 from power_metrics.sweeps.config import SweepConfig
 from power_metrics.sweeps.folder import locked, prepare, write_all
 from power_metrics.sweeps.logs import check_logs, open_logs

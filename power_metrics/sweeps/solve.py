@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from power_metrics.checks import check_count
 from power_metrics.estimate import PowerEstimate
+from power_metrics.expectation.pairs import pair_sampler, pairs_in_block
+from power_metrics.expectation.sampling import block_generator, block_rows, reward_sampler
 from power_metrics.multiagent import multiagent_power
 from power_metrics.multiagent_result import MultiagentPower
-from power_metrics.pairs import pair_sampler, pairs_in_block
 from power_metrics.power import power
-from power_metrics.sampling import block_generator, block_rows, reward_sampler
 from power_metrics.sweeps.points import Unit
 from powerenvs.game import TabularGame
 from powerenvs.mdp import TabularMDP

@@ -17,8 +17,8 @@ from torch import nn
 
 import power_metrics as pm
 import powerenvs
-from power_metrics.behaviour import rank_correlation, share_to_more_power
-from power_metrics.references import LEAST, MOST, RANDOM, TASK_OPTIMAL, References, reachable, restrict
+from power_metrics.comparison.behaviour import rank_correlation, share_to_more_power
+from power_metrics.comparison.references import LEAST, MOST, RANDOM, TASK_OPTIMAL, References, reachable, restrict
 from powerenvs import TabularMDP
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from tests.models import mdps

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import power_metrics as pm
-from power_metrics.behaviour import power_while_alive, rank_correlation, share_to_more_power
-from power_metrics.references import TASK_OPTIMAL
+from power_metrics.comparison.behaviour import power_while_alive, rank_correlation, share_to_more_power
+from power_metrics.comparison.references import TASK_OPTIMAL
 from powerenvs import TabularMDP, product_game
 from tests.power_metrics.worlds import grid
 

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import power_metrics as pm
-from power_metrics import executors
-from power_metrics.executors import run_shards, shard_ranges
+from power_metrics.expectation import executors
+from power_metrics.expectation.executors import run_shards, shard_ranges
 from tests.power_metrics.worlds import MAZE, grid, joint_walk, without_stay
 
 COUNT = 40_000
@@ -203,7 +203,7 @@ def test_interrupts_end_the_run_and_its_workers(impatience, tmp_path):
 def test_workers_end_when_the_process_that_waits_for_them_is_killed():
     code = (
         "import os, sys\n"
-        "from power_metrics.executors import Processes\n"
+        "from power_metrics.expectation.executors import Processes\n"
         "if __name__ == '__main__':\n"
         "    print(Processes(1).submit(os.getpid).result(), flush=True)\n"
         "    sys.stdin.read()\n"

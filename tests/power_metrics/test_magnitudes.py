@@ -10,7 +10,7 @@ import pytest
 import power_metrics as pm
 from power_metrics.alignment import AlignmentBootstrap, alignment
 from power_metrics.checks import LEAST_GAMMA, SMALLEST
-from power_metrics.sampling import checked_draws
+from power_metrics.expectation.sampling import checked_draws
 from powerenvs import TabularMDP
 from powerenvs.tables import LARGEST
 from powerenvs.worlds.power import PowerGrid

@@ -17,8 +17,8 @@ from PIL import Image
 import power_metrics as pm
 from power_metrics import cli
 from power_metrics.commands import safety as command
+from power_metrics.plots.safety import plot_safety
 from power_metrics.safety import SAFETY_WORLDS
-from power_metrics.safety_plots import plot_safety
 from powerenvs import TabularMDP
 from powerenvs.registry import ENVIRONMENTS
 from powerenvs.render.tiles import glyph_style

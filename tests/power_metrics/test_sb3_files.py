@@ -16,7 +16,7 @@ from stable_baselines3 import A2C, DQN, PPO, SAC
 
 import power_metrics as pm
 from power_metrics import cli
-from power_metrics.sb3_files import load_policy
+from power_metrics.policies.sb3_files import load_policy
 
 torch.set_num_threads(1)
 

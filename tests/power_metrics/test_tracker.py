@@ -9,8 +9,8 @@ import pandas
 import pytest
 
 import power_metrics as pm
-from power_metrics.animation import save_animation
-from power_metrics.references import MOST, RANDOM, TASK_OPTIMAL
+from power_metrics.comparison.references import MOST, RANDOM, TASK_OPTIMAL
+from power_metrics.plots.training_film import save_animation
 from powerenvs.formats.npz import load_arrays
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 

@@ -11,7 +11,7 @@ from gymnasium.utils.env_checker import check_env
 from pettingzoo.utils.conversions import parallel_to_aec
 
 import power_metrics as pm
-from power_metrics.references import RANDOM
+from power_metrics.comparison.references import RANDOM
 from powerenvs.multi import power_pair_v0
 
 with warnings.catch_warnings():  # PettingZoo's own tests import its games by a way that it deprecates

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.checks import as_float64, check_count, resolve_model
-from power_metrics.observations import StateObservations, is_sb3, state_observations
+from power_metrics.policies.observations import StateObservations, is_sb3, state_observations
 from powerenvs.checks import flag, real
 from powerenvs.labels import closest, label_text
 from powerenvs.mdp import TabularMDP
@@ -94,7 +94,7 @@ def policy_table(
         mdp = observed.mdp
         if is_sb3(agent):
             _refuse("Stable-Baselines3 models", kind=kind, num_samples=num_samples, preprocess=preprocess)
-            from power_metrics.sb3_policies import policy_scores
+            from power_metrics.policies.sb3_policies import policy_scores
 
             scores, kind = policy_scores(agent, observed, batch_size)
         elif _is_rllib(agent):

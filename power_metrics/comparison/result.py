@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.commands.command import text_table
-from power_metrics.references import MOST, RANDOM, TASK_OPTIMAL, References, normalise
+from power_metrics.comparison.references import MOST, RANDOM, TASK_OPTIMAL, References, normalise
 from power_metrics.stored import json_text
 from powerenvs.checks import real
 from powerenvs.labels import closest, label_text
@@ -218,7 +218,7 @@ class PowerComparison:
         Args:
             name: which policy; the first learned one when None.
         """
-        from power_metrics.compare_plots import plot_comparison
+        from power_metrics.plots.comparison import plot_comparison
 
         return plot_comparison(self, name)
 

@@ -8,8 +8,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from power_metrics.observations import StateObservations, history_error, state_observations
-from power_metrics.policies import evaluation
+from power_metrics.policies.observations import StateObservations, history_error, state_observations
+from power_metrics.policies.table import evaluation
 
 Floats = NDArray[np.float64]
 
@@ -17,7 +17,7 @@ _PASS_ON = ("VecMonitor", "VecCheckNan", "VecVideoRecorder")
 
 
 def vec_observations(env: Any, check: bool = True) -> StateObservations:
-    """The observations of all states as a `VecEnv` shows them; see `power_metrics.observations.state_observations`.
+    """The observations of all states as a `VecEnv` shows them; see `power_metrics.policies.observations`.
 
     Raises:
         ValueError: for stacked frames, wrappers that are not known, and copies in other processes.

@@ -81,7 +81,7 @@ def load_policy(path: str | os.PathLike[str], env: Any) -> tuple[BasePolicy, dic
 def _policy_class(name: str, weights: dict[str, Any]) -> Any:
     convolutional = any(".cnn." in key for key in weights)
     if any("lstm" in key for key in weights):
-        from power_metrics.observations import history_error
+        from power_metrics.policies.observations import history_error
 
         raise history_error(f"{name} (recurrent)")
     if "action_net.weight" in weights:  # PPO, A2C and MaskablePPO, whose networks are alike

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.blocks import PowerTask, Tally
-from power_metrics.controls import Controlled, control_variates
-from power_metrics.draws import CONTROLS, Draws, MonteCarlo, Total
 from power_metrics.estimate import PowerEstimate, critical_value
-from power_metrics.executors import run_shards, shard_ranges
-from power_metrics.methods import TRIAL_SAMPLES
-from power_metrics.sampling import RewardSampler
+from power_metrics.expectation.blocks import PowerTask, Tally
+from power_metrics.expectation.controls import Controlled, control_variates
+from power_metrics.expectation.draws import CONTROLS, Draws, MonteCarlo, Total
+from power_metrics.expectation.executors import run_shards, shard_ranges
+from power_metrics.expectation.methods import TRIAL_SAMPLES
+from power_metrics.expectation.sampling import RewardSampler
 from power_metrics.solvers.engine import in_order
 from powerenvs.mdp import TabularMDP
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from power_metrics.expectation.sampling import MAX_REDRAWS, RewardSampler, block_generator, block_rows, reward_sampler
 from power_metrics.rewards import PerState, RewardDistribution
-from power_metrics.sampling import MAX_REDRAWS, RewardSampler, block_generator, block_rows, reward_sampler
 from powerenvs.labels import label_text
 from powerenvs.model import Model
 

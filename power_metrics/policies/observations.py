@@ -66,7 +66,7 @@ def state_observations(env: Any, check: bool = True) -> StateObservations:
     if isinstance(env, gym.vector.VectorEnv):
         return _of_vector(env, check)
     if hasattr(env, "step_async"):
-        from power_metrics.sb3_policies import vec_observations
+        from power_metrics.policies.sb3_policies import vec_observations
 
         return vec_observations(env, check)
     table = _base_observations(env)

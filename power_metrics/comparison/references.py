@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from power_metrics.checks import as_float64
 from power_metrics.estimate import PowerEstimate
 from power_metrics.occupancy import occupancy
-from power_metrics.policies import uniform_policy
+from power_metrics.policies.table import uniform_policy
 from power_metrics.solvers.optimal import optimal_policies, solve
 from powerenvs import tables
 from powerenvs.game import TabularGame

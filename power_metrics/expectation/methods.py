@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import TypeVar
 
-from power_metrics import closed_form
-from power_metrics.draws import (
+from power_metrics.expectation import closed_form
+from power_metrics.expectation.draws import (
     MAX_ENUMERATED,
     Antithetic,
     Draws,
@@ -18,7 +18,7 @@ from power_metrics.draws import (
     marginals,
     num_reward_functions,
 )
-from power_metrics.sampling import RewardSampler
+from power_metrics.expectation.sampling import RewardSampler
 from powerenvs.labels import closest
 from powerenvs.mdp import TabularMDP
 

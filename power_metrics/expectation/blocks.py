@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.controls import Controlled
-from power_metrics.draws import Draws
-from power_metrics.sampling import Moments
+from power_metrics.expectation.controls import Controlled
+from power_metrics.expectation.draws import Draws
+from power_metrics.expectation.sampling import Moments
 from power_metrics.solvers.components import gain_tables
 from power_metrics.solvers.engine import solve_into
 from power_metrics.solvers.gain import GainSolution, solve_gain_into

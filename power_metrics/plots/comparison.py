@@ -11,14 +11,14 @@ from matplotlib.colors import Normalize, PowerNorm, TwoSlopeNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from power_metrics.comparison.references import LEAST, MOST, RANDOM, TASK_OPTIMAL
 from power_metrics.plots.figures import LARGE, NORMAL, NOTE_COLOUR, SCALE_LABEL, SMALL, Picture
 from power_metrics.plots.heatmap import board_glyphs, has_board, heat_map
 from power_metrics.plots.panels import wrap_note
-from power_metrics.references import LEAST, MOST, RANDOM, TASK_OPTIMAL
 from powerenvs.labels import closest, label_text
 
 if TYPE_CHECKING:
-    from power_metrics.comparison import PowerComparison
+    from power_metrics.comparison.result import PowerComparison
 
 Floats = NDArray[np.float64]
 

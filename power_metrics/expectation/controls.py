@@ -22,9 +22,9 @@ import numpy as np
 import scipy.sparse.csgraph
 from numpy.typing import NDArray
 
-from power_metrics.draws import check_offers, marginals
+from power_metrics.expectation.draws import check_offers, marginals
+from power_metrics.expectation.sampling import RewardSampler
 from power_metrics.rewards import RewardDistribution
-from power_metrics.sampling import RewardSampler
 from power_metrics.solvers._jit import kernel
 from powerenvs.mdp import TabularMDP
 

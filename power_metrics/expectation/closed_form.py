@@ -16,12 +16,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from power_metrics.closed_form_integrals import Vectors, mean_of_maximum, standard_order
-from power_metrics.closed_form_paths import Shares, TooManyStepsError, best_shares, independent, successor_lists
-from power_metrics.draws import marginals
 from power_metrics.estimate import PowerEstimate
+from power_metrics.expectation.closed_form_integrals import Vectors, mean_of_maximum, standard_order
+from power_metrics.expectation.closed_form_paths import (
+    Shares,
+    TooManyStepsError,
+    best_shares,
+    independent,
+    successor_lists,
+)
+from power_metrics.expectation.draws import marginals
+from power_metrics.expectation.sampling import RewardSampler
 from power_metrics.rewards import Uniform
-from power_metrics.sampling import RewardSampler
 from powerenvs.labels import label_text
 from powerenvs.mdp import TabularMDP
 

@@ -1,0 +1,1 @@
+"""Learned against optimal power-seeking; see `power_metrics.compare`."""
