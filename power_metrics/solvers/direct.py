@@ -27,6 +27,7 @@ def solve_direct(rewards: Floats, gamma: float, table: Table, plan: Elimination,
     weight = np.empty((table.action.shape[0], LANES))
     upper = np.empty((plan.columns.shape[0], LANES))
     inverse = np.empty((S, LANES))
+    leave = np.empty((S, LANES))
     row = np.zeros((S, LANES))
     for start in range(0, rewards.shape[0], LANES):
         count = min(LANES, rewards.shape[0] - start)
@@ -39,7 +40,7 @@ def solve_direct(rewards: Floats, gamma: float, table: Table, plan: Elimination,
             evaluate(
                 reward, gamma, table.choices, table.entries, table.successor, table.probability, table.extra, weight,
                 plan.pivot, plan.pointers, plan.columns, plan.mirror_pointers, plan.mirror,
-                value, upper, inverse, row,
+                value, upper, inverse, leave, row,
             )  # fmt: skip
             largest = fill(0.0)
             for i in range(S):
@@ -116,12 +117,14 @@ def _improve(
 def evaluate(
     reward: Floats, gamma: float, choices: Ints, entries: Ints, successor: Ints, probability: Floats, extra: Floats,
     weight: Floats, pivot: Ints, pointers: Ints, columns: Ints, mirror_pointers: Ints, mirror: Ints, value: Floats,
-    upper: Floats, inverse: Floats, row: Floats,
+    upper: Floats, inverse: Floats, leave: Floats, row: Floats,
 ) -> None:  # fmt: skip
-    """Solves V(i) = R(i) + γ Σ_k w(k) [extra(k) + Σ P(k, j) V(j)], lane by lane, by elimination without pivoting.
+    """Solves V(i) = R(i) + γ Σ_k w(k) [extra(k) + Σ P(k, j) V(j)], lane by lane, by state reduction.
 
-    I - γP is an M-matrix with dominant rows: elimination in any order is backward stable, and nothing can
-    grow. The pattern is that of all policies at once; where no lane has an entry, it is skipped.
+    Elimination of I - γP without pivoting, in which a diagonal is not what is left after subtractions but the chance
+    to end, 1 - γ and what leads to it, and to go on elsewhere (Grassmann, Taksar & Heyman 1985; for discounts, Alfa,
+    Xue & Ye 2002). Only numbers of one sign are added, so that no digits are lost at any γ below 1. The pattern is
+    that of all policies at once; where no lane has an entry, it is skipped.
 
     Args:
         reward: (S, LANES) reward of each position.
@@ -138,8 +141,9 @@ def evaluate(
         mirror_pointers: see there.
         mirror: see there.
         value: (S, LANES) out.
-        upper: (len(columns), LANES) work space, U without its diagonal.
+        upper: (len(columns), LANES) work space, minus U without its diagonal: to go on to that state next.
         inverse: (S, LANES) work space, one over the diagonal of U, by step.
+        leave: (S, LANES) work space, to end before going on, by step.
         row: (S, LANES) work space, the row at work; must be zero, and is zero again on return.
     """
     S = reward.shape[0]
@@ -147,34 +151,38 @@ def evaluate(
     for n in range(S):
         i = pivot[n]
         right = load(reward, i)
+        away = fill(1.0 - gamma)
         for k in range(choices[i], choices[i + 1]):
             share = gamma * load(weight, k)
             if any_above(share, zero):
                 right = right + extra[k] * share
                 for e in range(entries[k], entries[k + 1]):
                     j = successor[e]
-                    store(row, j, load(row, j) - probability[e] * share)
-        store(row, i, load(row, i) + fill(1.0))
+                    store(row, j, load(row, j) + probability[e] * share)
         for p in range(mirror_pointers[n], mirror_pointers[n + 1]):
             m = mirror[p]
             j = pivot[m]
             factor = load(row, j)
-            if any_above(zero, factor):  # entries off the diagonal are never positive
+            if any_above(factor, zero):
                 store(row, j, zero)
                 factor = factor * load(inverse, m)
                 for c in range(pointers[m], pointers[m + 1]):
                     t = columns[c]
-                    store(row, t, load(row, t) - factor * load(upper, c))
-                right = right - factor * load(value, j)
+                    store(row, t, load(row, t) + factor * load(upper, c))
+                right = right + factor * load(value, j)
+                away = away + factor * load(leave, m)
+        store(leave, n, away)
         for c in range(pointers[n], pointers[n + 1]):
-            store(upper, c, load(row, columns[c]))
+            on = load(row, columns[c])
+            away = away + on
+            store(upper, c, on)
             store(row, columns[c], zero)
-        store(inverse, n, fill(1.0) / load(row, i))
+        store(inverse, n, fill(1.0) / away)
         store(row, i, zero)
         store(value, i, right)
     for n in range(S - 1, -1, -1):
         i = pivot[n]
         right = load(value, i)
         for c in range(pointers[n], pointers[n + 1]):
-            right = right - load(upper, c) * load(value, columns[c])
+            right = right + load(upper, c) * load(value, columns[c])
         store(value, i, right * load(inverse, n))

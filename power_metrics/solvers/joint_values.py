@@ -29,6 +29,7 @@ class Space(NamedTuple):
 
     upper: NDArray[np.float64]
     inverse: NDArray[np.float64]
+    leave: NDArray[np.float64]
     row: NDArray[np.float64]
     weight: NDArray[np.float64]
     nothing: NDArray[np.float64]
@@ -54,6 +55,7 @@ def work_space(rows: JointRows, plan: Elimination, direct: bool) -> Space:
         states[i] = i
     return Space(
         np.empty((plan.columns.shape[0], LANES)),
+        np.empty((S, LANES)),
         np.empty((S, LANES)),
         np.zeros((S, LANES)),
         np.empty((J, LANES)),
@@ -160,7 +162,7 @@ def evaluate_pair(
         evaluate(
             reward, gamma, rows.start, rows.entries, rows.successor, rows.probability, space.nothing, space.weight,
             plan.pivot, plan.pointers, plan.columns, plan.mirror_pointers, plan.mirror,
-            value, space.upper, space.inverse, space.row,
+            value, space.upper, space.inverse, space.leave, space.row,
         )  # fmt: skip
         return
     for lane in range(LANES):

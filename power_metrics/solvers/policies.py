@@ -81,6 +81,7 @@ def evaluate_policies(
     weight = np.zeros((table.action.shape[0], LANES))
     upper = np.empty((plan.columns.shape[0], LANES))
     inverse = np.empty((S, LANES))
+    leave = np.empty((S, LANES))
     row = np.zeros((S, LANES))
     for start in range(0, B, LANES):
         count = min(LANES, B - start)
@@ -95,7 +96,8 @@ def evaluate_policies(
                             weight[choice_of[s, a], lane] += policy[s, a]
         evaluate(
             reward, gamma, table.choices, table.entries, table.successor, table.probability, table.extra, weight,
-            plan.pivot, plan.pointers, plan.columns, plan.mirror_pointers, plan.mirror, value, upper, inverse, row,
+            plan.pivot, plan.pointers, plan.columns, plan.mirror_pointers, plan.mirror, value, upper, inverse, leave,
+            row,
         )  # fmt: skip
         error = fill(0.0)
         largest = fill(0.0)

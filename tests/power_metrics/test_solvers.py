@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -111,6 +113,50 @@ def test_a_residual_that_is_not_small_is_an_error(monkeypatch):
     monkeypatch.setattr(engine, "solve_resting", sloppy)
     with pytest.raises(RuntimeError, match=r"Bellman residual of at most 1e-11 of max\|V\|, found 1e-06"):
         pm.solve(grid(), np.ones(9), 0.9)
+
+
+def sixteenths(rng, num_states, num_actions):
+    """A model whose probabilities are whole sixteenths, so that rows sum to 1 without any rounding."""
+    rows = {
+        (s, a): np.bincount(rng.integers(num_states, size=16), minlength=num_states)
+        for s in range(num_states)
+        for a in range(num_actions)
+    }
+    return TabularMDP.from_transitions(
+        [(s, a, t, n / 16) for (s, a), counts in rows.items() for t, n in enumerate(counts) if n],
+        state_labels=range(num_states),
+    )
+
+
+def solved_in_fractions(transitions, rewards, gamma):
+    """V = R + γ P V by elimination of fractions."""
+    size = len(rewards)
+    rows = [
+        [Fraction(int(s == t)) - Fraction(gamma) * Fraction(float(p)) for t, p in enumerate(row)] + [Fraction(float(r))]
+        for (s, row), r in zip(enumerate(transitions), rewards, strict=True)
+    ]
+    for i in range(size):
+        rows[i] = [x / rows[i][i] for x in rows[i]]
+        rows = [
+            row if n == i else [x - row[i] * y for x, y in zip(row, rows[i], strict=True)] for n, row in enumerate(rows)
+        ]
+    return [row[-1] for row in rows]
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1 - 2**-10, 1 - 2**-20, 1 - 2**-29])
+def test_no_digits_are_lost_at_any_discount(gamma):
+    rng = np.random.default_rng(5)
+    for _ in range(5):
+        mdp = sixteenths(rng, 6, 2)
+        assert solver_tables(mdp).method == "direct"
+        rewards = rng.random(6)
+        tensor = mdp.transition_tensor().numpy()
+        solution = pm.solve(mdp, rewards, gamma)
+        optimal = solved_in_fractions(tensor[np.arange(6), solution.policy[0]], rewards, gamma)
+        mixed = solved_in_fractions(tensor.mean(axis=1), rewards, gamma)
+        of_mixed = pm.policy_values(mdp, np.full((6, 2), 0.5), rewards, gamma).numpy()[0]
+        for found, expected in ((solution.values[0], optimal), (of_mixed, mixed)):
+            assert max(abs(Fraction(float(v)) / e - 1) for v, e in zip(found, expected, strict=True)) < 4e-15
 
 
 def test_closed_forms():
