@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import power_metrics.rllib as rllib  # noqa: F401
     import power_metrics.sb3 as sb3  # noqa: F401
     import power_metrics.sweeps as sweeps  # noqa: F401
     from power_metrics.bounded import PolicyPower as PolicyPower, power_of_policies as power_of_policies
@@ -153,12 +154,14 @@ _MODULES = {
     "PowerWrapper": "wrappers",
 }
 _SUBMODULES = ("sb3", "sweeps")
+_OPTIONAL = ("rllib",)
+"""Submodules that need an extra, and so are in no ``import *``."""
 
 __all__ = sorted([*_MODULES, *_SUBMODULES])
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
+    if name in (*_SUBMODULES, *_OPTIONAL):
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -99,9 +99,9 @@ def policy_table(
             scores, kind = policy_scores(agent, observed, batch_size)
         elif _is_rllib(agent):
             _refuse("algorithms and modules of RLlib", kind=kind, num_samples=num_samples, preprocess=preprocess)
-            from power_metrics import rllib
+            from power_metrics.rllib import policy_scores as rllib_scores
 
-            scores, kind = rllib.policy_scores(agent, observed, batch_size, check)
+            scores, kind = rllib_scores(agent, observed, batch_size, check)
         elif _is_torch(agent, "nn.Module"):
             _refuse("a torch module", num_samples=num_samples)
             scores, kind = _module_scores(agent, observed, _needed(kind), preprocess, batch_size), _needed(kind)
