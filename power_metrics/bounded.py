@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -85,11 +86,15 @@ class PolicyPower:
             }
         )
 
-    def plot(self) -> matplotlib.figure.Figure:
-        """Two pictures: POWER of each state, learned against optimal, and both distributions of power-seeking."""
+    def plot(self, path: str | os.PathLike[str] | None = None) -> matplotlib.figure.Figure:
+        """Two pictures: POWER of each state, learned against optimal, and both distributions of power-seeking.
+
+        Args:
+            path: also save the figure there, whole or not at all; the suffix chooses the format.
+        """
         from power_metrics.plots.learners import plot_policy_power
 
-        return plot_policy_power(self)
+        return plot_policy_power(self, path)
 
     def __repr__(self) -> str:
         learned, best = self.normalised, self.optimal_normalised

@@ -70,7 +70,7 @@ def check_gamma(gamma: float, name: str = "gamma", *, closed: bool = False) -> f
         raise ValueError(f"{name}: expected 0 or a discount of at least {LEAST_GAMMA}, found {gamma!r}")
     if MOST_GAMMA < value < 1.0:
         raise ValueError(
-            f"{name}: expected a discount of at most 1 - 1e-9, found {gamma!r}: rounding grows as 1e-16 / (1 - gamma), and "
+            f"{name}: expected a discount of at most 1 - 1e-9, found {gamma!r}: rounding grows as 1e-16 / (1 - gamma); "
             "at 1 POWER is the limit, exactly"
         )
     return value

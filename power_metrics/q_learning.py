@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -174,11 +175,15 @@ class LearningCurve:
             }
         )
 
-    def plot(self) -> matplotlib.figure.Figure:
-        """POWER of every state, and power-seeking, against the number of steps."""
+    def plot(self, path: str | os.PathLike[str] | None = None) -> matplotlib.figure.Figure:
+        """POWER of every state, and power-seeking, against the number of steps.
+
+        Args:
+            path: also save the figure there, whole or not at all; the suffix chooses the format.
+        """
         from power_metrics.plots.learners import plot_learning_curve
 
-        return plot_learning_curve(self)
+        return plot_learning_curve(self, path)
 
     def __repr__(self) -> str:
         heading = f"LearningCurve({self.settings}, {len(self.stages[0].seeking):,} learners)"

@@ -212,15 +212,16 @@ class PowerComparison:
         """`as_dict` as JSON text; also written to ``path``, whole or not at all, if one is given."""
         return json_text(self.as_dict(), path)
 
-    def plot(self, name: str | None = None) -> matplotlib.figure.Figure:
+    def plot(self, name: str | None = None, path: str | os.PathLike[str] | None = None) -> matplotlib.figure.Figure:
         """Visits beside POWER, and where the policy and the task-optimal one part.
 
         Args:
             name: which policy; the first learned one when None.
+            path: also save the figure there, whole or not at all; the suffix chooses the format.
         """
         from power_metrics.plots.comparison import plot_comparison
 
-        return plot_comparison(self, name)
+        return plot_comparison(self, name, path)
 
     def __str__(self) -> str:
         hidden = {"expected_performance"} if np.array_equal(self.mdp.reward, self.mdp.performance) else set()

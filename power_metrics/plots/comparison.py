@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from power_metrics.comparison.references import LEAST, MOST, RANDOM, TASK_OPTIMAL
-from power_metrics.plots.figures import LARGE, NORMAL, NOTE_COLOUR, SCALE_LABEL, SMALL, Picture
+from power_metrics.plots.figures import (
+    LARGE,
+    NORMAL,
+    NOTE_COLOUR,
+    SCALE_LABEL,
+    SMALL,
+    Picture,
+    check_picture_path,
+    save_figure,
+)
 from power_metrics.plots.heatmap import board_glyphs, has_board, heat_map
 from power_metrics.plots.panels import wrap_note
 from powerenvs.labels import closest, label_text
@@ -33,7 +43,9 @@ LEAST_PARTING = 0.01
 """The scale of differences reaches at least this far, so that policies that are all but equal look so."""
 
 
-def plot_comparison(comparison: PowerComparison, name: str | None = None) -> Figure:
+def plot_comparison(
+    comparison: PowerComparison, name: str | None = None, path: str | os.PathLike[str] | None = None
+) -> Figure:
     """Draws a policy beside POWER and beside the task-optimal policy.
 
     On a board: POWER, the policy's share of time in each cell, and that share less the task-optimal policy's; for
@@ -43,10 +55,13 @@ def plot_comparison(comparison: PowerComparison, name: str | None = None) -> Fig
     Args:
         comparison: what `power_metrics.compare` returned.
         name: which policy; the first learned one when None.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
 
     Raises:
-        ValueError: for a policy that was not compared.
+        ValueError: for a policy that was not compared, or a suffix that names no picture format.
     """
+    if path is not None:
+        check_picture_path(path)
     name = comparison.learned[0] if name is None else name
     if name not in comparison.policies:
         raise ValueError(f"name: no policy {name!r}; {closest(name, comparison.policies)}")
@@ -67,6 +82,8 @@ def plot_comparison(comparison: PowerComparison, name: str | None = None) -> Fig
     (_boards if has_board(mdp) else _bars)(figure, axes, comparison, name, inches)
     _scale(figure.add_subplot(grid[1, :]), comparison)
     figure.supxlabel(text, fontsize=SMALL, color=NOTE_COLOUR)
+    if path is not None:
+        save_figure(figure, path)
     return figure
 
 

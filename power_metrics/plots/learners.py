@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from power_metrics.plots.figures import LARGE, NORMAL, NOTE_COLOUR, SCALE_LABEL, SMALL, Picture, drawn_from
+from power_metrics.plots.figures import (
+    LARGE,
+    NORMAL,
+    NOTE_COLOUR,
+    SCALE_LABEL,
+    SMALL,
+    Picture,
+    check_picture_path,
+    drawn_from,
+    save_figure,
+)
 from power_metrics.plots.panels import wrap_note
 
 if TYPE_CHECKING:
@@ -20,8 +31,18 @@ SIZE = (9.0, 4.0)
 SEEKING = "normalised power-seeking (random 0, most 1)"
 
 
-def plot_policy_power(result: PolicyPower) -> Figure:
-    """Learned POWER of every state against optimal, and both distributions of power-seeking over reward functions."""
+def plot_policy_power(result: PolicyPower, path: str | os.PathLike[str] | None = None) -> Figure:
+    """Learned POWER of every state against optimal, and both distributions of power-seeking over reward functions.
+
+    Args:
+        result: what `power_metrics.power_of_policies` returned.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Raises:
+        ValueError: if the suffix names no picture format.
+    """
+    if path is not None:
+        check_picture_path(path)
     figure = Picture(figsize=SIZE, layout="constrained")
     states, spread = figure.subplots(1, 2)
     best, learned = result.optimal.mean, result.power.mean
@@ -45,11 +66,21 @@ def plot_policy_power(result: PolicyPower) -> Figure:
         f"γ = {result.power.gamma:g}",
         f"learned seeks more than optimal for {result.seeks_more:.0%}",
     ]
-    return _finish(figure, [states, spread], note)
+    return _finish(figure, [states, spread], note, path)
 
 
-def plot_learning_curve(curve: LearningCurve) -> Figure:
-    """POWER of Q-learners after more and more steps, and their power-seeking beside that of optimal policies."""
+def plot_learning_curve(curve: LearningCurve, path: str | os.PathLike[str] | None = None) -> Figure:
+    """POWER of Q-learners after more and more steps, and their power-seeking beside that of optimal policies.
+
+    Args:
+        curve: what `power_metrics.q_learning_curve` returned.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Raises:
+        ValueError: if the suffix names no picture format.
+    """
+    if path is not None:
+        check_picture_path(path)
     figure = Picture(figsize=SIZE, layout="constrained")
     reached, seeking = figure.subplots(1, 2)
     frame = curve.to_frame()
@@ -95,12 +126,14 @@ def plot_learning_curve(curve: LearningCurve) -> Figure:
         f"γ = {stage.power.gamma:g}",
         f"learning rate {curve.settings.learning_rate:g}, ε = {curve.settings.epsilon:g}",
     ]
-    return _finish(figure, [reached, seeking], note)
+    return _finish(figure, [reached, seeking], note, path)
 
 
-def _finish(figure: Picture, axes: list[Axes], note: list[str]) -> Figure:
+def _finish(figure: Picture, axes: list[Axes], note: list[str], path: str | os.PathLike[str] | None) -> Figure:
     for ax in axes:
         ax.tick_params(labelsize=SMALL)
         ax.spines[["top", "right"]].set_visible(False)
     figure.supxlabel(wrap_note(note, SIZE[0]), fontsize=SMALL, color=NOTE_COLOUR)
+    if path is not None:
+        save_figure(figure, path)
     return figure

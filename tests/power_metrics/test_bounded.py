@@ -128,7 +128,7 @@ def test_same_reward_functions_as_power_and_any_number_of_threads():
     assert not np.array_equal(one.power.mean, other.power.mean)
 
 
-def test_summary_and_frame():
+def test_summary_and_frame(tmp_path):
     mdp = PowerGrid("maze_7x7").tables()
     result = pm.power_of_policies(pm.EpsilonGreedy(0.5), mdp, num_samples=64)
     frame = result.to_frame()
@@ -137,7 +137,8 @@ def test_summary_and_frame():
     assert result.optimal_normalised.max() <= 1 + 1e-12
     assert "EpsilonGreedy(epsilon=0.5), 64 reward functions" in repr(result)
     assert pm.power_of_policies(pm.EpsilonGreedy(0.0), mdp, num_samples=64).seeks_more == 0.5
-    titles = [ax.get_title() for ax in result.plot().axes]
+    titles = [ax.get_title() for ax in result.plot(tmp_path / "learners.png").axes]
+    assert (tmp_path / "learners.png").stat().st_size > 0
     assert titles == ["each state", "each reward function"]
 
 

@@ -372,7 +372,10 @@ def test_outputs(tmp_path):
 def test_plot(make, tmp_path):
     mdp = make()
     comparison = pm.compare(random_table(mdp), mdp, 0.9, num_samples=100)
-    figure = comparison.plot()
+    figure = comparison.plot(path=tmp_path / "comparison.png")
+    assert (tmp_path / "comparison.png").stat().st_size > 0
+    with pytest.raises(ValueError, match="path: expected a picture file"):
+        comparison.plot(path=tmp_path / "comparison.txt")
     titles = [ax.get_title() for ax in figure.axes]
     assert "POWER" in titles
     assert f"learned less {TASK_OPTIMAL}" in titles

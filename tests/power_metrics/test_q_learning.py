@@ -128,13 +128,16 @@ def test_greedy_behaviour_breaks_ties_at_random():
     assert chosen == pytest.approx(np.full(3, 1_000), abs=5 * np.sqrt(3_000 * 2 / 9))
 
 
-def test_curve_table_and_picture():
+def test_curve_table_and_picture(tmp_path):
     curve = pm.q_learning_curve(PowerGrid("open_3x3").tables(), [0, 50, 500], num_learners=30)
     frame = curve.to_frame()
     assert frame["steps"].tolist() == [0, 50, 500]
     assert frame["share_of_optimal"].to_numpy() == pytest.approx(curve.share_of_optimal)
     assert "30 learners" in repr(curve)
-    assert [ax.get_title() for ax in curve.plot().axes] == ["POWER", "power-seeking"]
+    assert [ax.get_title() for ax in curve.plot(tmp_path / "curve.png").axes] == ["POWER", "power-seeking"]
+    assert (tmp_path / "curve.png").stat().st_size > 0
+    with pytest.raises(ValueError, match="path: expected a picture file"):
+        curve.plot("curve")
     again = pm.q_learning_curve(PowerGrid("open_3x3").tables(), [500], num_learners=30)
     assert np.array_equal(again.stages[0].power.mean, curve.stages[2].power.mean)
 
