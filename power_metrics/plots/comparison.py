@@ -21,6 +21,7 @@ from power_metrics.plots.figures import (
     SMALL,
     Picture,
     check_picture_path,
+    drawn_from,
     save_figure,
 )
 from power_metrics.plots.heatmap import board_glyphs, has_board, heat_map
@@ -89,7 +90,7 @@ def plot_comparison(
 
 def _notes(comparison: PowerComparison) -> list[str]:
     """How POWER was computed, and what the lines at the bottom are."""
-    notes = [note for note in comparison.notes if not note.startswith("±")]
+    notes = [drawn_from(note) for note in comparison.notes if not note.startswith("±")]
     if comparison.has_intervals:
         notes.append("lines: 95% intervals, from the error of POWER alone")
     if _ties_matter(comparison):

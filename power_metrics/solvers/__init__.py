@@ -6,8 +6,8 @@
 * `resting`: deterministic, and every state can stay as it is (movement worlds). Sweeps that only raise values,
   from the value of staying; they end after a few, exactly.
 * `deterministic`: policy iteration; a policy is evaluated by following its arrows into their cycles, in O(S).
-* `direct`: stochastic, and elimination fills up little. Policy iteration; I - γP is eliminated in an order and a
-  pattern worked out once for all policies.
+* `direct`: stochastic, and elimination fills up little. Policy iteration; states are eliminated without subtractions,
+  in an order and a pattern worked out once for all policies.
 * `iterative`: larger stochastic models. Policy iteration with preconditioned BiCGSTAB, and SuperLU behind it.
 
 `resting` and `direct` solve LANES reward functions side by side in the processor's vector registers (`lanes`).
