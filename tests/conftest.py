@@ -11,8 +11,10 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
-settings.register_profile("untimed", deadline=None)  # how long an example takes says nothing of whether it is right
-settings.load_profile("untimed")
+# No deadlines: how long an example takes says nothing of whether it is right.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)  # other examples each time: pytest --hypothesis-profile=explore
+settings.load_profile("same")
 
 
 @pytest.fixture
