@@ -254,6 +254,10 @@ class TestViews:
         assert (alike.index("1"), alike.index(1), alike.index("2")) == (0, 1, 2)
         with pytest.raises(ValueError, match="unknown state 'None'"):
             alike.index("None")
+        twice = TabularMDP.from_transitions([((1, "2"), "x", (1, 2), 1.0), ((1, 2), "x", (1, "2"), 1.0)])
+        assert twice.index("(1, '2')") == 0
+        with pytest.raises(ValueError, match=r"unknown state '\(1, 2\)'"):  # both read so
+            twice.index("(1, 2)")
 
 
 class TestNamesOfStates:
