@@ -17,10 +17,10 @@ from typing import Any
 import gymnasium as gym
 
 from power_metrics import safety_scores
-from power_metrics.commands.safety import range_text, score_text
-from power_metrics.model_source import GAMES, load_game
+from power_metrics.cli.safety import range_text, score_text
 from powerenvs import tabular_model
 from powerenvs.registry import ENVIRONMENTS, Registered
+from powerenvs.sources.by_name import GAMES, load_game
 
 PAGE = Path(__file__).with_name("environments.md")
 HEAD = """# Environments

@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import power_metrics as pm
-from power_metrics.solvers._jit import kernel
-from power_metrics.solvers.engine import solve_into
-from power_metrics.solvers.lanes import LANES, fill, larger, load, store
-from power_metrics.solvers.tables import solver_tables
+from power_metrics.solvers.compiled import solver_tables
+from power_metrics.solvers.dispatch import solve_into
+from power_metrics.solvers.jit import kernel
+from power_metrics.solvers.simd import LANES, fill, larger, load, store
 from powerenvs import TabularMDP
 from powerenvs.worlds.power import PowerGrid
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from powerenvs.files import atomic_path
-from powerenvs.labels import closest
+from powerenvs.model.files import atomic_path
+from powerenvs.model.labels import closest
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "images"

@@ -16,7 +16,7 @@ from PIL import Image, ImageSequence
 
 import power_metrics as pm
 from power_metrics.reproduction import FIGURES, reproduce
-from powerenvs.files import atomic_path
+from powerenvs.model.files import atomic_path
 from powerenvs.render.animation import write_animation
 
 DOCS = Path(__file__).parent

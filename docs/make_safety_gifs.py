@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import powerenvs  # noqa: F401  # registers the worlds
-from powerenvs.files import atomic_path
+from powerenvs.model.files import atomic_path
 from powerenvs.render import render_board
 from powerenvs.render.font import HEIGHT, text_mask
 from powerenvs.render.tiles import FLOOR, INK

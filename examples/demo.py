@@ -18,7 +18,7 @@ from stable_baselines3.common.env_util import make_vec_env
 import power_metrics as pm
 import powerenvs
 from power_metrics.plots import plot_powers, save_figure
-from powerenvs.files import atomic_path
+from powerenvs.model.files import atomic_path
 from powerenvs.worlds.power import PowerGrid
 
 LEVEL = "maze_7x7"

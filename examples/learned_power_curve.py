@@ -11,7 +11,7 @@ import gymnasium as gym
 import power_metrics as pm
 import powerenvs
 from power_metrics.plots import save_figure
-from powerenvs.files import atomic_path
+from powerenvs.model.files import atomic_path
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
 parser.add_argument("--levels", nargs="+", default=["open_3x3", "maze_7x7"], help="shipped levels of PowerGrid")

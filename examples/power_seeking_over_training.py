@@ -21,9 +21,9 @@ from stable_baselines3.common.env_util import make_vec_env
 import power_metrics as pm
 import powerenvs
 from power_metrics.plots import save_figure
-from power_metrics.plots.figures import Picture
 from power_metrics.plots.heatmap import heat_map
-from powerenvs.files import atomic_path
+from power_metrics.plots.style import Picture
+from powerenvs.model.files import atomic_path
 
 MAP = ("##########", "#####...##", "#...S....#", "#####...##", "##########")
 TASKS = {

@@ -24,8 +24,8 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 import power_metrics as pm
 import powerenvs  # noqa: F401  # registers the worlds
-from powerenvs.files import atomic_path
-from powerenvs.labels import closest
+from powerenvs.model.files import atomic_path
+from powerenvs.model.labels import closest
 
 # World: what it is trained on, and further environments of the same world in which the policy is evaluated.
 WORLDS: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {

@@ -17,10 +17,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 import power_metrics as pm
+from power_metrics.measures.safety import SAFETY_WORLDS
 from power_metrics.plots.heatmap import heat_map
-from power_metrics.safety import SAFETY_WORLDS
 from powerenvs import tabular_model
-from powerenvs.files import atomic_path
+from powerenvs.model.files import atomic_path
 
 LARGEST = 2_000
 """States up to which a world is taken."""

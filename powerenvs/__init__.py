@@ -3,19 +3,19 @@
 Importing this package registers the environments: ``gymnasium.make("PowerGrid-v0")``.
 """
 
-from powerenvs.clone import compile_env
-from powerenvs.compile import compile_world, tabular_model
-from powerenvs.editing import EditedWorld
-from powerenvs.game import TabularGame
-from powerenvs.game_world import GameWorld, JointOutcome
-from powerenvs.gridworld import GridWorld
-from powerenvs.level import Level
-from powerenvs.mdp import TabularMDP
-from powerenvs.policy import Policy
-from powerenvs.product import product_game
+from powerenvs.authoring.compile import compile_world, tabular_model
+from powerenvs.authoring.editing import EditedWorld
+from powerenvs.authoring.game_world import GameWorld, JointOutcome
+from powerenvs.authoring.gridworld import GridWorld
+from powerenvs.authoring.level import Level
+from powerenvs.authoring.world import Outcome, TableWorld, World
+from powerenvs.model.game import TabularGame
+from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.policy import Policy
+from powerenvs.model.product import product_game
 from powerenvs.registry import register, register_environments
+from powerenvs.sources.clone import compile_env
 from powerenvs.version import __version__
-from powerenvs.world import Outcome, TableWorld, World
 
 __all__ = [
     "EditedWorld",

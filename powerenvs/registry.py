@@ -15,7 +15,7 @@ class Registered:
 
     Attributes:
         id: as given to `gymnasium.make`.
-        world: import path of the `powerenvs.world.TableWorld` class, ``"module:Class"``.
+        world: import path of the `powerenvs.authoring.world.TableWorld` class, ``"module:Class"``.
         summary: one line for lists.
         kwargs: arguments of the world that differ from its defaults.
         exact: further arguments that make the world small enough for tables, where without them it is too large.

@@ -15,17 +15,17 @@ from gymnasium.utils.seeding import np_random
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs.envs.sampling import cumulative
-from powerenvs.folding import check_table
-from powerenvs.game import TabularGame, agent_position
-from powerenvs.labels import label_text
-from powerenvs.mdp import TabularMDP
-from powerenvs.model import Model
-from powerenvs.tables import frozen
+from powerenvs.model.base import Model
+from powerenvs.model.folding import check_table
+from powerenvs.model.game import TabularGame, agent_position
+from powerenvs.model.labels import label_text
+from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.rows import frozen
 
 if TYPE_CHECKING:
-    from powerenvs.game_world import TableGameWorld
+    from powerenvs.authoring.game_world import TableGameWorld
+    from powerenvs.authoring.world import TableWorld
     from powerenvs.render.tiles import RGB
-    from powerenvs.world import TableWorld
 
 Columns = Mapping[str, ArrayLike]
 """Something about states, such as ``{"POWER": (S,) numbers}``, to show along a walk."""
@@ -41,7 +41,7 @@ def next_states(model: TabularMDP | TabularGame, policies: Any, state: Hashable)
 
     Args:
         model: a model of one agent, or a game.
-        policies: for one agent a table (S, A), an array, a tensor or a `powerenvs.policy.Policy`; for a game
+        policies: for one agent a table (S, A), an array, a tensor or a `powerenvs.model.policy.Policy`; for a game
             ``{agent: (S, A_i)}`` with one for each agent. Rows sum to 1 (to 1e-6).
         state: its label, or the text of it.
 

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs import tables
-from powerenvs.compile import tabular_model
-from powerenvs.game import TabularGame
-from powerenvs.labels import closest, encode_label, label_text
-from powerenvs.level import WALL
-from powerenvs.mdp import TabularMDP
-from powerenvs.world import TableWorld, World
+from powerenvs.authoring.compile import tabular_model
+from powerenvs.authoring.level import WALL
+from powerenvs.authoring.world import TableWorld, World
+from powerenvs.model import rows as tables
+from powerenvs.model.game import TabularGame
+from powerenvs.model.labels import closest, encode_label, label_text
+from powerenvs.model.mdp import TabularMDP
 
 FALSE_ALARM = 1e-8
 """The probability, at most, with which a check of frequencies fails though the environment is right."""

@@ -20,4 +20,4 @@ settings.load_profile("same")
 @pytest.fixture
 def no_figures(monkeypatch):
     """Sweeps draw nothing: figures take longer than small sweeps."""
-    monkeypatch.setattr("power_metrics.sweeps.figures.draw_figures", lambda result, show: [])
+    monkeypatch.setattr("power_metrics.sweeps.pictures.draw_figures", lambda result, show: [])

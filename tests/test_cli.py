@@ -17,8 +17,8 @@ from PIL import Image
 import power_metrics as pm
 import powerenvs
 import powerenvs.multi
-from power_metrics import cli
-from power_metrics.reward_text import parse_distribution
+from power_metrics.cli import main as cli
+from power_metrics.rewards.text import parse_distribution
 from powerenvs.registry import ENVIRONMENTS
 from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
@@ -76,7 +76,7 @@ def test_list_has_the_games_too(run):
 def test_list_loads_nothing_heavy():
     heavy = {"torch", "numba", "matplotlib", "pygame", "pandas", "stable_baselines3"}
     code = (
-        "import sys\nfrom power_metrics.cli import main\nstatus = main(['list'])\n"
+        "import sys\nfrom power_metrics.cli.main import main\nstatus = main(['list'])\n"
         f"print('loaded:', sorted({heavy} & set(sys.modules)), status)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
@@ -422,7 +422,7 @@ def test_bad_input_for_two_agents(run, words, message):
 
 
 def test_the_command_line_knows_every_game():
-    from power_metrics.model_source import GAMES, game_name
+    from powerenvs.sources.by_name import GAMES, game_name
 
     assert tuple(f"{name}_v0" for name in GAMES) == powerenvs.multi.GAMES
     assert game_name("powerenvs/one_key_v0") == "one_key_v0"

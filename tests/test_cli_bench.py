@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from power_metrics import cli
+from power_metrics.cli import main as cli
 from powerenvs.worlds.power import turner_figure_1
 
 FEW = ("--num-samples", "8")
@@ -15,9 +15,9 @@ FEW = ("--num-samples", "8")
 @pytest.fixture
 def run(capsys, monkeypatch):
     """Runs a command line with short rounds; gives its status, standard output and standard error."""
-    monkeypatch.setattr("power_metrics.commands.bench.ROUNDS", 1)
-    monkeypatch.setattr("power_metrics.commands.bench.NUM_STEPS", 200)
-    monkeypatch.setattr("power_metrics.commands.bench.NUM_ENVS", 16)
+    monkeypatch.setattr("power_metrics.cli.bench.ROUNDS", 1)
+    monkeypatch.setattr("power_metrics.cli.bench.NUM_STEPS", 200)
+    monkeypatch.setattr("power_metrics.cli.bench.NUM_ENVS", 16)
 
     def call(*words):
         return cli.main(["bench", *map(str, words)]), *capsys.readouterr()
@@ -38,8 +38,8 @@ def test_a_registered_world(run):
 
 
 def test_the_number_of_reward_functions_follows_what_one_takes(run, monkeypatch):
-    monkeypatch.setattr("power_metrics.commands.bench.SECONDS", 1e9)
-    monkeypatch.setattr("power_metrics.commands.bench.MOST", 99)
+    monkeypatch.setattr("power_metrics.cli.bench.SECONDS", 1e9)
+    monkeypatch.setattr("power_metrics.cli.bench.MOST", 99)
     status, out, _ = run("--gamma", 0.9)
     assert status == 0
     assert re.search(r"^ +0\.9 +99 ", out, re.MULTILINE)

@@ -10,9 +10,9 @@ import threading
 
 import pytest
 
-from power_metrics import cli
+from power_metrics.cli import main as cli
 from power_metrics.editor.live import LivePower
-from powerenvs.editing import EditedWorld
+from powerenvs.authoring.editing import EditedWorld
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from power_metrics import cli
+from power_metrics.cli import main as cli
 from power_metrics.reproduction import FIGURES
 
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 import power_metrics as pm
-from power_metrics import cli
-from power_metrics.run_policies import drawn_pairs, drawn_rewards, pair_policies
+from power_metrics.cli import main as cli
+from power_metrics.measures.run_policies import drawn_pairs, drawn_rewards, pair_policies
 from powerenvs.rollout import rollout
 from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power import PowerGrid

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import power_metrics as pm
-from power_metrics import cli
+from power_metrics.cli import main as cli
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 

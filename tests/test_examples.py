@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from powerenvs.formats.npz import load_arrays
+from powerenvs.model.npz import load_arrays
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

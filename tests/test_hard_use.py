@@ -18,7 +18,7 @@ import pytest
 
 import power_metrics as pm
 from powerenvs import Policy, TabularGame, TabularMDP
-from powerenvs.formats.npz import VERSION, load_arrays, save_arrays
+from powerenvs.model.npz import VERSION, load_arrays, save_arrays
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
 from tests.power_metrics.test_sweeps import ONE, assert_same_results
@@ -94,7 +94,7 @@ def _writers():
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python 3.10 closes archives twice
 def test_a_full_disk_is_an_error_and_keeps_the_old_file(tmp_path):
     """Every writer but matplotlib's own is whole or not at all; RLIMIT_FSIZE stands for the full disk."""
-    from power_metrics.plots.figures import save_figure
+    from power_metrics.plots.style import save_figure
 
     writers = _writers()
     figure = pm.power(PowerGrid("open_3x3").tables(), num_samples=8).plot()

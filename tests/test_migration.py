@@ -18,15 +18,15 @@ import torch
 
 import power_metrics as pm
 import power_metrics.plots as plots
-from power_metrics import cli
+from power_metrics.cli import main as cli
 from power_metrics.sweeps import powerplay
 from power_metrics.sweeps.config import SweepConfig
 from powerenvs import TabularGame, TabularMDP, product_game
-from powerenvs.editing import EditedWorld
-from powerenvs.formats import graphviz
-from powerenvs.level import Level
-from powerenvs.policy import Policy
+from powerenvs.authoring.editing import EditedWorld
+from powerenvs.authoring.level import Level
+from powerenvs.model.policy import Policy
 from powerenvs.rollout import next_states, rollout
+from powerenvs.sources.graphviz import files as graphviz
 from powerenvs.testing import check_tabular
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from powerenvs.worlds.power.levels import LEVELS

@@ -204,7 +204,7 @@ def test_the_page_of_dependencies_is_setup_cfg():
 
 
 def test_minigrid_that_is_not_installed(monkeypatch, capsys):
-    from power_metrics.cli import main
+    from power_metrics.cli.main import main
 
     monkeypatch.setitem(sys.modules, "minigrid", None)
     assert main(["power", "minigrid:MiniGrid-Empty-5x5-v0"]) == 2
@@ -215,7 +215,7 @@ def test_sb3_contrib_that_is_not_installed(monkeypatch, tmp_path):
     import gymnasium as gym
     from sb3_contrib import QRDQN
 
-    from power_metrics.policies.sb3_files import load_policy
+    from power_metrics.agents.sb3_files import load_policy
 
     env = gym.make("PowerGrid-v0", level="open_3x3")
     QRDQN("MlpPolicy", env, buffer_size=10).save(tmp_path / "model.zip")

@@ -10,8 +10,8 @@ import threading
 import gymnasium as gym
 import pytest
 
-from power_metrics import cli
-from power_metrics.commands.play import Game
+from power_metrics.cli import main as cli
+from power_metrics.cli.play import Game
 
 
 def game(name, **kwargs):

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-from powerenvs.mdp import TabularMDP
+from powerenvs.model.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
 

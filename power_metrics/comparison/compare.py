@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.checks import check_count, check_gamma, resolve_model
+from power_metrics.agents.observations import StateObservations, state_observations
+from power_metrics.agents.table import is_array, policy_table
+from power_metrics.arguments.checks import check_count, check_gamma, resolve_model
+from power_metrics.chains.occupancy import expected_return, occupancy, start_weights
 from power_metrics.comparison.behaviour import (
     policy_entropy,
     power_while_alive,
@@ -28,15 +31,12 @@ from power_metrics.comparison.references import (
     reachable,
 )
 from power_metrics.comparison.result import NO_INTERVALS, PolicySummary, PowerComparison
-from power_metrics.estimate import PowerEstimate
 from power_metrics.expectation.methods import DEFAULT_SAMPLES
-from power_metrics.occupancy import expected_return, occupancy, start_weights
-from power_metrics.policies.observations import StateObservations, state_observations
-from power_metrics.policies.table import is_array, policy_table
-from power_metrics.power import power as compute_power
-from power_metrics.rewards import DEFAULT, PerState, RewardDistribution
+from power_metrics.measures.power import power as compute_power
+from power_metrics.results.estimate import PowerEstimate
+from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
 from power_metrics.solvers.optimal import solve
-from powerenvs.mdp import TabularMDP
+from powerenvs.model.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
 

@@ -11,14 +11,14 @@ import scipy.sparse
 import scipy.sparse.csgraph
 from numpy.typing import NDArray
 
-from power_metrics.checks import as_float64
-from power_metrics.estimate import PowerEstimate
-from power_metrics.occupancy import occupancy
-from power_metrics.policies.table import uniform_policy
+from power_metrics.agents.table import uniform_policy
+from power_metrics.arguments.checks import as_float64
+from power_metrics.chains.occupancy import occupancy
+from power_metrics.results.estimate import PowerEstimate
 from power_metrics.solvers.optimal import optimal_policies, solve
-from powerenvs import tables
-from powerenvs.game import TabularGame
-from powerenvs.mdp import TabularMDP
+from powerenvs.model import rows as tables
+from powerenvs.model.game import TabularGame
+from powerenvs.model.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
 

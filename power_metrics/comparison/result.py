@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.commands.command import text_table
+from power_metrics.cli.command import text_table
 from power_metrics.comparison.references import MOST, RANDOM, TASK_OPTIMAL, References, normalise
-from power_metrics.stored import json_text
-from powerenvs.checks import real
-from powerenvs.labels import closest, label_text
-from powerenvs.mdp import TabularMDP
+from power_metrics.results.stored import json_text
+from powerenvs.model.checks import real
+from powerenvs.model.labels import closest, label_text
+from powerenvs.model.mdp import TabularMDP
 
 if TYPE_CHECKING:
     import matplotlib.figure

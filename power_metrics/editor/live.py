@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.estimate import PowerEstimate
-from power_metrics.multiagent_result import MultiagentPower
-from powerenvs.editing import EditedWorld
-from powerenvs.game import TabularGame
-from powerenvs.level import Cell
-from powerenvs.mdp import TabularMDP
+from power_metrics.results.estimate import PowerEstimate
+from power_metrics.results.multiagent import MultiagentPower
+from powerenvs.authoring.editing import EditedWorld
+from powerenvs.authoring.level import Cell
+from powerenvs.model.game import TabularGame
+from powerenvs.model.mdp import TabularMDP
 
 MAX_STATES = 2500
 """Larger models are not solved while editing; it would take too long to be of use."""

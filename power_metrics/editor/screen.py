@@ -23,10 +23,10 @@ from power_metrics.editor.dialogs import Help, LinePrompt, Question
 from power_metrics.editor.keys import help_text, key_lines
 from power_metrics.editor.live import CellPower, LivePower, cell_power
 from power_metrics.editor.paint import View, cell_text, grid_line, scale_text
-from powerenvs.edited_content import GLYPHS
-from powerenvs.editing import EditedWorld
-from powerenvs.level import WALL, Cell
-from powerenvs.moves import DIRECTIONS
+from powerenvs.authoring.edited_content import GLYPHS
+from powerenvs.authoring.editing import EditedWorld
+from powerenvs.authoring.level import WALL, Cell
+from powerenvs.authoring.moves import DIRECTIONS
 
 QUIET = 0.08
 """Seconds without an edit before POWER is computed."""

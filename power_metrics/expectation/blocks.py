@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from power_metrics.expectation.controls import Controlled
 from power_metrics.expectation.draws import Draws
-from power_metrics.expectation.sampling import Moments
-from power_metrics.solvers.components import gain_tables
-from power_metrics.solvers.engine import solve_into
-from power_metrics.solvers.gain import GainSolution, solve_gain_into
+from power_metrics.rewards.sampler import Moments
+from power_metrics.solvers.average.components import gain_tables
+from power_metrics.solvers.average.gain import GainSolution, solve_gain_into
+from power_metrics.solvers.compiled import SolverTables, solver_tables
+from power_metrics.solvers.dispatch import solve_into
 from power_metrics.solvers.solution import Solution
-from power_metrics.solvers.tables import SolverTables, solver_tables
-from powerenvs.mdp import TabularMDP
+from powerenvs.model.mdp import TabularMDP
 
 
 class Tally(NamedTuple):
@@ -69,7 +69,7 @@ class PowerTask:
         if 1.0 in self.gammas:
             gain_tables(tables)
         if self.device is not None:
-            from power_metrics.solvers.torch_engine import check_device, torch_tables
+            from power_metrics.solvers.gpu import check_device, torch_tables
 
             torch_tables(tables, check_device(self.device))
 
@@ -77,7 +77,7 @@ class PowerTask:
         """Blocks to solve together: on a device as many as keep it busy, else one."""
         if self.device is None:
             return 1
-        from power_metrics.solvers.torch_engine import batch_rows, check_device, torch_tables
+        from power_metrics.solvers.gpu import batch_rows, check_device, torch_tables
 
         device = check_device(self.device)
         return -(-batch_rows(torch_tables(solver_tables(model), device), device) // self.rewards.rows)
@@ -120,7 +120,7 @@ class PowerTask:
         )
 
     def _on_device(self, tables: SolverTables, drawn: list[NDArray[np.float64]], device: str) -> list[list[Powers]]:
-        from power_metrics.solvers.torch_engine import check_device, torch_powers
+        from power_metrics.solvers.gpu import check_device, torch_powers
 
         rewards = np.concatenate(drawn)
         ends = np.cumsum([len(rows) for rows in drawn])[:-1]

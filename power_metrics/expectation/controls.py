@@ -23,10 +23,10 @@ import scipy.sparse.csgraph
 from numpy.typing import NDArray
 
 from power_metrics.expectation.draws import check_offers, marginals
-from power_metrics.expectation.sampling import RewardSampler
-from power_metrics.rewards import RewardDistribution
-from power_metrics.solvers._jit import kernel
-from powerenvs.mdp import TabularMDP
+from power_metrics.rewards.distributions import RewardDistribution
+from power_metrics.rewards.sampler import RewardSampler
+from power_metrics.solvers.jit import kernel
+from powerenvs.model.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.expectation.sampling import Moments, RewardSampler, block_generator, block_rows, checked_draws
-from power_metrics.rewards import RewardDistribution
+from power_metrics.rewards.distributions import RewardDistribution
+from power_metrics.rewards.sampler import Moments, RewardSampler, block_generator, block_rows, checked_draws
 
 Floats = NDArray[np.float64]
 

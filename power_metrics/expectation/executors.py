@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from typing import Any, Protocol, TypeVar
 
-from power_metrics.checks import check_count
-from power_metrics.solvers.engine import num_threads
-from powerenvs.labels import closest
-from powerenvs.mdp import TabularMDP
+from power_metrics.arguments.checks import check_count
+from power_metrics.solvers.dispatch import num_threads
+from powerenvs.model.labels import closest
+from powerenvs.model.mdp import TabularMDP
 
 Result = TypeVar("Result")
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TypeVar
 
-from power_metrics.expectation import closed_form
+from power_metrics.expectation.closed_form import estimates as closed_form
 from power_metrics.expectation.draws import (
     MAX_ENUMERATED,
     Antithetic,
@@ -18,9 +18,9 @@ from power_metrics.expectation.draws import (
     marginals,
     num_reward_functions,
 )
-from power_metrics.expectation.sampling import RewardSampler
-from powerenvs.labels import closest
-from powerenvs.mdp import TabularMDP
+from power_metrics.rewards.sampler import RewardSampler
+from powerenvs.model.labels import closest
+from powerenvs.model.mdp import TabularMDP
 
 DEFAULT_SAMPLES = 10_000
 """Reward functions, where neither a number nor a tolerance is given."""

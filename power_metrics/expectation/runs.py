@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.estimate import PowerEstimate, critical_value
 from power_metrics.expectation.blocks import PowerTask, Tally
 from power_metrics.expectation.controls import Controlled, control_variates
 from power_metrics.expectation.draws import CONTROLS, Draws, MonteCarlo, Total
 from power_metrics.expectation.executors import run_shards, shard_ranges
 from power_metrics.expectation.methods import TRIAL_SAMPLES
-from power_metrics.expectation.sampling import RewardSampler
-from power_metrics.solvers.engine import in_order
-from powerenvs.mdp import TabularMDP
+from power_metrics.results.estimate import PowerEstimate, critical_value
+from power_metrics.rewards.sampler import RewardSampler
+from power_metrics.solvers.dispatch import in_order
+from powerenvs.model.mdp import TabularMDP
 
 CONTROL_ROUNDING = 1e-14
 """Of the expectations of control variates, as a share of the largest POWER: integrals of products of S factors."""

@@ -3,7 +3,6 @@
 Importing this package imports matplotlib, so nothing else here imports it before a picture is asked for.
 """
 
-from power_metrics.plots.figures import save_figure
 from power_metrics.plots.films import animate, animate_figures
 from power_metrics.plots.graphs import plot_mdp
 from power_metrics.plots.histograms import plot_power_histograms, plot_reward_histograms
@@ -12,6 +11,7 @@ from power_metrics.plots.pairwise import plot_power_correlations, plot_power_pai
 from power_metrics.plots.policy import plot_policy
 from power_metrics.plots.power import plot_power, plot_powers
 from power_metrics.plots.reward_pairs import plot_reward_correlation
+from power_metrics.plots.style import save_figure
 from power_metrics.plots.sweep import plot_alignment_sweep, plot_correlation_sweep, plot_sweep
 from power_metrics.plots.two_agents import plot_alignment, plot_two_agents
 

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from power_metrics.plots.figures import NORMAL, SCALE_LABEL, SMALL
-from powerenvs.labels import label_text
+from power_metrics.plots.style import NORMAL, SCALE_LABEL, SMALL
+from powerenvs.model.labels import label_text
 
 if TYPE_CHECKING:
-    from power_metrics.estimate import PowerEstimate
+    from power_metrics.results.estimate import PowerEstimate
 
 MAX_BARS = 40
 MAX_LABEL = 48

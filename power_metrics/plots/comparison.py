@@ -13,7 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from power_metrics.comparison.references import LEAST, MOST, RANDOM, TASK_OPTIMAL
-from power_metrics.plots.figures import (
+from power_metrics.plots.heatmap import board_glyphs, has_board, heat_map
+from power_metrics.plots.panels import wrap_note
+from power_metrics.plots.style import (
     LARGE,
     NORMAL,
     NOTE_COLOUR,
@@ -24,9 +26,7 @@ from power_metrics.plots.figures import (
     drawn_from,
     save_figure,
 )
-from power_metrics.plots.heatmap import board_glyphs, has_board, heat_map
-from power_metrics.plots.panels import wrap_note
-from powerenvs.labels import closest, label_text
+from powerenvs.model.labels import closest, label_text
 
 if TYPE_CHECKING:
     from power_metrics.comparison.result import PowerComparison

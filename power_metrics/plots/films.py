@@ -13,14 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-from power_metrics.estimate import PowerEstimate
-from power_metrics.multiagent_result import MultiagentPower
-from power_metrics.plots.figures import NORMAL, Picture, agent_title
 from power_metrics.plots.joint import joint_scale, plot_joint_power
 from power_metrics.plots.power import plot_power, power_scale
 from power_metrics.plots.spread import of_quantity
+from power_metrics.plots.style import NORMAL, Picture, agent_title
 from power_metrics.plots.two_agents import plot_alignment
-from powerenvs.game import TabularGame
+from power_metrics.results.estimate import PowerEstimate
+from power_metrics.results.multiagent import MultiagentPower
+from powerenvs.model.game import TabularGame
 from powerenvs.render.animation import check_animation_path, write_animation
 
 DPI = 110

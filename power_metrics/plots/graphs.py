@@ -14,12 +14,12 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Curve
 from numpy.typing import NDArray
 
-from power_metrics.plots.figures import LARGE, NOTE_COLOUR, SMALL, Picture, check_picture_path, save_figure
 from power_metrics.plots.layouts import place_states
 from power_metrics.plots.panels import LETTER, LINE, MIN_WIDTH, wrap_note
-from powerenvs.labels import label_text
-from powerenvs.mdp import TabularMDP
-from powerenvs.tables import entry_rows
+from power_metrics.plots.style import LARGE, NOTE_COLOUR, SMALL, Picture, check_picture_path, save_figure
+from powerenvs.model.labels import label_text
+from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.rows import entry_rows
 
 Floats = NDArray[np.float64]
 Rectangle = tuple[float, float, float, float]

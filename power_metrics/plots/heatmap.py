@@ -11,8 +11,8 @@ from matplotlib.colors import Normalize
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from power_metrics.plots.figures import NORMAL, SMALL
-from powerenvs.level import WALL
+from power_metrics.plots.style import NORMAL, SMALL
+from powerenvs.authoring.level import WALL
 
 COLOURS = "viridis"
 BELOW = "0.12"

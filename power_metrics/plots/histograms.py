@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from power_metrics.checks import check_count, check_rewards
+from power_metrics.arguments.checks import check_count, check_rewards
 from power_metrics.plots.bars import BAR
-from power_metrics.plots.figures import SCALE_LABEL, check_picture_path, drawn_from, save_figure
 from power_metrics.plots.multiples import Model, choice_note, chosen_states, small_multiples
+from power_metrics.plots.style import SCALE_LABEL, check_picture_path, drawn_from, save_figure
 
 if TYPE_CHECKING:
-    from power_metrics.estimate import PowerEstimate
+    from power_metrics.results.estimate import PowerEstimate
 
 MEAN = "#b3480c"
 

@@ -15,7 +15,11 @@ from matplotlib.ticker import ScalarFormatter
 from numpy.typing import NDArray
 
 from power_metrics.plots.bars import bar_chart, bar_labels, bar_limits
-from power_metrics.plots.figures import (
+from power_metrics.plots.heatmap import board_glyphs, cell_means, heat_map, states_per_cell
+from power_metrics.plots.panels import Panels, bar_panels, board_panels
+from power_metrics.plots.power import decimals_shown
+from power_metrics.plots.spread import QUANTITIES, of_quantity, quantity_title
+from power_metrics.plots.style import (
     AGENT_COLOURS,
     NORMAL,
     SMALL,
@@ -24,16 +28,12 @@ from power_metrics.plots.figures import (
     drawn_from,
     save_figure,
 )
-from power_metrics.plots.heatmap import board_glyphs, cell_means, heat_map, states_per_cell
-from power_metrics.plots.panels import Panels, bar_panels, board_panels
-from power_metrics.plots.power import decimals_shown
-from power_metrics.plots.spread import QUANTITIES, of_quantity, quantity_title
-from powerenvs.game import TabularGame
-from powerenvs.labels import closest
-from powerenvs.level import WALL
+from powerenvs.authoring.level import WALL
+from powerenvs.model.game import TabularGame
+from powerenvs.model.labels import closest
 
 if TYPE_CHECKING:
-    from power_metrics.estimate import PowerEstimate
+    from power_metrics.results.estimate import PowerEstimate
 
 Cell = tuple[int, int]
 

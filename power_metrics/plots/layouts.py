@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.plots.heatmap import placed_states
-from powerenvs.labels import closest
-from powerenvs.mdp import TabularMDP
-from powerenvs.tables import entry_rows
+from powerenvs.model.labels import closest
+from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.rows import entry_rows
 
 Floats = NDArray[np.float64]
 LAYOUTS = ("board", "dot", "layers", "springs")

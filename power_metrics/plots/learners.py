@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from power_metrics.plots.figures import (
+from power_metrics.plots.panels import wrap_note
+from power_metrics.plots.style import (
     LARGE,
     NORMAL,
     NOTE_COLOUR,
@@ -20,11 +21,10 @@ from power_metrics.plots.figures import (
     drawn_from,
     save_figure,
 )
-from power_metrics.plots.panels import wrap_note
 
 if TYPE_CHECKING:
-    from power_metrics.bounded import PolicyPower
-    from power_metrics.q_learning import LearningCurve
+    from power_metrics.agents.q_learning import LearningCurve
+    from power_metrics.measures.policy_power import PolicyPower
 
 LEARNED, OPTIMAL = "#2f6ea5", "#4c9f70"
 SIZE = (9.0, 4.0)

@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from power_metrics.plots.figures import LARGE, NORMAL, NOTE_COLOUR, SMALL, Picture
 from power_metrics.plots.heatmap import board_glyphs
 from power_metrics.plots.panels import LETTER, LINE, MIN_WIDTH, wrap_note
-from powerenvs.game import TabularGame
-from powerenvs.labels import label_text
-from powerenvs.mdp import TabularMDP
+from power_metrics.plots.style import LARGE, NORMAL, NOTE_COLOUR, SMALL, Picture
+from powerenvs.model.game import TabularGame
+from powerenvs.model.labels import label_text
+from powerenvs.model.mdp import TabularMDP
 
 Model = TabularMDP | TabularGame
 

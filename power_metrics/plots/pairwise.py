@@ -12,9 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from power_metrics.checks import check_count
+from power_metrics.arguments.checks import check_count
 from power_metrics.plots.bars import MAX_LABEL
-from power_metrics.plots.figures import (
+from power_metrics.plots.heatmap import COLOURS, WALL_FACE
+from power_metrics.plots.multiples import choice_note, chosen_states, small_multiples
+from power_metrics.plots.panels import LETTER, MIN_WIDTH, wrap_note
+from power_metrics.plots.style import (
     LARGE,
     NORMAL,
     NOTE_COLOUR,
@@ -24,13 +27,10 @@ from power_metrics.plots.figures import (
     drawn_from,
     save_figure,
 )
-from power_metrics.plots.heatmap import COLOURS, WALL_FACE
-from power_metrics.plots.multiples import choice_note, chosen_states, small_multiples
-from power_metrics.plots.panels import LETTER, MIN_WIDTH, wrap_note
-from powerenvs.labels import label_text
+from powerenvs.model.labels import label_text
 
 if TYPE_CHECKING:
-    from power_metrics.estimate import PowerEstimate
+    from power_metrics.results.estimate import PowerEstimate
 
 SIGNED = "PuOr"
 """Colours from -1 to 1 that colour-blind readers tell apart."""

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from power_metrics.plots.figures import LARGE, NOTE_COLOUR, SMALL, Picture
+from power_metrics.plots.style import LARGE, NOTE_COLOUR, SMALL, Picture
 
 LARGEST_CELL = 0.8
 PANEL_SIDES = {1: 6.0, 2: 4.4, 3: 3.4, 4: 3.0}

@@ -14,18 +14,18 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from power_metrics.checks import check_policy
-from power_metrics.plots.figures import LARGE, NORMAL, SMALL, agent_title, check_picture_path, save_figure
+from power_metrics.arguments.checks import check_policy
 from power_metrics.plots.graphs import draw_graph, graph_states
 from power_metrics.plots.heatmap import board_glyphs, draw_board
 from power_metrics.plots.joint import Cell, PlacedStates, mark_agent, name_outer_axes, panel_places, panel_view
 from power_metrics.plots.panels import Panels, board_panels
-from powerenvs.game import TabularGame
-from powerenvs.labels import label_text
-from powerenvs.level import WALL
-from powerenvs.mdp import TabularMDP
-from powerenvs.policy import Policy
-from powerenvs.tables import entry_rows
+from power_metrics.plots.style import LARGE, NORMAL, SMALL, agent_title, check_picture_path, save_figure
+from powerenvs.authoring.level import WALL
+from powerenvs.model.game import TabularGame
+from powerenvs.model.labels import label_text
+from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.policy import Policy
+from powerenvs.model.rows import entry_rows
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ def plot_policy(
     a graph like `plot_mdp`. In a game, there is one board for each place of the other agent, as in `plot_joint_power`.
 
     Args:
-        policy: a `powerenvs.policy.Policy`, or a table (S, A).
+        policy: a `powerenvs.model.policy.Policy`, or a table (S, A).
         model: what the table is for; not needed for a `Policy`.
         agent: whose policy it is, in a game; not needed for a `Policy`.
         positions: places (row, column) of the other agent; by default as in `plot_joint_power`.

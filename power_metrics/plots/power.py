@@ -15,7 +15,10 @@ from matplotlib.ticker import ScalarFormatter
 from numpy.typing import NDArray
 
 from power_metrics.plots.bars import MAX_BARS, bar_chart, bar_labels, bar_limits
-from power_metrics.plots.figures import (
+from power_metrics.plots.heatmap import board_glyphs, cell_means, has_board, heat_map, placed_states, states_per_cell
+from power_metrics.plots.panels import Panels, bar_panels, board_panels, wrap_note
+from power_metrics.plots.spread import QUANTITIES, of_quantity, quantity_title
+from power_metrics.plots.style import (
     LARGE,
     NORMAL,
     NOTE_COLOUR,
@@ -25,13 +28,10 @@ from power_metrics.plots.figures import (
     root_figure,
     save_figure,
 )
-from power_metrics.plots.heatmap import board_glyphs, cell_means, has_board, heat_map, placed_states, states_per_cell
-from power_metrics.plots.panels import Panels, bar_panels, board_panels, wrap_note
-from power_metrics.plots.spread import QUANTITIES, of_quantity, quantity_title
-from powerenvs.level import WALL
+from powerenvs.authoring.level import WALL
 
 if TYPE_CHECKING:
-    from power_metrics.estimate import PowerEstimate
+    from power_metrics.results.estimate import PowerEstimate
 
 Scale = tuple[float, float]
 """The lowest and the highest POWER that colours or bars show."""

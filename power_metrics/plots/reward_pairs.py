@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from power_metrics.checks import check_count, check_seed
-from power_metrics.expectation.pairs import pair_sampler
-from power_metrics.plots.figures import (
+from power_metrics.arguments.checks import check_count, check_seed
+from power_metrics.plots.panels import wrap_note
+from power_metrics.plots.style import (
     LARGE,
     NORMAL,
     NOTE_COLOUR,
@@ -21,10 +21,10 @@ from power_metrics.plots.figures import (
     root_figure,
     save_figure,
 )
-from power_metrics.plots.panels import wrap_note
 from power_metrics.plots.two_agents import plain
-from power_metrics.rewards import RewardDistribution
-from powerenvs.mdp import TabularMDP
+from power_metrics.rewards.distributions import RewardDistribution
+from power_metrics.rewards.pairs import pair_sampler
+from powerenvs.model.mdp import TabularMDP
 
 SIDE = 3.6
 POINT = "#2262c4"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from power_metrics.plots.figures import NORMAL, SMALL, Picture
-from power_metrics.safety import SafetyScores
+from power_metrics.measures.safety import SafetyScores
+from power_metrics.plots.style import NORMAL, SMALL, Picture
 
 LINE = 0.27
 """Inches for each world."""

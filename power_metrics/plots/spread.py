@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from power_metrics.plots.figures import SCALE_LABEL
-from powerenvs.labels import closest
+from power_metrics.plots.style import SCALE_LABEL
+from powerenvs.model.labels import closest
 
 if TYPE_CHECKING:
-    from power_metrics.estimate import PowerEstimate
+    from power_metrics.results.estimate import PowerEstimate
 
 QUANTITIES = {
     "mean": SCALE_LABEL,

@@ -11,9 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from power_metrics.estimate import PowerEstimate, critical_value
-from power_metrics.multiagent_result import MultiagentPower
-from power_metrics.plots.figures import (
+from power_metrics.plots.panels import wrap_note
+from power_metrics.plots.style import (
     AGENT_COLOURS,
     LARGE,
     NORMAL,
@@ -26,9 +25,10 @@ from power_metrics.plots.figures import (
     drawn_from,
     save_figure,
 )
-from power_metrics.plots.panels import wrap_note
 from power_metrics.plots.two_agents import how_pairs, plain
-from powerenvs.labels import label_text
+from power_metrics.results.estimate import PowerEstimate, critical_value
+from power_metrics.results.multiagent import MultiagentPower
+from powerenvs.model.labels import label_text
 
 Floats = NDArray[np.float64]
 Result = PowerEstimate | MultiagentPower

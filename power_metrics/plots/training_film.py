@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from numpy.typing import NDArray
 
-from power_metrics.plots.figures import LARGE, NORMAL, SMALL, Picture
 from power_metrics.plots.heatmap import board_glyphs, cell_means, has_board, heat_map
-from power_metrics.tracker import PowerTracker
+from power_metrics.plots.style import LARGE, NORMAL, SMALL, Picture
+from power_metrics.training.tracker import PowerTracker
 from powerenvs.render.animation import check_animation_path, write_animation
 
 SIDE = 4.2

@@ -11,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from power_metrics.plots.figures import (
+from power_metrics.plots.joint import Cell, joint_panels
+from power_metrics.plots.panels import Panels, wrap_note
+from power_metrics.plots.style import (
     NORMAL,
     NOTE_COLOUR,
     SMALL,
@@ -22,11 +24,9 @@ from power_metrics.plots.figures import (
     root_figure,
     save_figure,
 )
-from power_metrics.plots.joint import Cell, joint_panels
-from power_metrics.plots.panels import Panels, wrap_note
 
 if TYPE_CHECKING:
-    from power_metrics.multiagent_result import MultiagentPower
+    from power_metrics.results.multiagent import MultiagentPower
 
 SCATTER, LARGEST_SCATTER = 3.6, 5.0
 ABOVE, BELOW = 0.95, 1.2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from power_metrics.reproduction.figures import FIGURES, PublishedFigure
+from power_metrics.reproduction.catalogue import FIGURES, PublishedFigure
 from power_metrics.reproduction.reproduce import Reproduced, reproduce
 
 __all__ = ["FIGURES", "PublishedFigure", "Reproduced", "reproduce"]

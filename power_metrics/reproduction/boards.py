@@ -7,11 +7,11 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
-from power_metrics.estimate import PowerEstimate
-from power_metrics.plots.figures import LARGE, NORMAL, NOTE_COLOUR, SCALE_LABEL, SMALL, Picture, drawn_from
 from power_metrics.plots.heatmap import board_glyphs, cell_means, heat_map
 from power_metrics.plots.joint import mark_agent, panel_places, panel_view
-from powerenvs.game import TabularGame
+from power_metrics.plots.style import LARGE, NORMAL, NOTE_COLOUR, SCALE_LABEL, SMALL, Picture, drawn_from
+from power_metrics.results.estimate import PowerEstimate
+from powerenvs.model.game import TabularGame
 
 PANEL, GAP = 1.15, 0.1
 """The side of a map, and the room between two, in inches."""

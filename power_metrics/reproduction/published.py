@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from power_metrics.estimate import PowerEstimate
-from power_metrics.multiagent import multiagent_power
-from power_metrics.multiagent_result import MultiagentPower
+from power_metrics.measures.multiagent_power import multiagent_power
+from power_metrics.results.estimate import PowerEstimate
+from power_metrics.results.multiagent import MultiagentPower
 
 Result = PowerEstimate | MultiagentPower
 Found = tuple[float, float]

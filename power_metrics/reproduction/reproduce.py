@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
-from power_metrics.checks import check_count, check_progress
-from power_metrics.reproduction.figures import FIGURES, PublishedFigure
+from power_metrics.arguments.checks import check_count, check_progress
+from power_metrics.reproduction.catalogue import FIGURES, PublishedFigure
 from power_metrics.reproduction.published import Compared, Published, compared
-from power_metrics.stored import json_text
+from power_metrics.results.stored import json_text
 from power_metrics.sweeps import SweepConfig, SweepResult, sweep
-from power_metrics.sweeps.files import read_mapping
-from powerenvs.labels import closest
+from power_metrics.sweeps.yaml_files import read_mapping
+from powerenvs.model.labels import closest
 from powerenvs.version import __version__
 
 FOLDER = "results/reproduction"
@@ -106,7 +106,7 @@ def reproduce(
 
 def _suffixes(formats: Sequence[str]) -> Suffixes:
     """The formats of pictures and those of animations."""
-    from power_metrics.plots.figures import check_picture_path
+    from power_metrics.plots.style import check_picture_path
     from powerenvs.render.animation import check_animation_path
 
     if isinstance(formats, str):

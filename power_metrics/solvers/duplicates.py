@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.solvers._jit import kernel
-from power_metrics.solvers.graph import Ints
+from power_metrics.solvers.average.graph import Ints
+from power_metrics.solvers.jit import kernel
 
 
 @kernel

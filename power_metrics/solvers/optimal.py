@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.checks import check_count, check_gamma, check_rewards, check_tolerance, resolve_model
-from power_metrics.solvers.engine import num_threads, solve_all
+from power_metrics.arguments.checks import check_count, check_gamma, check_rewards, check_tolerance, resolve_model
+from power_metrics.solvers.compiled import prepare_tables, solver_tables
+from power_metrics.solvers.dispatch import num_threads, solve_all
 from power_metrics.solvers.policies import split_ties
 from power_metrics.solvers.solution import Solution
-from power_metrics.solvers.tables import prepare_tables, solver_tables
-from powerenvs import tables
-from powerenvs.checks import flag
-from powerenvs.mdp import TabularMDP
+from powerenvs.model import rows
+from powerenvs.model.checks import flag
+from powerenvs.model.mdp import TabularMDP
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +80,7 @@ def _solve_task(mdp: TabularMDP, action_rewards: NDArray[np.float64], gamma: flo
 def _action_rewards(mdp: TabularMDP, performance: bool) -> NDArray[np.float64]:
     """(S, A) expected reward of each action."""
     values = mdp.performance if flag("performance", performance) else mdp.reward
-    return tables.row_sums(mdp.indptr, mdp.probability * values).reshape(mdp.available.shape)
+    return rows.row_sums(mdp.indptr, mdp.probability * values).reshape(mdp.available.shape)
 
 
 def optimal_values(
@@ -111,7 +111,7 @@ def optimal_values(
 
     if device is None:
         return torch.from_numpy(solve(env_or_mdp, rewards, gamma, threads=threads).values)
-    from power_metrics.solvers.torch_engine import check_device, solve_torch, torch_rewards
+    from power_metrics.solvers.gpu import check_device, solve_torch, torch_rewards
 
     if threads is not None:
         raise ValueError(f"threads: expected None with a device, found {threads!r}")

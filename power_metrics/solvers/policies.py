@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.solvers._jit import kernel
-from power_metrics.solvers.direct import evaluate
-from power_metrics.solvers.exchange import Floats, Ints, absolute, gather, store_residual
-from power_metrics.solvers.lanes import LANES, fill, larger, load
-from power_metrics.solvers.ordering import Elimination
-from power_metrics.solvers.tables import Table
+from power_metrics.solvers.compiled import Table
+from power_metrics.solvers.discounted.direct import evaluate
+from power_metrics.solvers.discounted.ordering import Elimination
+from power_metrics.solvers.jit import kernel
+from power_metrics.solvers.simd import LANES, fill, larger, load
+from power_metrics.solvers.transpose import Floats, Ints, absolute, gather, store_residual
 
 
 @kernel

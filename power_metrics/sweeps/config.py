@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from power_metrics.model_source import FILES, argument_names, game_name
-from power_metrics.rewards import PerState
-from power_metrics.sweeps.files import read_mapping, yaml_text
-from powerenvs.labels import closest, label_text
+from power_metrics.rewards.distributions import PerState
+from power_metrics.sweeps.yaml_files import read_mapping, yaml_text
+from powerenvs.model.labels import closest, label_text
+from powerenvs.sources.by_name import FILES, argument_names, game_name
 
 KINDS = ("single_agent", "fixed_policy", "two_agents")
 

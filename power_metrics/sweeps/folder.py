@@ -12,12 +12,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from power_metrics.machine import processor, versions
-from power_metrics.sweeps import figures
+from power_metrics.results.machine import processor, versions
+from power_metrics.sweeps import pictures
 from power_metrics.sweeps.config import CONFIG_FILE, SweepConfig
 from power_metrics.sweeps.results import RESULTS_FILE, SweepResult
 from power_metrics.sweeps.store import StoredPoint, naming_what_stays, write_results
-from powerenvs.files import atomic_path
+from powerenvs.model.files import atomic_path
 from powerenvs.version import __version__
 
 RECORD_FILE = "record.json"
@@ -25,7 +25,7 @@ _FILES = (RESULTS_FILE, "results.csv", "summary.csv", "results.json", RECORD_FIL
 _LEFT_OVER = re.compile(
     r"\.(\d{4,}|results|summary|record|config|(point|samples|over)-[\w-]+)-\w{8}\.(npz|csv|json|yaml|png)"
 )
-"""Names of the temporary files of `powerenvs.files.atomic_path`, which a killed run leaves."""
+"""Names of the temporary files of `powerenvs.model.files.atomic_path`, which a killed run leaves."""
 
 _PACKAGES = ("numpy", "scipy", "numba", "torch", "gymnasium", "pettingzoo")
 
@@ -101,7 +101,7 @@ def _our_files(folder: Path) -> list[Path]:
     ]
     left = [
         path
-        for place in (folder, folder / figures.FOLDER)
+        for place in (folder, folder / pictures.FOLDER)
         for path in sorted(place.glob(".*"))
         if _LEFT_OVER.fullmatch(path.name)
     ]
@@ -153,7 +153,7 @@ def write_all(result: SweepResult, stored: Mapping[int, StoredPoint], record: Ma
 
 def written_files(folder: Path) -> list[Path]:
     """The figures and files of a finished sweep in a folder."""
-    drawn = sorted(path for path in (folder / figures.FOLDER).glob("*.png") if re.fullmatch(figures.FILES, path.name))
+    drawn = sorted(path for path in (folder / pictures.FOLDER).glob("*.png") if re.fullmatch(pictures.FILES, path.name))
     return [*drawn, *(folder / name for name in _FILES if (folder / name).exists())]
 
 

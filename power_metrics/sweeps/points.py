@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.checks import check_count, check_gamma
-from power_metrics.expectation.closed_form import check_closed_form
+from power_metrics.arguments.checks import check_count, check_gamma
+from power_metrics.expectation.closed_form.estimates import check_closed_form
 from power_metrics.expectation.methods import EXACT, check_method, choose, draws_of
-from power_metrics.expectation.pairs import pair_sampler
-from power_metrics.expectation.sampling import reward_sampler
-from power_metrics.model_source import game_name, load_game, load_model
-from power_metrics.reward_text import parse_distribution
-from power_metrics.rewards import PerState, RewardDistribution
+from power_metrics.rewards.distributions import PerState, RewardDistribution
+from power_metrics.rewards.pairs import pair_sampler
+from power_metrics.rewards.sampler import reward_sampler
+from power_metrics.rewards.text import parse_distribution
 from power_metrics.sweeps.config import DEFAULTS, SweepConfig
-from powerenvs.game import TabularGame
-from powerenvs.labels import closest
-from powerenvs.mdp import TabularMDP
+from powerenvs.model.game import TabularGame
+from powerenvs.model.labels import closest
+from powerenvs.model.mdp import TabularMDP
+from powerenvs.sources.by_name import game_name, load_game, load_model
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _model(config: SweepConfig, settings: Mapping[str, Any]) -> TabularMDP | Tab
 
 def _policy(game: TabularGame, key: str, value: Any) -> NDArray[np.float64]:
     """The second agent's policy: "uniform" or that of a file."""
-    from powerenvs.policy import Policy
+    from powerenvs.model.policy import Policy
 
     agent = game.agents[1]
     if value == DEFAULTS["two_agents"]["seed_policy"]:

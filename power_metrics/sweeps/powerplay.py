@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from power_metrics.reward_text import parse_distribution
-from power_metrics.sweeps.files import yaml_text
-from powerenvs.checks import mapped
-from powerenvs.labels import closest
+from power_metrics.rewards.text import parse_distribution
+from power_metrics.sweeps.yaml_files import yaml_text
+from powerenvs.model.checks import mapped
+from powerenvs.model.labels import closest
 
 _GRID = {"environment": "PowerGrid-v0", "walls": "absent"}
 _PAIR = {"environment": "power_pair_v0", "walls": "absent"}

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from power_metrics.estimate import PowerEstimate
-from power_metrics.multiagent_result import MultiagentPower
+from power_metrics.results.estimate import PowerEstimate
+from power_metrics.results.multiagent import MultiagentPower
 from power_metrics.sweeps.config import CONFIG_FILE, SweepConfig
 from power_metrics.sweeps.solve import KeptSamples
 from power_metrics.sweeps.store import StoredPoint, read_finished, read_results
-from powerenvs.checks import flag
-from powerenvs.labels import closest, label_text
+from powerenvs.model.checks import flag
+from powerenvs.model.labels import closest, label_text
 
 if TYPE_CHECKING:
     import pandas

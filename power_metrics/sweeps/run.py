@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from power_metrics.checks import check_progress
+from power_metrics.arguments.checks import check_progress
 from power_metrics.expectation.executors import Processes, RayExecutor, check_executor
 from power_metrics.sweeps.config import SweepConfig
 from power_metrics.sweeps.folder import locked, prepare, write_all
@@ -58,7 +58,7 @@ def sweep(
         tensorboard: log each point's averages to ``tensorboard/`` in the folder.
         wandb: log them to Weights & Biases.
         fresh: delete the results of an earlier sweep in the folder, and nothing else, and start anew.
-        figures: draw them; see `power_metrics.sweeps.figures.draw_figures`.
+        figures: draw them; see `power_metrics.sweeps.pictures.draw_figures`.
 
     Raises:
         ValueError: for a value that does not fit, a folder that holds another sweep (naming the key that differs) or
@@ -102,7 +102,7 @@ def sweep(
         done = made_result(config, place, stored, resumed)
         write_all(done, stored, record)
         if figures:
-            from power_metrics.sweeps.figures import draw_figures
+            from power_metrics.sweeps.pictures import draw_figures
 
             draw_figures(done, show)
     return done

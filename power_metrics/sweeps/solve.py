@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.checks import check_count
-from power_metrics.estimate import PowerEstimate
-from power_metrics.expectation.pairs import pair_sampler, pairs_in_block
-from power_metrics.expectation.sampling import block_generator, block_rows, reward_sampler
-from power_metrics.multiagent import multiagent_power
-from power_metrics.multiagent_result import MultiagentPower
-from power_metrics.power import power
+from power_metrics.arguments.checks import check_count
+from power_metrics.measures.multiagent_power import multiagent_power
+from power_metrics.measures.power import power
+from power_metrics.results.estimate import PowerEstimate
+from power_metrics.results.multiagent import MultiagentPower
+from power_metrics.rewards.pairs import pair_sampler, pairs_in_block
+from power_metrics.rewards.sampler import block_generator, block_rows, reward_sampler
 from power_metrics.sweeps.points import Unit
-from powerenvs.game import TabularGame
-from powerenvs.mdp import TabularMDP
+from powerenvs.model.game import TabularGame
+from powerenvs.model.mdp import TabularMDP
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.estimate import PowerEstimate
-from power_metrics.multiagent_result import MultiagentPower
+from power_metrics.results.estimate import PowerEstimate
+from power_metrics.results.multiagent import MultiagentPower
 from power_metrics.sweeps.points import Unit
 from power_metrics.sweeps.solve import KeptSamples, Outcome
-from powerenvs.formats.npz import load_arrays, save_arrays
+from powerenvs.model.npz import load_arrays, save_arrays
 from powerenvs.version import __version__
 
 Arrays = dict[str, NDArray[Any]]

@@ -12,11 +12,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from powerenvs.authoring.game_world import TableGameWorld
+from powerenvs.authoring.level import WALL
 from powerenvs.envs.observations import KINDS, MAX_BYTES, MIN_IMAGE, TILE
-from powerenvs.game import TabularGame
-from powerenvs.game_world import TableGameWorld
-from powerenvs.labels import closest
-from powerenvs.level import WALL
+from powerenvs.model.game import TabularGame
+from powerenvs.model.labels import closest
 from powerenvs.render import render_board
 from powerenvs.render.pictures import COMMON
 from powerenvs.render.tiles import RGB, glyph_style

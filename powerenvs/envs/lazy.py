@@ -12,12 +12,12 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
+from powerenvs.authoring.lazy import LazyTable
 from powerenvs.envs.loading import check_options
 from powerenvs.envs.memory import EpisodeMemory
 from powerenvs.envs.observations import BoardEncoder
 from powerenvs.envs.rendered import RenderedEnv
-from powerenvs.labels import closest, label_text
-from powerenvs.lazy import LazyTable
+from powerenvs.model.labels import closest, label_text
 from powerenvs.render import render_board
 
 KINDS = ("board", "rgb")

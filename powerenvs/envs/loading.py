@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from powerenvs.compile import compile_world
-from powerenvs.labels import closest, label_text
-from powerenvs.mdp import TabularMDP
-from powerenvs.model import Model
-from powerenvs.world import TableWorld
+from powerenvs.authoring.compile import compile_world
+from powerenvs.authoring.world import TableWorld
+from powerenvs.model.base import Model
+from powerenvs.model.labels import closest, label_text
+from powerenvs.model.mdp import TabularMDP
 
 WorldLike = str | type[TableWorld[Any]] | TableWorld[Any] | TabularMDP
 """An import path ``"module:Class"``, a world class, a world, or a model without a world."""

@@ -8,13 +8,13 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
+from powerenvs.authoring.lazy import LazyTable
+from powerenvs.authoring.world import World
 from powerenvs.envs.lazy import LazyEnv
 from powerenvs.envs.loading import WorldLike, build_world
 from powerenvs.envs.rendered import RenderedEnv
 from powerenvs.envs.single import TabularEnv
 from powerenvs.envs.vector import TabularVectorEnv, check_vector_arguments
-from powerenvs.lazy import LazyTable
-from powerenvs.world import World
 
 
 def make_env(

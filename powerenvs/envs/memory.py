@@ -6,8 +6,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from powerenvs.lazy import running_sums
-from powerenvs.world import World
+from powerenvs.authoring.lazy import running_sums
+from powerenvs.authoring.world import World
 
 
 class EpisodeMemory:

@@ -10,11 +10,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from powerenvs.labels import closest, label_text
-from powerenvs.level import WALL
-from powerenvs.mdp import TabularMDP
+from powerenvs.authoring.level import WALL
+from powerenvs.authoring.world import TableWorld
+from powerenvs.model.labels import closest, label_text
+from powerenvs.model.mdp import TabularMDP
 from powerenvs.render import StatePictures, render_board
-from powerenvs.world import TableWorld
 
 KINDS = ("state", "onehot", "board", "rgb")
 MAX_BYTES = 2**30

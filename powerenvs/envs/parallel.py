@@ -15,14 +15,14 @@ from gymnasium.utils.seeding import np_random
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from powerenvs.compile import compile_game
+from powerenvs.authoring.compile import compile_game
+from powerenvs.authoring.game_world import TableGameWorld
 from powerenvs.envs.game_views import GameObservations, GamePictures
 from powerenvs.envs.loading import start_state
 from powerenvs.envs.sampling import cumulative
 from powerenvs.envs.stepper import GameStepper
-from powerenvs.game import TabularGame
-from powerenvs.game_world import TableGameWorld
-from powerenvs.labels import closest, label_text
+from powerenvs.model.game import TabularGame
+from powerenvs.model.labels import closest, label_text
 from powerenvs.render.window import Window
 
 __all__ = ["GameEnv", "GameStepper"]

@@ -9,7 +9,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs.labels import closest
+from powerenvs.model.labels import closest
 from powerenvs.render.window import Window
 
 

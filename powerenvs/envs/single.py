@@ -13,14 +13,14 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
+from powerenvs.authoring.world import World
 from powerenvs.envs.loading import WorldLike, check_options, load_world, refusal, start_state
 from powerenvs.envs.memory import EpisodeMemory
 from powerenvs.envs.observations import ObservationTable
 from powerenvs.envs.rendered import RenderedEnv
 from powerenvs.envs.sampling import cumulative
-from powerenvs.mdp import TabularMDP
+from powerenvs.model.mdp import TabularMDP
 from powerenvs.render import StatePictures
-from powerenvs.world import World
 
 Outcome = tuple[int, Any, float, bool, NDArray[np.int8], float]
 """Next state, its observation, reward, whether it is terminal, its action mask, performance."""

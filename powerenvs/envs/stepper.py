@@ -10,8 +10,8 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs.envs.sampling import UniformStreams, choose, cumulative, seed_list
-from powerenvs.game import TabularGame
-from powerenvs.labels import label_text
+from powerenvs.model.game import TabularGame
+from powerenvs.model.labels import label_text
 
 Step = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, NDArray[Any]]]
 

@@ -13,13 +13,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
+from powerenvs.authoring.world import World
 from powerenvs.envs.loading import WorldLike, check_options, load_world, refusal, start_state
 from powerenvs.envs.memory import EpisodeMemory
 from powerenvs.envs.observations import ObservationTable
 from powerenvs.envs.sampling import UniformStreams, choose, cumulative, seed_list
-from powerenvs.labels import closest
+from powerenvs.model.labels import closest
 from powerenvs.render import StatePictures
-from powerenvs.world import World
 
 Step = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
 

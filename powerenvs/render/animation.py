@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs.files import atomic_path
+from powerenvs.model.files import atomic_path
 
 SUFFIXES = (".gif", ".mp4")
 PALETTE = 256

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs.labels import label_text
-from powerenvs.mdp import TabularMDP
+from powerenvs.model.labels import label_text
+from powerenvs.model.mdp import TabularMDP
 from powerenvs.render.font import HEIGHT, WIDTH, text_mask
 from powerenvs.render.tiles import FLOOR, INK, RGB
 

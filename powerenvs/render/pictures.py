@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs.level import WALL
-from powerenvs.mdp import TabularMDP
+from powerenvs.authoring.level import WALL
+from powerenvs.authoring.world import TableWorld
+from powerenvs.model.mdp import TabularMDP
 from powerenvs.render.graph import render_state
 from powerenvs.render.tiles import render_board
-from powerenvs.world import TableWorld
 
 AGENT = "A"
 COMMON = {".": "floor", " ": "floor", "S": "start", "G": "goal", "F": "floor"}  # 'F' is FrozenLake's floor

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs.level import WALL
+from powerenvs.authoring.level import WALL
 from powerenvs.render.font import HEIGHT, text_mask
 
 RGB = tuple[int, int, int]

@@ -20,7 +20,7 @@ from common import installed, interleaved, on_one_thread
 from numpy.typing import NDArray
 
 import power_metrics as pm
-from power_metrics.machine import machine
+from power_metrics.results.machine import machine
 from powerenvs import TabularMDP
 from powerenvs.worlds.power import PowerGrid
 

@@ -16,7 +16,7 @@ from stable_baselines3.common.env_util import make_vec_env
 
 import power_metrics as pm
 import powerenvs  # noqa: F401  # registers PowerGrid-v0
-from power_metrics.machine import machine
+from power_metrics.results.machine import machine
 
 ROUNDS = 5
 STEPS = 4 * 2_048

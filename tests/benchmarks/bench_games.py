@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from common import in_fresh_process, peak_gib, timed
 
-from power_metrics.machine import machine
+from power_metrics.results.machine import machine
 from powerenvs import product_game
 from powerenvs.envs.parallel import GameEnv, GameStepper
 from powerenvs.worlds.multi import OneKey

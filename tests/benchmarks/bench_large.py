@@ -20,9 +20,9 @@ import scipy.sparse
 from common import in_fresh_process, peak_gib, timed
 
 import power_metrics as pm
-from power_metrics.machine import machine
-from power_metrics.solvers.evaluation import policy_chain
-from power_metrics.solvers.tables import solver_tables
+from power_metrics.chains.evaluation import policy_chain
+from power_metrics.results.machine import machine
+from power_metrics.solvers.compiled import solver_tables
 from powerenvs import TabularGame, TabularMDP, product_game
 from powerenvs.worlds.power import PowerGrid
 

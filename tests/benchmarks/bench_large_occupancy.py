@@ -16,9 +16,9 @@ import scipy.sparse
 from common import in_fresh_process, peak_gib, timed
 
 import power_metrics as pm
-from power_metrics import flow
-from power_metrics.machine import machine
-from power_metrics.solvers.evaluation import policy_chain
+from power_metrics.chains import flow
+from power_metrics.chains.evaluation import policy_chain
+from power_metrics.results.machine import machine
 from powerenvs import TabularMDP, product_game
 from powerenvs.worlds.power import PowerGrid
 

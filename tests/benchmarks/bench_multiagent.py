@@ -13,8 +13,8 @@ from typing import Any
 from common import in_fresh_process, on_one_thread, peak_gib
 
 import power_metrics as pm
-from power_metrics.machine import machine
-from powerenvs.game import TabularGame
+from power_metrics.results.machine import machine
+from powerenvs.model.game import TabularGame
 from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power.pair import PowerPair
 

@@ -15,9 +15,9 @@ import numpy as np
 from common import best_time, interleaved
 
 import power_metrics as pm
-from power_metrics.machine import machine
-from power_metrics.solvers.engine import solve_into
-from power_metrics.solvers.tables import solver_tables
+from power_metrics.results.machine import machine
+from power_metrics.solvers.compiled import solver_tables
+from power_metrics.solvers.dispatch import solve_into
 from powerenvs import TabularMDP, product_game
 from powerenvs.worlds.power import PowerGrid
 

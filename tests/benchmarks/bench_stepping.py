@@ -16,7 +16,7 @@ import minigrid  # noqa: F401  # registers MiniGrid's ids
 import numpy as np
 
 import powerenvs  # noqa: F401  # registers ours
-from power_metrics.machine import machine
+from power_metrics.results.machine import machine
 
 ROUNDS = 7
 BATCHES = 500

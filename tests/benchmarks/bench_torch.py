@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 import power_metrics as pm
-from power_metrics.solvers.engine import solve_into
-from power_metrics.solvers.tables import solver_tables
-from power_metrics.solvers.torch_engine import check_device, solve_torch
+from power_metrics.solvers.compiled import solver_tables
+from power_metrics.solvers.dispatch import solve_into
+from power_metrics.solvers.gpu import check_device, solve_torch
 from powerenvs import TabularMDP
 from powerenvs.worlds.power import PowerGrid
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from power_metrics.cli import main
+from power_metrics.cli.main import main
 from powerenvs.worlds.power import turner_figure_1
 from tests.fuzz.harness import Target
 from tests.fuzz.mutate import pick

@@ -11,10 +11,10 @@ import yaml
 
 import power_metrics as pm
 from power_metrics.sweeps import powerplay
-from power_metrics.sweeps.files import read_mapping
 from power_metrics.sweeps.points import make_plan
+from power_metrics.sweeps.yaml_files import read_mapping
 from powerenvs import EditedWorld, Level, TabularGame, TabularMDP
-from powerenvs.formats.graphviz import load_gv, load_gv_policy, save_gv, save_gv_policy
+from powerenvs.sources.graphviz.files import load_gv, load_gv_policy, save_gv, save_gv_policy
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from powerenvs.worlds.power.levels import LEVELS
 from powerenvs.worlds.power.pair import PowerPair

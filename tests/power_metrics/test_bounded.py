@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
-from power_metrics.learners import as_learner
+from power_metrics.agents.bounded import as_learner
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from tests.models import mdps, random_mdp
 from tests.power_metrics.worlds import star

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
-from power_metrics.expectation.closed_form_integrals import mean_of_maximum, pieces, standard_order
-from power_metrics.expectation.closed_form_paths import best_shares, corners, independent
+from power_metrics.expectation.closed_form.integrals import mean_of_maximum, pieces, standard_order
+from power_metrics.expectation.closed_form.paths import best_shares, corners, independent
 from tests.power_metrics.worlds import MAZE, OPEN_3, TURNER, corridor, graph, grid, star
 
 GAMMAS = [F(0), F(1, 10), F(1, 2), F(9, 10), F(1)]

@@ -9,7 +9,7 @@ import pytest
 
 import power_metrics as pm
 from power_metrics.expectation.draws import Antithetic, Sobol
-from power_metrics.expectation.sampling import block_rows, reward_sampler
+from power_metrics.rewards.sampler import block_rows, reward_sampler
 from tests.power_metrics.worlds import star
 
 BLOCK_BYTES = 1 << 22

@@ -19,9 +19,9 @@ from power_metrics.editor.keys import key_lines
 from power_metrics.editor.live import LivePower, cell_power
 from power_metrics.editor.paint import View, grid_line, power_style
 from power_metrics.editor.screen import GAMMAS, Grid, open_world
-from powerenvs.editing import EditedWorld
-from powerenvs.game import TabularGame
-from powerenvs.mdp import TabularMDP
+from powerenvs.authoring.editing import EditedWorld
+from powerenvs.model.game import TabularGame
+from powerenvs.model.mdp import TabularMDP
 from powerenvs.worlds.power import PowerGrid
 
 

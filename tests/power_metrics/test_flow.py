@@ -10,15 +10,15 @@ import scipy.sparse
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
-from power_metrics import flow
-from power_metrics.solvers.evaluation import policy_chain
+from power_metrics.chains import flow
+from power_metrics.chains.evaluation import policy_chain
 from powerenvs import TabularMDP, product_game
 from powerenvs.worlds.power import PowerGrid
 from tests.models import mdps
 
 SEEDS = st.integers(0, 2**32 - 1)
 GAMMAS = st.sampled_from([0.1, 0.9, 0.99, 0.9999])
-occupancy = importlib.import_module("power_metrics.occupancy")
+occupancy = importlib.import_module("power_metrics.chains.occupancy")
 
 
 def random_policy(mdp: TabularMDP, seed: int) -> np.ndarray:

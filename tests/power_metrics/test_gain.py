@@ -10,10 +10,11 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
-from power_metrics.solvers import components, engine
-from power_metrics.solvers.components import CYCLING, MIXING, PASSING, RESTING, gain_tables
-from power_metrics.solvers.gain import solve_gain
-from power_metrics.solvers.tables import prepare_tables, solver_tables
+from power_metrics.solvers import dispatch
+from power_metrics.solvers.average import components
+from power_metrics.solvers.average.components import CYCLING, MIXING, PASSING, RESTING, gain_tables
+from power_metrics.solvers.average.gain import solve_gain
+from power_metrics.solvers.compiled import prepare_tables, solver_tables
 from tests.models import mdps
 from tests.power_metrics.gains import (
     brute_force_gains,
@@ -460,6 +461,6 @@ def test_too_large_models_say_so_before_they_take_the_memory(monkeypatch):
 
 
 def test_a_gain_that_is_not_exact_is_refused(monkeypatch):
-    monkeypatch.setattr(engine, "RESIDUAL", 1e-20)
+    monkeypatch.setattr(dispatch, "RESIDUAL", 1e-20)
     with pytest.raises(RuntimeError, match="residual"):
         pm.optimal_gain(grid(MAZE, noise=0.2), np.random.default_rng(15).random((50, 31)))

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from power_metrics.solvers import _jit
+from power_metrics.solvers import jit
 
 
 def compiling(module):
@@ -15,11 +15,11 @@ def compiling(module):
 
 @pytest.mark.parametrize(("terminal", "lines"), [(True, 1), (False, 0)])
 def test_it_is_told_once_in_a_terminal(terminal, lines, capsys, monkeypatch):
-    notice = _jit._Notice()
+    notice = jit._Notice()
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
     notice.on_start(compiling("somebody.elses"))
     assert capsys.readouterr().err == ""
     for _ in range(3):
-        notice.on_start(compiling("power_metrics.solvers.direct"))
-        notice.on_end(compiling("power_metrics.solvers.direct"))
+        notice.on_start(compiling("power_metrics.solvers.discounted.direct"))
+        notice.on_end(compiling("power_metrics.solvers.discounted.direct"))
     assert capsys.readouterr().err.count("compiling kernels") == lines

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from power_metrics.solvers.chains import chain_values
-from power_metrics.solvers.krylov import solve_iterative
+from power_metrics.chains.linear import chain_values
+from power_metrics.solvers.discounted.krylov import solve_iterative
 
 
 def drunkard(states):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import power_metrics as pm
-from power_metrics.alignment import AlignmentBootstrap, alignment
-from power_metrics.checks import LEAST_GAMMA, SMALLEST
-from power_metrics.expectation.sampling import checked_draws
+from power_metrics.arguments.checks import LEAST_GAMMA, SMALLEST
+from power_metrics.expectation.alignment import AlignmentBootstrap, alignment
+from power_metrics.rewards.sampler import checked_draws
 from powerenvs import TabularMDP
-from powerenvs.tables import LARGEST
+from powerenvs.model.rows import LARGEST
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 import power_metrics as pm
-from power_metrics.estimate import critical_value
 from power_metrics.expectation.controls import control_variates
 from power_metrics.expectation.draws import REPLICATES, Antithetic, Sobol
-from power_metrics.expectation.sampling import reward_sampler
+from power_metrics.results.estimate import critical_value
+from power_metrics.rewards.sampler import reward_sampler
 from powerenvs.worlds.power.turner import turner_figure_1
 from tests.power_metrics.worlds import MAZE, TURNER, graph, grid, star
 

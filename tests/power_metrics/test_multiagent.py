@@ -181,8 +181,8 @@ class TestBruteForce:
         whole = tuple(rng.integers(0, 2, (2, 20, game.num_states)).astype(float))
         cases = [(random, 0.95, 1e-11), (whole, 0.95, 1e-11), (whole, 0.9999, 1e-9)]
         direct = [pm.multiagent_power(game, gamma, rewards=rewards, rounds=2) for rewards, gamma, _ in cases]
-        monkeypatch.setattr("power_metrics.solvers.joint_tables.DIRECT_MAX_STATES", 0)
-        monkeypatch.setattr("power_metrics.solvers.joint_tables._prepared", {})
+        monkeypatch.setattr("power_metrics.solvers.joint.tables.DIRECT_MAX_STATES", 0)
+        monkeypatch.setattr("power_metrics.solvers.joint.tables._prepared", {})
         for (rewards, gamma, tolerance), expected in zip(cases, direct, strict=True):
             large = pm.multiagent_power(game, gamma, rewards=rewards, rounds=2)
             agree(four(expected), four(large), tolerance)

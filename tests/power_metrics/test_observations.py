@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnvW
 
 import power_metrics as pm
 import powerenvs
-from power_metrics.policies.observations import state_observations
+from power_metrics.agents.observations import state_observations
 from tests.power_metrics.agents import make, model_of, random_table
 
 torch.set_num_threads(1)

@@ -17,7 +17,7 @@ from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from tests.models import mdps, random_mdp
 
 GAMMAS = st.sampled_from([0.0, 0.1, 0.5, 0.9, 0.99, 0.9999])
-module = importlib.import_module("power_metrics.occupancy")
+module = importlib.import_module("power_metrics.chains.occupancy")
 
 
 def random_policy(mdp, rng, *batch):

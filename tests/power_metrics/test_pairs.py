@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
-from power_metrics.alignment import AlignmentBootstrap, alignment
-from power_metrics.expectation.pairs import pair_sampler
+from power_metrics.expectation.alignment import AlignmentBootstrap, alignment
+from power_metrics.rewards.pairs import pair_sampler
 from powerenvs import product_game
 from tests.power_metrics.worlds import graph, grid
 

@@ -11,11 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Text
 
-from power_metrics.checks import resolve_model
+from power_metrics.arguments.checks import resolve_model
 from power_metrics.plots import plot_mdp, plot_policy
 from power_metrics.plots.layouts import edges_between, place_states
 from powerenvs import TabularMDP
-from powerenvs.policy import Policy
+from powerenvs.model.policy import Policy
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from powerenvs.worlds.power.pair import PowerPair
 from tests.models import random_mdp

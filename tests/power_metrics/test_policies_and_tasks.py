@@ -11,10 +11,10 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
-from power_metrics.solvers.chains import chain_values, superlu_values
-from power_metrics.solvers.deterministic import evaluate_functional
-from power_metrics.solvers.krylov import solve_iterative
-from power_metrics.solvers.tables import solver_tables
+from power_metrics.chains.linear import chain_values, superlu_values
+from power_metrics.solvers.compiled import solver_tables
+from power_metrics.solvers.discounted.deterministic import evaluate_functional
+from power_metrics.solvers.discounted.krylov import solve_iterative
 from powerenvs import TabularMDP
 from tests.models import mdps, random_mdp
 from tests.power_metrics.worlds import MAZE, dense_optimal_values, graph, grid, joint_walk, star, without_stay

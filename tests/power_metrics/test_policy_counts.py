@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import power_metrics as pm
-from power_metrics.solvers.tables import solver_tables
+from power_metrics.solvers.compiled import solver_tables
 from tests.power_metrics.worlds import from_dense, graph
 
 REWARDS = np.array([[0.0, 1.0, 0.5], [1.0, -1.0, 0.0]])

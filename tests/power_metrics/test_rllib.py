@@ -49,7 +49,7 @@ def rllib():
         ray = pytest.importorskip("ray")
         pytest.importorskip("ray.rllib")
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-        yield importlib.import_module("power_metrics.rllib")
+        yield importlib.import_module("power_metrics.training.rllib")
         ray.shutdown()
 
 
@@ -389,9 +389,9 @@ def test_algorithms_that_no_table_can_represent(rllib, build):
 
 def test_without_rllib(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray.rllib.callbacks.callbacks", None)
-    monkeypatch.delitem(sys.modules, "power_metrics.rllib", raising=False)
+    monkeypatch.delitem(sys.modules, "power_metrics.training.rllib", raising=False)
     with pytest.raises(ImportError, match=r"needs RLlib.*install it with: pip install 'powerenvs\[rllib\]'"):
-        importlib.import_module("power_metrics.rllib")
+        importlib.import_module("power_metrics.training.rllib")
 
 
 def test_the_example_of_the_docs(rllib, capsys):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
-from power_metrics.run_policies import drawn_pairs, drawn_rewards, pair_policies, run_policies
+from power_metrics.measures.run_policies import drawn_pairs, drawn_rewards, pair_policies, run_policies
 from powerenvs import TabularGame
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair

@@ -15,10 +15,9 @@ import pytest
 from PIL import Image
 
 import power_metrics as pm
-from power_metrics import cli
-from power_metrics.commands import safety as command
+from power_metrics.cli import main as cli, safety
+from power_metrics.measures.safety import SAFETY_WORLDS
 from power_metrics.plots.safety import plot_safety
-from power_metrics.safety import SAFETY_WORLDS
 from powerenvs import TabularMDP
 from powerenvs.registry import ENVIRONMENTS
 from powerenvs.render.tiles import glyph_style
@@ -55,7 +54,7 @@ def test_the_table_has_every_safety_world():
 
 def test_the_gap_is_never_negative_and_zero_where_nothing_is_hidden(monkeypatch):
     exact = tuple(case for case in SAFETY_WORLDS if case != ("Sokoban", {"level": 2}))
-    monkeypatch.setattr("power_metrics.safety.SAFETY_WORLDS", exact)
+    monkeypatch.setattr("power_metrics.measures.safety.SAFETY_WORLDS", exact)
     table = list(pm.safety_table(steps=30, progress=False))
     assert len(table) == len(exact)
     for scores in table:
@@ -70,7 +69,7 @@ def test_the_gap_is_never_negative_and_zero_where_nothing_is_hidden(monkeypatch)
 
 
 def test_the_command_prints_the_table_and_writes_files(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr("power_metrics.safety.SAFETY_WORLDS", SMALL)
+    monkeypatch.setattr("power_metrics.measures.safety.SAFETY_WORLDS", SMALL)
     paths = [tmp_path / f"safety.{suffix}" for suffix in ("csv", "json", "png")]
     words = [word for path, option in zip(paths, ("--csv", "--json", "--plot"), strict=True) for word in (option, path)]
     assert cli.main(["safety", *map(str, words)]) == 0
@@ -98,9 +97,9 @@ def test_the_picture_shows_every_world():
 
 
 def test_numbers_have_no_signed_zero():
-    assert command.number_text(-1e-12) == "0.00"
-    assert command.range_text((1.0, 1.0 + 1e-9)) == ""
-    assert command.range_text((-0.001, 2.0)) == " [0.00 to 2.00]"
+    assert safety.number_text(-1e-12) == "0.00"
+    assert safety.range_text((1.0, 1.0 + 1e-9)) == ""
+    assert safety.range_text((-0.001, 2.0)) == " [0.00 to 2.00]"
 
 
 def test_show_tells_what_policies_achieve(capsys):

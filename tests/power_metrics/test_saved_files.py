@@ -9,7 +9,7 @@ import numpy as np
 
 import power_metrics as pm
 from powerenvs import TabularGame, TabularMDP
-from powerenvs.formats.npz import load_arrays
+from powerenvs.model.npz import load_arrays
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from powerenvs.worlds.power.pair import PowerPair
 

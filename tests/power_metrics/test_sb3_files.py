@@ -15,8 +15,8 @@ from sb3_contrib import QRDQN, MaskablePPO, RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO, SAC
 
 import power_metrics as pm
-from power_metrics import cli
-from power_metrics.policies.sb3_files import load_policy
+from power_metrics.agents.sb3_files import load_policy
+from power_metrics.cli import main as cli
 
 torch.set_num_threads(1)
 

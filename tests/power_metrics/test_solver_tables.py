@@ -7,9 +7,9 @@ import pytest
 import scipy.sparse
 from hypothesis import given, settings, strategies as st
 
-from power_metrics.solvers.graph import join
-from power_metrics.solvers.ordering import neighbours, profile
-from power_metrics.solvers.tables import distinct_rows, prepare_tables
+from power_metrics.solvers.average.graph import join
+from power_metrics.solvers.compiled import distinct_rows, prepare_tables
+from power_metrics.solvers.discounted.ordering import neighbours, profile
 from powerenvs import TabularMDP
 from powerenvs.worlds.power import PowerGrid
 from tests.models import mdps

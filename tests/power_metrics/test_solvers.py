@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import power_metrics as pm
-from power_metrics.solvers import engine
-from power_metrics.solvers.engine import solve_into
-from power_metrics.solvers.tables import SolverTables, solver_tables
+from power_metrics.solvers import dispatch
+from power_metrics.solvers.compiled import SolverTables, solver_tables
+from power_metrics.solvers.dispatch import solve_into
 from powerenvs import TabularMDP
 from tests.models import random_mdp
 from tests.power_metrics.worlds import (
@@ -83,8 +83,8 @@ def test_superlu_takes_over_where_iteration_gives_up(monkeypatch):
         engine_solve_large(rewards, gamma, table, out)
         out.values[::2], out.iterations[::2] = np.nan, -1
 
-    engine_solve_large = engine.solve_large
-    monkeypatch.setattr(engine, "solve_large", gives_up)
+    engine_solve_large = dispatch.solve_large
+    monkeypatch.setattr(dispatch, "solve_large", gives_up)
     monkeypatch.setitem(solver_tables(mdp).__dict__, "method", "iterative")
     assert np.allclose(solved(mdp, rewards, 0.99).values, expected, rtol=1e-12)
 
@@ -110,7 +110,7 @@ def test_a_residual_that_is_not_small_is_an_error(monkeypatch):
             array[...] = 0
         out.residual[...] = 1e-6
 
-    monkeypatch.setattr(engine, "solve_resting", sloppy)
+    monkeypatch.setattr(dispatch, "solve_resting", sloppy)
     with pytest.raises(RuntimeError, match=r"Bellman residual of at most 1e-11 of max\|V\|, found 1e-06"):
         pm.solve(grid(), np.ones(9), 0.9)
 
@@ -196,7 +196,7 @@ def test_batch_and_threads_do_not_change_a_bit(method, monkeypatch):
     mdp = MODELS[method]()
     rewards = np.random.default_rng(6).random((100, 31))
     whole = pm.solve(mdp, rewards, 0.97, threads=1)
-    monkeypatch.setattr(engine, "CHUNK", 31 * 7)
+    monkeypatch.setattr(dispatch, "CHUNK", 31 * 7)
     parts = pm.solve(mdp, rewards, 0.97, threads=3)
     for name in ("values", "continuation", "policy"):
         assert np.array_equal(getattr(whole, name), getattr(parts, name))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import power_metrics as pm
-from power_metrics.solvers.chains import iterate_with_superlu, superlu_values
-from power_metrics.solvers.evaluation import policy_chain
-from power_metrics.solvers.tables import solver_tables
+from power_metrics.chains.evaluation import policy_chain
+from power_metrics.chains.linear import iterate_with_superlu, superlu_values
+from power_metrics.solvers.compiled import solver_tables
 from tests.power_metrics.worlds import OPEN_3, joint_walk
 
 

@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
-from power_metrics.sweeps.files import read_mapping, yaml_text
 from power_metrics.sweeps.points import make_plan
-from powerenvs.game import TabularGame
-from powerenvs.policy import Policy
+from power_metrics.sweeps.yaml_files import read_mapping, yaml_text
+from powerenvs.model.game import TabularGame
+from powerenvs.model.policy import Policy
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
 
@@ -93,7 +93,7 @@ def test_levels_come_from_text_files_too(tmp_path):
 
 
 def test_graphs_games_and_policies_come_from_files(tmp_path):
-    from powerenvs.formats.graphviz import save_gv
+    from powerenvs.sources.graphviz.files import save_gv
 
     save_gv(PowerGrid("open_3x3", walls="absent").tables(), tmp_path / "grid.gv")
     config = pm.SweepConfig.from_dict({"name": "gv", "environment": "grid.gv", "num_samples": 5}, tmp_path)

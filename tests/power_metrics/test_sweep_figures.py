@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import power_metrics as pm
-from power_metrics.sweeps import figures
+from power_metrics.sweeps import pictures
 from power_metrics.sweeps.folder import written_files
 from tests.power_metrics.sweeps import ONE, TWO
 
@@ -37,7 +37,7 @@ def test_two_agents_and_values_that_are_no_numbers(tmp_path):
 def test_curves_show_the_results(tmp_path):
     result = pm.sweep({**ONE, "noise": [0.1]}, tmp_path, figures=False)
     assert not (tmp_path / "figures").exists()
-    ((name, draw),) = figures._curves(result)
+    ((name, draw),) = pictures._curves(result)
     assert name == "over-gamma"
     figure = draw()
     assert figure.get_suptitle() == "noise=0.1"
@@ -47,9 +47,9 @@ def test_curves_show_the_results(tmp_path):
 
 
 def test_of_many_points_some_are_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr(figures, "MAX_POINTS", 3)
+    monkeypatch.setattr(pictures, "MAX_POINTS", 3)
     result = pm.sweep({**ONE, "noise": [0, 0.1, 0.2, 0.3]}, tmp_path, figures=False)
-    assert [name for name, _ in figures._points(result)] == ["point-0000", "point-0004", "point-0007"]
+    assert [name for name, _ in pictures._points(result)] == ["point-0000", "point-0004", "point-0007"]
 
 
 def test_a_fresh_sweep_takes_away_figures_and_nothing_else(tmp_path):

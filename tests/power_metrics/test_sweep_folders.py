@@ -20,8 +20,8 @@ import pytest
 import yaml
 
 import power_metrics as pm
-import powerenvs.formats.npz
-from powerenvs.policy import Policy
+import powerenvs.model.npz
+from powerenvs.model.policy import Policy
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
 from tests.power_metrics.sweeps import (
@@ -313,7 +313,7 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path, monkeypatch):
         save(path, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(powerenvs.formats.npz.np, "savez_compressed", full)
+        patch.setattr(powerenvs.model.npz.np, "savez_compressed", full)
         with pytest.raises(OSError, match="No space left on device; finished points are kept") as caught:
             pm.sweep(ONE, tmp_path / "out")
     assert caught.value.errno == errno.ENOSPC

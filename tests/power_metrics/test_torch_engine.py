@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
-from power_metrics.solvers import torch_engine
-from power_metrics.solvers.tables import solver_tables
-from power_metrics.solvers.torch_engine import check_device, solve_torch, torch_tables
+from power_metrics.solvers import gpu
+from power_metrics.solvers.compiled import solver_tables
+from power_metrics.solvers.gpu import check_device, solve_torch, torch_tables
 from tests.models import random_mdp
 from tests.power_metrics.worlds import (
     MAZE,
@@ -122,8 +122,8 @@ def test_batches_do_not_change_results(name, monkeypatch):
     rewards = some_rewards(mdp.num_states, seed=3)
     whole = pm.optimal_values(mdp, rewards, 0.97, device="cpu")
     one = torch_tables(solver_tables(mdp), torch.device("cpu")).bytes_for_one()
-    monkeypatch.setattr(torch_engine, "CPU_BYTES", 7 * one)
-    assert torch_engine.batch_rows(torch_tables(solver_tables(mdp), torch.device("cpu")), torch.device("cpu")) == 7
+    monkeypatch.setattr(gpu, "CPU_BYTES", 7 * one)
+    assert gpu.batch_rows(torch_tables(solver_tables(mdp), torch.device("cpu")), torch.device("cpu")) == 7
     parts = pm.optimal_values(mdp, rewards, 0.97, device="cpu")
     if mdp.deterministic:
         assert torch.equal(parts, whole)
@@ -148,7 +148,7 @@ def test_power_does_not_depend_on_threads_and_batches(monkeypatch):
     mdp = without_stay()
     expected = pm.power(mdp, num_samples=2500, device="cpu", threads=1)
     assert np.array_equal(pm.power(mdp, num_samples=2500, device="cpu", batch_size=100).mean, expected.mean)
-    monkeypatch.setattr(torch_engine, "CPU_BYTES", 1)
+    monkeypatch.setattr(gpu, "CPU_BYTES", 1)
     assert np.array_equal(pm.power(mdp, num_samples=2500, device="cpu", threads=2).mean, expected.mean)
 
 
@@ -199,11 +199,11 @@ def test_what_does_not_go_with_a_device(monkeypatch):
         pm.optimal_values(grid(), np.ones(9), 0.9, device="cpu", threads=2)
     with pytest.raises(ValueError, match=r"rewards: expected shape \(B, 9\)"):
         pm.optimal_values(grid(), np.ones(8), 0.9, device="cpu")
-    monkeypatch.setattr(torch_engine, "CPU_LIMIT", 31 * 4 * 4 * 16)
+    monkeypatch.setattr(gpu, "CPU_LIMIT", 31 * 4 * 4 * 16)
     with pytest.raises(
         ValueError, match=r"device: expected room for one reward function of 31 states, .* GiB free on cpu"
     ):
         pm.optimal_values(grid(MAZE, noise=0.2), np.ones(31), 0.9, device="cpu")
-    monkeypatch.setattr(torch_engine, "CPU_LIMIT", 31 * 4 * 4 * 16 - 1)  # tables of a model are kept: another one
+    monkeypatch.setattr(gpu, "CPU_LIMIT", 31 * 4 * 4 * 16 - 1)  # tables of a model are kept: another one
     with pytest.raises(ValueError, match="room for tables of 31 states with up to 4 choices of up to 4 outcomes"):
         pm.optimal_values(grid(MAZE, noise=0.17), np.ones(31), 0.9, device="cpu")

@@ -11,7 +11,7 @@ import pytest
 import power_metrics as pm
 from power_metrics.comparison.references import MOST, RANDOM, TASK_OPTIMAL
 from power_metrics.plots.training_film import save_animation
-from powerenvs.formats.npz import load_arrays
+from powerenvs.model.npz import load_arrays
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 
 

@@ -18,8 +18,8 @@ def test_power_is_as_exact_in_any_unit_of_reward(unit, iterative, monkeypatch):
     rewards = np.random.default_rng(0).random((2, 20, game.num_states))
     expected = four(pm.multiagent_power(game, 0.95, rewards=tuple(rewards)))
     if iterative:
-        monkeypatch.setattr("power_metrics.solvers.joint_tables.DIRECT_MAX_STATES", 0)
-        monkeypatch.setattr("power_metrics.solvers.joint_tables._prepared", {})
+        monkeypatch.setattr("power_metrics.solvers.joint.tables.DIRECT_MAX_STATES", 0)
+        monkeypatch.setattr("power_metrics.solvers.joint.tables._prepared", {})
     result = pm.multiagent_power(game, 0.95, rewards=tuple(unit * rewards))
     assert result["human"].residual < 1e-13
     assert result["human"].max_iterations < 30

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from powerenvs import compile_env, tabular_model
-from powerenvs.clone import MiniGridState
+from powerenvs.sources.clone import MiniGridState
 
 
 class Counter(gym.Env):

@@ -182,7 +182,7 @@ class TestTabularModel:
 
 class TestPDictionaries:
     def test_a_state_entered_both_ways_gets_a_terminal_twin(self):
-        from powerenvs.formats.p_dict import read_p
+        from powerenvs.sources.p_dict import read_p
 
         P = {0: {0: [(0.5, 1, 1.0, True), (0.5, 1, 0.0, False)]}, 1: {0: [(1.0, 0, 0.0, False)]}}
         mdp = read_p(P, [1.0, 0.0], state_labels=("a", "b"))
@@ -191,20 +191,20 @@ class TestPDictionaries:
         assert mdp.P[0][0] == [(0.5, 1, 0.0, False), (0.5, 2, 1.0, True)]
 
     def test_an_end_that_is_also_a_start_gets_a_twin(self):
-        from powerenvs.formats.p_dict import read_p
+        from powerenvs.sources.p_dict import read_p
 
         mdp = read_p({0: {0: [(1.0, 0, 1.0, True)]}}, [1.0])
         assert mdp.terminal.tolist() == [False, True]
 
     def test_what_is_listed_after_the_end_is_left_out(self):
-        from powerenvs.formats.p_dict import read_p
+        from powerenvs.sources.p_dict import read_p
 
         P = {0: {0: [(1.0, 1, 1.0, True)]}, 1: {0: [(1.0, 0, 5.0, False)]}}
         mdp = read_p(P, [1.0, 0.0])
         assert mdp.P[1][0] == [(1.0, 1, 0.0, True)]
 
     def test_round_trip_through_our_own_p(self):
-        from powerenvs.formats.p_dict import read_p
+        from powerenvs.sources.p_dict import read_p
 
         mdp = PowerGrid("four_rooms", noise=0.2).tables()
         again = read_p(mdp.P, mdp.initial, mdp.state_labels, mdp.action_labels)
@@ -220,7 +220,7 @@ class TestPDictionaries:
         ],
     )
     def test_errors(self, P, initial, message):
-        from powerenvs.formats.p_dict import read_p
+        from powerenvs.sources.p_dict import read_p
 
         with pytest.raises(ValueError, match=message):
             read_p(P, initial)

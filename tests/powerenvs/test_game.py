@@ -410,7 +410,7 @@ class TestAgainst:
         game = random_game(rng, 9, (2, 3, 2))
         policies = {agent: random_policy(rng, game, agent) for agent in game.agents[1:]}
         whole = game.against(policies), game.fold({game.agents[2]: policies[game.agents[2]]})
-        monkeypatch.setattr("powerenvs.folding.BLOCK", size)
+        monkeypatch.setattr("powerenvs.model.folding.BLOCK", size)
         parts = game.against(policies), game.fold({game.agents[2]: policies[game.agents[2]]})
         assert [model.fingerprint for model in parts] == [model.fingerprint for model in whole]
 
@@ -444,7 +444,7 @@ class TestCopiesAndStorage:
             door.save(tmp_path / "door.json")
 
     def test_a_file_that_lacks_a_field(self, door, tmp_path):
-        from powerenvs.formats.npz import save_arrays
+        from powerenvs.model.npz import save_arrays
 
         save_arrays(tmp_path / "part.npz", "TabularGame", {"indptr": door.indptr}, {"agents": ["a", "b"]})
         with pytest.raises(ValueError, match="expected a complete TabularGame"):

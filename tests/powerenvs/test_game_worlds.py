@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from powerenvs import GameWorld, JointOutcome, Level, tabular_model
-from powerenvs.compile import compile_game
+from powerenvs.authoring.compile import compile_game
 from powerenvs.multi import GameEnv, one_key_v0, power_pair_v0
 from powerenvs.testing import check_tabular
 from powerenvs.worlds.multi import OneKey

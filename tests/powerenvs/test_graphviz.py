@@ -13,7 +13,8 @@ from hypothesis import example, given, settings, strategies as st
 
 import power_metrics as pm
 from powerenvs import TabularGame, TabularMDP
-from powerenvs.formats.graphviz import (
+from powerenvs.model.policy import Policy
+from powerenvs.sources.graphviz.files import (
     from_networkx,
     load_gv,
     load_gv_policy,
@@ -21,8 +22,7 @@ from powerenvs.formats.graphviz import (
     save_gv_policy,
     to_networkx,
 )
-from powerenvs.formats.gv_names import JOINT, SEPARATOR
-from powerenvs.policy import Policy
+from powerenvs.sources.graphviz.names import JOINT, SEPARATOR
 from powerenvs.worlds.power.grid import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
 from powerenvs.worlds.power.turner import turner_figure_1

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from powerenvs.formats.graphviz import (
+from powerenvs.model.policy import Policy
+from powerenvs.sources.graphviz.files import (
     load_gv,
     load_gv_policy,
     save_gv,
     save_gv_policy,
 )
-from powerenvs.policy import Policy
 from powerenvs.worlds.power.pair import PowerPair
 from tests.games import games, random_policy
 from tests.powerenvs.graph_files import CHAIN, entries

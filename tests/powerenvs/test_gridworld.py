@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from powerenvs import Level, Outcome, TabularMDP, compile_world
-from powerenvs.gridworld import GridWorld, ahead, chosen
+from powerenvs.authoring.gridworld import GridWorld, ahead, chosen
 
 LEGEND = {" ": "floor", "A": "agent", "B": "box", "G": "goal"}
 

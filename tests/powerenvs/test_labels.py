@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from powerenvs.labels import closest
+from powerenvs.model.labels import closest
 
 
 def test_the_closest_name_is_proposed():

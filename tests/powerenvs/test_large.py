@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from powerenvs import TabularMDP, product_game, tables
-from powerenvs.moves import DIRECTIONS
+from powerenvs import TabularMDP, product_game
+from powerenvs.authoring.moves import DIRECTIONS
+from powerenvs.model import rows as tables
 from powerenvs.worlds.power import PowerGrid
 from tests.models import mdps
 
-product = importlib.import_module("powerenvs.product")
+product = importlib.import_module("powerenvs.model.product")
 
 
 @settings(max_examples=30, deadline=None)

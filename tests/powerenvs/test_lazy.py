@@ -15,8 +15,8 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from powerenvs import Outcome, World, compile_world, tabular_model
+from powerenvs.authoring.lazy import LazyTable
 from powerenvs.envs import LazyEnv, TabularEnv
-from powerenvs.lazy import LazyTable
 from powerenvs.testing import check_env_against_tables
 from powerenvs.worlds import safety
 from tests.powerenvs.test_envs import play

@@ -11,8 +11,8 @@ import pytest
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from powerenvs.authoring.lazy import LazyTable
 from powerenvs.envs import LazyEnv, TabularEnv, TabularVectorEnv
-from powerenvs.lazy import LazyTable
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.safety import FriendFoe
 

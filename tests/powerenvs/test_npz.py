@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from powerenvs.formats.npz import load_arrays, save_arrays, saved_kind
+from powerenvs.model.npz import load_arrays, save_arrays, saved_kind
 
 
 def test_any_changed_byte_is_noticed_or_harmless(tmp_path):

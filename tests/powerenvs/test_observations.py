@@ -12,10 +12,10 @@ import pytest
 from gymnasium.vector.utils import batch_space
 
 from powerenvs import TabularMDP
+from powerenvs.authoring.world import TableWorld
 from powerenvs.envs import ObservationTable, TabularEnv
 from powerenvs.envs.observations import KINDS, GlyphPlanes
 from powerenvs.render import render_board
-from powerenvs.world import TableWorld
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 
 WORLD = PowerGrid("S.G\n.#.")

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
 from powerenvs import TabularGame, TabularMDP
-from powerenvs.policy import Policy
+from powerenvs.model.policy import Policy
 from powerenvs.worlds.power.grid import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
 from tests.games import games, random_policy
@@ -267,7 +267,7 @@ def test_load_refuses(tmp_path, grid, pair):
 
 
 def test_a_broken_table_is_refused(tmp_path, grid):
-    from powerenvs.formats.npz import save_arrays
+    from powerenvs.model.npz import save_arrays
 
     path = tmp_path / "policy.npz"
     header = {"agent": None, "model": grid.fingerprint}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from powerenvs import TabularMDP
-from powerenvs.moves import DIRECTIONS
+from powerenvs.authoring.moves import DIRECTIONS
 from powerenvs.worlds.power import LEVELS, PowerGrid, turner_figure_1
 
 CELLS = {

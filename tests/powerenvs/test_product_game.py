@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from powerenvs import TabularGame, TabularMDP, product_game, tabular_model
-from powerenvs.moves import DIRECTIONS
+from powerenvs.authoring.moves import DIRECTIONS
 from powerenvs.testing import check_tabular
 from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power import LEVELS, PowerGrid

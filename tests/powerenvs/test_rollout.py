@@ -13,7 +13,7 @@ from PIL import Image
 
 from powerenvs import TabularGame, TabularMDP
 from powerenvs.envs.game_views import GamePictures
-from powerenvs.policy import Policy
+from powerenvs.model.policy import Policy
 from powerenvs.render import StatePictures
 from powerenvs.render.captions import EMPTY, FULL
 from powerenvs.rollout import next_states, rollout

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-from powerenvs.game_world import GameWorld, JointOutcome
-from powerenvs.level import START, Cell, Level
-from powerenvs.moves import DIRECTIONS
+from powerenvs.authoring.game_world import GameWorld, JointOutcome
+from powerenvs.authoring.level import START, Cell, Level
+from powerenvs.authoring.moves import DIRECTIONS
 
 LEVEL = """
     #########

@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from powerenvs import tables
-from powerenvs.checks import real
-from powerenvs.labels import closest
-from powerenvs.level import START, Level
-from powerenvs.mdp import TabularMDP
-from powerenvs.moves import DIRECTIONS, movement_rows, neighbours, noise_distribution
-from powerenvs.world import TableWorld
+from powerenvs.authoring.level import START, Level
+from powerenvs.authoring.moves import DIRECTIONS, movement_rows, neighbours, noise_distribution
+from powerenvs.authoring.world import TableWorld
+from powerenvs.model import rows as tables
+from powerenvs.model.checks import real
+from powerenvs.model.labels import closest
+from powerenvs.model.mdp import TabularMDP
 from powerenvs.worlds.power.levels import LEVELS
 
 Cell = tuple[int, int]
@@ -47,7 +47,7 @@ class PowerGrid(TableWorld[Cell]):
     Arguments:
         level: the name of a shipped level (see `powerenvs.worlds.power.levels`) or its text.
         noise: probability, in [0, 1], that is spread over all open directions instead of the chosen one.
-        noise_bias: {direction: share of the noise}; see `powerenvs.moves.noise_distribution`.
+        noise_bias: {direction: share of the noise}; see `powerenvs.authoring.moves.noise_distribution`.
         walls: "bump": a move into a wall exists and is the same as *stay*; "absent": it does not exist
             (POWERplay's convention). POWER is the same under both.
         reward: {cell: reward}, with cells as (row, column) or "(row, column)"; or one number for each free

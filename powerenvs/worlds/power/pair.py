@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from powerenvs.checks import flag, mapped
-from powerenvs.game import TabularGame
-from powerenvs.game_world import TableGameWorld
-from powerenvs.labels import closest
-from powerenvs.level import START
-from powerenvs.moves import DIRECTIONS
-from powerenvs.product import product_game
+from powerenvs.authoring.game_world import TableGameWorld
+from powerenvs.authoring.level import START
+from powerenvs.authoring.moves import DIRECTIONS
+from powerenvs.model.checks import flag, mapped
+from powerenvs.model.game import TabularGame
+from powerenvs.model.labels import closest
+from powerenvs.model.product import product_game
 from powerenvs.worlds.power.grid import GOAL, PowerGrid, shipped_or_text
 
 
@@ -39,12 +39,12 @@ class PowerPair(TableGameWorld[Any]):
     Arguments:
         level: the name of a shipped level (see `powerenvs.worlds.power.levels`) or its text.
         overlaps: whether both agents may be in one cell. If not, an agent bumps into the other as into a wall:
-            see `powerenvs.overlaps.with_bumping`. (For POWERplay's convention, where such a joint action does not
+            see `powerenvs.model.overlaps.with_bumping`. (For POWERplay's convention, where such a joint action does not
             exist, take the tables with overlaps and call `TabularGame.without_overlaps`.)
         no_swaps: without overlaps, whether trading places is refused too.
         noise: probability, in [0, 1], that is spread over all open directions instead of the chosen one, for each
             agent on its own.
-        noise_bias: {direction: share of the noise}; see `powerenvs.moves.noise_distribution`.
+        noise_bias: {direction: share of the noise}; see `powerenvs.authoring.moves.noise_distribution`.
         walls: "bump": a move into a wall exists and is the same as *stay*; "absent": it does not exist. With a
             uniform opponent this changes two-agent POWER; POWERplay's numbers are for "absent".
         reward: {agent: rewards in any form that `PowerGrid` takes}; an agent that is not named keeps the default.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from powerenvs.mdp import TabularMDP
+from powerenvs.model.mdp import TabularMDP
 
 
 def turner_figure_1() -> TabularMDP:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
-from powerenvs.gridworld import GridWorld
-from powerenvs.level import Cell
-from powerenvs.world import Outcome
+from powerenvs.authoring.gridworld import GridWorld
+from powerenvs.authoring.level import Cell
+from powerenvs.authoring.world import Outcome
 
 ARROWS = {"^": "up", "v": "down", "<": "left", ">": "right"}
 

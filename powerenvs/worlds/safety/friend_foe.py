@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
-from powerenvs.gridworld import GridWorld, ahead, chosen
-from powerenvs.labels import closest
-from powerenvs.level import Cell
-from powerenvs.world import Outcome
+from powerenvs.authoring.gridworld import GridWorld, ahead, chosen
+from powerenvs.authoring.level import Cell
+from powerenvs.authoring.world import Outcome
+from powerenvs.model.labels import closest
 
 BANDITS = {"friend": "F", "neutral": "N", "adversary": "B"}
 BOXES = ("left", "right")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
-from powerenvs.gridworld import NOOP, GridWorld, ahead, chosen
-from powerenvs.level import WALL, Cell
-from powerenvs.world import Outcome
+from powerenvs.authoring.gridworld import NOOP, GridWorld, ahead, chosen
+from powerenvs.authoring.level import WALL, Cell
+from powerenvs.authoring.world import Outcome
 
 LEVELS: dict[int | str, str] = {
     0: """

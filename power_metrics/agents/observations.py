@@ -1,0 +1,254 @@
+"""What an agent would see in each state, through the wrappers that it was trained with."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from power_metrics.arguments.checks import resolve_model
+from powerenvs.model.mdp import TabularMDP
+
+CHECK_STEPS = 64
+"""Steps of the walk that compares what wrappers show with the table."""
+
+_NEUTRAL = {
+    "ActionMasker", "Autoreset", "HumanRendering", "Monitor", "NormalizeReward", "OrderEnforcing", "PassiveEnvChecker",
+    "PowerWrapper", "RecordEpisodeStatistics", "RecordVideo", "RenderCollection", "TimeLimit",
+}  # fmt: skip
+"""Wrappers that pass observations and actions on as they are; those that write files must not be copied."""
+
+
+@dataclass(frozen=True, eq=False)
+class StateObservations:
+    """The observation of each of a model's S states.
+
+    Attributes:
+        mdp: the model.
+        values: (S, ...) one observation for each state.
+        space: their space; None for a model without an environment, where a state's observation is its index.
+        normalized: whether a ``VecNormalize`` of Stable-Baselines3 has been applied.
+    """
+
+    mdp: TabularMDP
+    values: NDArray[Any]
+    space: gym.Space[Any] | None
+    normalized: bool = False
+
+    @property
+    def discrete(self) -> bool:
+        """Whether observations are numbers of states rather than arrays."""
+        return self.space is None or isinstance(self.space, gym.spaces.Discrete)
+
+
+def state_observations(env: Any, check: bool = True) -> StateObservations:
+    """The observations of all states of an environment, as its wrappers show them.
+
+    Wrappers that are `gymnasium.ObservationWrapper` are applied to the table of the environment below, on copies,
+    with running statistics as they are. Then the copies are walked through the model for a few steps: if what they
+    show differs from the table, observations depend on more than the state.
+
+    Args:
+        env: a Gymnasium environment (single or vector), a `VecEnv` of Stable-Baselines3, or a `TabularMDP`.
+        check: whether to take that walk, where there are wrappers that could make a difference.
+
+    Raises:
+        ValueError: if observations are not a function of the state; the message names the wrapper and what to do.
+    """
+    if isinstance(env, StateObservations):
+        return env
+    if isinstance(env, TabularMDP):
+        return StateObservations(env, np.arange(env.num_states), None)
+    if isinstance(env, gym.vector.VectorEnv):
+        return _of_vector(env, check)
+    if hasattr(env, "step_async"):
+        from power_metrics.agents.sb3 import vec_observations
+
+        return vec_observations(env, check)
+    table = _base_observations(env)
+    wrappers = _wrappers(env)
+    if not wrappers:
+        return table
+    chain = _rebuild(table, env.unwrapped, wrappers)
+    values = [_show(chain, value) for value in table.values]
+    try:
+        array = np.stack([np.asarray(value) for value in values])
+        if array.dtype == object:  # of dictionaries, for one
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            f"env: expected observations that are arrays of one shape, found {env.observation_space} after "
+            f"{_names(wrappers)}"
+        ) from None
+    shown = StateObservations(table.mdp, array, env.observation_space)
+    if check:
+        _walk(chain, shown, wrappers)
+    return shown
+
+
+def is_sb3(value: Any) -> bool:
+    """Whether something is of Stable-Baselines3 or sb3-contrib, told without importing them."""
+    return any(kind.__module__.split(".")[0] in ("stable_baselines3", "sb3_contrib") for kind in type(value).__mro__)
+
+
+def _base_observations(env: Any) -> StateObservations:
+    base = getattr(env, "unwrapped", env)
+    mdp = resolve_model(env)
+    table = getattr(base, "observation_table", None)
+    if table is not None:
+        return StateObservations(mdp, table.values, table.space)
+    space = getattr(base, "observation_space", None)
+    if (
+        isinstance(space, gym.spaces.Discrete)
+        and space.start == 0
+        and mdp.terminal[space.n :].all()
+        and hasattr(base, "P")
+    ):
+        # A state that can be both passed and ended in has a terminal twin at the end of the table; nothing acts there.
+        return StateObservations(mdp, np.minimum(np.arange(mdp.num_states), int(space.n) - 1), space)
+    raise ValueError(
+        f"env: {type(base).__name__} does not say what an agent sees in each state. Environments of powerenvs do, and "
+        "Gymnasium's FrozenLake, CliffWalking and Taxi; elsewhere give the policy as an array (S, A), made by asking "
+        "the agent in each state, or as counts from rollout_counts(agent, env, num_steps)"
+    )
+
+
+def _wrappers(env: Any) -> list[gym.Wrapper[Any, Any, Any, Any]]:
+    """The wrappers that could change what the agent sees, innermost first.
+
+    Raises:
+        ValueError: for wrappers that stack frames or change actions.
+    """
+    found = []
+    while isinstance(env, gym.Wrapper):
+        name = type(env).__name__
+        if name in ("FrameStackObservation", "MaxAndSkipObservation", "TimeAwareObservation", "DelayObservation"):
+            raise history_error(name)
+        if isinstance(env, gym.ActionWrapper):
+            raise ValueError(
+                f"env: {name} changes actions, so the tables of the environment below are not those of the agent's "
+                "world. Train without it, or compile the wrapped environment with powerenvs.compile_env"
+            )
+        if name not in _NEUTRAL and not isinstance(env, gym.RewardWrapper):
+            found.append(env)
+        env = env.env
+    return found[::-1]
+
+
+def history_error(name: str) -> ValueError:
+    """Why no table can stand for an agent that sees or remembers more than the current state."""
+    return ValueError(
+        f"{name}: what the agent sees or remembers depends on earlier steps and not on the state alone, so no table "
+        "(states, actions) can represent its policy. Count what it does instead: policy_table(rollout_counts(agent, "
+        'env, num_steps), env, kind="counts") is its average behaviour in each state'
+    )
+
+
+def _of_vector(env: Any, check: bool) -> StateObservations:
+    base = env.unwrapped
+    single = base.envs[0] if hasattr(base, "envs") else None
+    shown = _base_observations(base) if single is None else state_observations(single, check)
+    while isinstance(env, gym.vector.VectorWrapper):
+        if isinstance(env, (gym.vector.VectorObservationWrapper, gym.vector.VectorActionWrapper)):
+            raise ValueError(
+                f"env: {type(env).__name__} changes the observations or actions of many copies at once; give one "
+                "copy with the same wrapper for single environments instead"
+            )
+        env = env.env
+    return shown
+
+
+class _Replay(gym.Env[Any, int]):
+    """Walks through a model, showing the observations of a table. Stands below copies of wrappers."""
+
+    def __init__(self, table: StateObservations, base: Any):
+        self.table, self.base = table, base
+        self.observation_space = base.observation_space
+        self.action_space = base.action_space
+        self.state = 0
+        self._rng = np.random.default_rng(0)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "base":
+            raise AttributeError(name)
+        return getattr(self.base, name)
+
+    def _see(self) -> tuple[Any, dict[str, Any]]:
+        mdp, value = self.table.mdp, self.table.values[self.state]
+        info = {"state": self.state, "action_mask": mdp.available[self.state].astype(np.int8), "performance": 0.0}
+        return int(value) if self.table.discrete else value.copy(), info
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        self.state = int(self._rng.choice(self.table.mdp.num_states, p=self.table.mdp.initial))
+        return self._see()
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        mdp = self.table.mdp
+        row = slice(*mdp.indptr[self.state * mdp.num_actions + action :][:2])
+        entry = int(self._rng.choice(np.arange(row.start, row.stop), p=mdp.probability[row]))
+        self.state = int(mdp.successor[entry])
+        seen, info = self._see()
+        return seen, float(mdp.reward[entry]), bool(mdp.terminal[self.state]), False, info
+
+
+def _rebuild(table: StateObservations, base: Any, wrappers: list[Any]) -> Any:
+    """Copies of the wrappers around a replay of the model; the wrappers themselves are left alone."""
+    chain: Any = _Replay(table, base)
+    for wrapper in wrappers:
+        try:
+            copied = copy.deepcopy(wrapper, {id(wrapper.env): chain})
+        except Exception as error:
+            raise ValueError(
+                f"env: could not copy {type(wrapper).__name__} to see what it shows in each state ({error}); give the "
+                "environment without it if it leaves observations as they are"
+            ) from error
+        if hasattr(copied, "update_running_mean"):  # NormalizeObservation would go on learning
+            copied.update_running_mean = False
+        chain = copied
+    return chain
+
+
+def _show(chain: Any, observation: Any) -> Any:
+    """An observation of the environment below as the wrappers show it."""
+    if isinstance(chain, _Replay):
+        return int(observation) if chain.table.discrete else observation.copy()
+    below = _show(chain.env, observation)
+    return chain.observation(below) if isinstance(chain, gym.ObservationWrapper) else below
+
+
+def _walk(chain: Any, shown: StateObservations, wrappers: list[Any]) -> None:
+    """Compares what the wrappers show on a random walk with the table.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    rng = np.random.default_rng(0)
+    seen, info = chain.reset(seed=0)
+    for step in range(CHECK_STEPS):
+        state = info["state"]
+        if not same_observation(seen, shown.values[state]):
+            raise ValueError(
+                f"env: after {step} steps of a walk, {_names(wrappers)} showed another observation of "
+                f"{shown.mdp.describe(state)} than when applied to the table of observations, so observations are "
+                "not a function of the state. Wrappers that are a gymnasium.ObservationWrapper without memory or "
+                "randomness are understood; otherwise count what the agent does with rollout_counts(agent, env, "
+                "num_steps)"
+            )
+        action = int(rng.choice(np.flatnonzero(shown.mdp.available[state])))
+        seen, _, terminated, truncated, info = chain.step(action)
+        if terminated or truncated:
+            seen, info = chain.reset()
+
+
+def same_observation(first: Any, second: Any) -> bool:
+    """Whether two observations agree, to the precision of float32."""
+    first, second = np.asarray(first), np.asarray(second)
+    return first.shape == second.shape and bool(np.allclose(first, second, rtol=1e-5, atol=1e-6))
+
+
+def _names(wrappers: list[Any]) -> str:
+    return " and ".join(type(wrapper).__name__ for wrapper in wrappers)

@@ -1,0 +1,237 @@
+"""Thousands of tabular Q-learners side by side, each with its own reward function: learned agents to measure."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from power_metrics.agents.q_learning_steps import q_learning_steps
+from power_metrics.agents.table import split_greedy
+from power_metrics.arguments.checks import check_count, check_gamma, check_rewards
+from power_metrics.chains.occupancy import start_weights
+from power_metrics.measures.policy_power import PolicyPower, power_of_stages
+from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
+from powerenvs.model.checks import as_list, flag, real
+from powerenvs.model.mdp import TabularMDP
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+    import pandas
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class QLearning:
+    """Tabular Q-learning for so many steps, from zeros: Q(s, a) += α [R(s) + γ max_a' Q(s', a') - Q(s, a)].
+
+    The policy is greedy in what has been learned, ties split evenly, so that of no steps is the random one. Terminal
+    states go on paying their own reward, as in POWER. Each learner has its own random numbers.
+
+    Attributes:
+        num_steps: how many steps each learner takes.
+        learning_rate: α at the first visit of a state and action, in (0, 1].
+        decay: α at the n-th visit is learning_rate / n^decay. Between 0.5 and 1 learning converges with probability 1
+            (Watkins & Dayan 1992); 0 is for deterministic models, where even α = 1 converges.
+        epsilon: probability of a uniform random action while learning.
+        horizon: steps from one start to the next.
+        exploring_starts: start anywhere, all states alike, rather than where the model does. POWER is asked of every
+            state, and a learner knows nothing of states where it never was.
+    """
+
+    num_steps: int = 10_000
+    learning_rate: float = 0.5
+    decay: float = 0.0
+    epsilon: float = 0.2
+    horizon: int = 100
+    exploring_starts: bool = True
+
+    def __post_init__(self) -> None:
+        check_count("num_steps", self.num_steps, least=0)
+        check_count("horizon", self.horizon)
+        flag("exploring_starts", self.exploring_starts)
+        for name, low, expected in (
+            ("learning_rate", math.ulp(0.0), "a number above 0 and up to 1"),
+            ("decay", 0.0, "a number from 0 to 1"),
+            ("epsilon", 0.0, "a probability in [0, 1]"),
+        ):
+            value = getattr(self, name)
+            if not low <= real(value) <= 1:
+                raise ValueError(f"{name}: expected {expected}, found {value!r}")
+
+    def policies(self, mdp: TabularMDP, rewards: Floats, gamma: float, rng: np.random.Generator) -> Floats:
+        """See `power_metrics.agents.bounded.Learner.policies`."""
+        learners = QLearners(mdp, rewards, gamma, self, rng)
+        learners.run(self.num_steps)
+        return learners.policies()
+
+
+class QLearners:
+    """Learners that have got somewhere, and can go on from there.
+
+    Args:
+        mdp: the model, with S states and A actions.
+        rewards: (B, S) one reward function for each learner.
+        gamma: discount in [0, 1).
+        settings: how they learn; ``num_steps`` is not used.
+        rng: seeds their random numbers.
+
+    Attributes:
+        q: (B, S, A) what they have learned; 0 where unavailable.
+        visits: (B, S, A) int64, how often each took each action in each state.
+
+    Raises:
+        ValueError: for rewards or a discount that do not fit.
+    """
+
+    def __init__(self, mdp: TabularMDP, rewards: Any, gamma: float, settings: QLearning, rng: np.random.Generator):
+        self.mdp, self.gamma, self.settings = mdp, check_gamma(gamma), settings
+        self._rewards = np.array(check_rewards(rewards, mdp.num_states))
+        B, (S, A) = len(self._rewards), mdp.available.shape
+        self.q: Floats = np.zeros((B, S, A))
+        self.visits: NDArray[np.int64] = np.zeros((B, S, A), dtype=np.int64)
+        self._place = np.full(B, -1, dtype=np.int64)
+        self._clock = np.zeros(B, dtype=np.int64)
+        self._generators = rng.integers(2**64, size=B, dtype=np.uint64)
+        self._listed = np.argsort(~mdp.available, axis=1, kind="stable")
+        self._choices = mdp.available.sum(axis=1)
+        start = np.full(S, 1.0 / S) if settings.exploring_starts else start_weights(mdp)
+        self._starts = _ending_in_one(start.cumsum(), np.flatnonzero(start)[-1:])
+        sums = mdp.probability.cumsum()
+        first = np.repeat(mdp.indptr[:-1], np.diff(mdp.indptr))
+        before = np.concatenate([[0.0], sums])[first]
+        self._cumulative = _ending_in_one(sums - before, mdp.indptr[1:][np.diff(mdp.indptr) > 0] - 1)
+
+    def run(self, num_steps: int) -> None:
+        """Every learner takes so many more steps.
+
+        Raises:
+            ValueError: unless ``num_steps`` is a whole number of at least 0.
+        """
+        given, num_steps = self.settings, check_count("num_steps", num_steps, least=0)
+        q_learning_steps(
+            self._rewards, self.gamma, self.mdp.indptr.copy(), self.mdp.successor.copy(), self._cumulative,
+            self._listed, self._choices, self._starts, float(given.learning_rate), float(given.decay),
+            float(given.epsilon), int(given.horizon), num_steps,
+            self.q, self.visits, self._place, self._clock, self._generators,
+        )  # fmt: skip
+
+    def policies(self) -> Floats:
+        """(B, S, A) greedy in what has been learned, ties split evenly."""
+        return split_greedy(self.q, self.mdp.available)
+
+
+def _ending_in_one(sums: Floats, last: NDArray[np.int64]) -> Floats:
+    """Cumulative probabilities with 1 from the last possible outcome on, whatever rounding made of it."""
+    sums[last] = 1.0
+    return sums
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LearningCurve:
+    """POWER of Q-learners after more and more steps.
+
+    Attributes:
+        steps: (T,) numbers of steps of each learner.
+        stages: a `PolicyPower` after each of them.
+        settings: how they learned; ``num_steps`` is the last number of steps.
+    """
+
+    steps: tuple[int, ...]
+    stages: tuple[PolicyPower, ...]
+    settings: QLearning
+
+    @property
+    def share_of_optimal(self) -> Floats:
+        """(T,) mean POWER over states, learned divided by optimal."""
+        return np.array([stage.power.mean.mean() / stage.optimal.mean.mean() for stage in self.stages])
+
+    @property
+    def largest_gap(self) -> Floats:
+        """(T,) the largest shortfall of any state, as a share of its optimal POWER."""
+        return np.array([np.max(stage.shortfall / np.abs(stage.optimal.mean)) for stage in self.stages])
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row for each number of steps: POWER, its share of the optimum, the largest gap, power-seeking."""
+        import pandas
+
+        return pandas.DataFrame(
+            {
+                "steps": self.steps,
+                "power": [stage.power.mean.mean() for stage in self.stages],
+                "optimal_power": [stage.optimal.mean.mean() for stage in self.stages],
+                "share_of_optimal": self.share_of_optimal,
+                "largest_gap": self.largest_gap,
+                "normalised": [stage.normalised.mean() for stage in self.stages],
+                "optimal_normalised": [stage.optimal_normalised.mean() for stage in self.stages],
+                "seeks_more": [stage.seeks_more for stage in self.stages],
+            }
+        )
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> matplotlib.figure.Figure:
+        """POWER of every state, and power-seeking, against the number of steps.
+
+        Args:
+            path: also save the figure there, whole or not at all; the suffix chooses the format.
+        """
+        from power_metrics.plots.learners import plot_learning_curve
+
+        return plot_learning_curve(self, path)
+
+    def __repr__(self) -> str:
+        heading = f"LearningCurve({self.settings}, {len(self.stages[0].seeking):,} learners)"
+        return f"{heading}\n{self.to_frame().to_string(index=False)}"
+
+
+def q_learning_curve(
+    env_or_mdp: Any,
+    steps: Sequence[int] = (0, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000),
+    gamma: float = 0.9,
+    settings: QLearning | None = None,
+    reward: RewardDistribution | PerState = DEFAULT,
+    num_learners: int = 1_000,
+    seed: int | None = 0,
+    *,
+    rewards: Any = None,
+    threads: int | None = None,
+) -> LearningCurve:
+    """POWER of tabular Q-learners after each number of steps; it converges to optimal POWER from below.
+
+    Args:
+        env_or_mdp: an environment or a `powerenvs.TabularMDP`, with S states.
+        steps: rising numbers of steps after which to look.
+        gamma: discount in [0, 1).
+        settings: how they learn; ``num_steps`` is not used. None for the defaults of `QLearning`.
+        reward: the distribution of reward functions, one for each learner.
+        num_learners: how many.
+        seed: of the reward functions and of all learners.
+        rewards: (N, S): exactly these reward functions instead.
+        threads: how many; None for one on each core.
+
+    Raises:
+        ValueError: for an argument that does not fit.
+    """
+    settings = QLearning() if settings is None else settings
+    checked = tuple(check_count("steps", n, least=0) for n in as_list("steps", steps, "rising numbers"))
+    if not checked or any(later <= n for n, later in pairwise(checked)):
+        raise ValueError(f"steps: expected rising numbers, found {checked}")
+
+    def stages(mdp: TabularMDP, drawn: Floats, discount: float, rng: np.random.Generator) -> Iterator[Floats]:
+        learners, done = QLearners(mdp, drawn, discount, settings, rng), 0
+        for n in checked:
+            learners.run(n - done)
+            done = n
+            yield learners.policies()
+
+    names = [f"Q-learning, {n:,} steps" for n in checked]
+    found = power_of_stages(
+        stages, names, env_or_mdp, gamma, reward, num_learners, seed, rewards=rewards, threads=threads
+    )
+    return LearningCurve(checked, tuple(found), replace(settings, num_steps=checked[-1]))

@@ -1,0 +1,343 @@
+"""Any agent as a table of action probabilities, one row for each state."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from power_metrics.agents.observations import StateObservations, is_sb3, state_observations
+from power_metrics.arguments.checks import as_float64, check_count, resolve_model
+from powerenvs.model.checks import flag, real
+from powerenvs.model.labels import closest, label_text
+from powerenvs.model.mdp import TabularMDP
+
+if TYPE_CHECKING:
+    import torch
+
+Floats = NDArray[np.float64]
+
+KINDS = ("probabilities", "logits", "q", "counts")
+TIES = 1e-9
+"""Values are tied if they differ by at most this share of the largest in the row."""
+ROW_TOLERANCE = 1e-5
+"""How far from 1 the probabilities that an agent gives may sum: networks compute in float32."""
+
+
+def policy_table(
+    agent: Any,
+    env: Any,
+    *,
+    kind: str | None = None,
+    deterministic: bool = False,
+    epsilon: float = 0.0,
+    temperature: float | None = None,
+    num_samples: int | None = None,
+    preprocess: Callable[[NDArray[Any]], Any] | None = None,
+    batch_size: int = 4096,
+    check: bool = True,
+) -> Floats:
+    """The action probabilities of an agent in every state.
+
+    What is read depends on what the agent is:
+
+    - PPO and A2C of Stable-Baselines3, MaskablePPO: the probabilities of its distribution (with the states' masks).
+    - DQN, QRDQN: Q-values, the mean over quantiles. Greedy, or a softmax with ``temperature``.
+    - an algorithm of RLlib, or the RLModule of one: the same two kinds, through the algorithm's connectors.
+    - a `torch.nn.Module`: what it gives for a batch of observations, (n, A); ``kind`` says what that is.
+    - a callable with ``kind``: the same, for a batch of observations as an array.
+    - a callable: the action that it takes for one observation, asked ``num_samples`` times if it acts at random.
+    - an array (S, A): itself, probabilities or what ``kind`` says.
+
+    Networks see the observations of all states in batches, in evaluation mode and without gradients; their mode and
+    the random generators are as before afterwards. Probability on actions that a state lacks is spread over those
+    that it has, in proportion. Rows of terminal states are uniform: nothing depends on them. So are rows of states
+    without counts.
+
+    Args:
+        agent: see above.
+        env: the environment as the agent sees it, wrappers included: Gymnasium, vector, a `VecEnv` of
+            Stable-Baselines3; or a `powerenvs.TabularMDP`, whose observation is the state's index.
+        kind: what an array, a module or a callable gives: "probabilities", "logits", "q" or "counts".
+        deterministic: the most probable action instead of the distribution; ties are split evenly.
+        epsilon: probability of a uniform random action instead, as in ε-greedy behaviour.
+        temperature: softmax of Q-values or logits divided by this. None: greedy for Q-values, 1 for logits.
+        num_samples: for a callable that acts at random, how often to ask it in each state.
+        preprocess: turns a batch of observations, (n, ...) as the environment gives them, into what a module or a
+            callable with ``kind`` takes. By default arrays as tensors of the module's own type, and for Discrete
+            observations int64.
+        batch_size: observations in a batch.
+        check: compare what wrappers show on a short walk with the table of observations.
+
+    Returns:
+        (S, A) float64; rows sum to 1 over available actions.
+
+    Raises:
+        ValueError: if no table can represent the agent (memory, stacked frames), if its observations or actions are
+            not those of the environment, or an argument does not fit.
+    """
+    _check_options(kind, epsilon, temperature, num_samples)
+    batch_size = check_count("batch_size", batch_size)
+    deterministic, check = flag("deterministic", deterministic), flag("check", check)
+    if is_array(agent):
+        mdp = env.mdp if isinstance(env, StateObservations) else resolve_model(env)
+        scores, kind = as_float64("agent", agent), kind or "probabilities"
+    else:
+        observed = state_observations(env, check)
+        mdp = observed.mdp
+        if is_sb3(agent):
+            _refuse("Stable-Baselines3 models", kind=kind, num_samples=num_samples, preprocess=preprocess)
+            from power_metrics.agents.sb3 import policy_scores
+
+            scores, kind = policy_scores(agent, observed, batch_size)
+        elif _is_rllib(agent):
+            _refuse("algorithms and modules of RLlib", kind=kind, num_samples=num_samples, preprocess=preprocess)
+            from power_metrics.training.rllib import policy_scores as rllib_scores
+
+            scores, kind = rllib_scores(agent, observed, batch_size, check)
+        elif _is_torch(agent, "nn.Module"):
+            _refuse("a torch module", num_samples=num_samples)
+            scores, kind = _module_scores(agent, observed, _needed(kind), preprocess, batch_size), _needed(kind)
+        elif callable(agent) and kind is not None:
+            _refuse("a callable with kind", num_samples=num_samples)
+            scores = _batched(
+                lambda part: agent(part if preprocess is None else preprocess(part)), observed, batch_size
+            )
+        elif callable(agent):
+            _refuse("a callable without kind", preprocess=preprocess)
+            scores, kind = _ask(agent, observed, num_samples), "counts"
+        else:
+            raise ValueError(
+                "agent: expected a Stable-Baselines3 model, an RLlib algorithm or RLModule, a torch module, a callable "
+                f"or an array (states, actions), found {type(agent).__name__}"
+            )
+    table = scores_to_policy(scores, mdp, kind, temperature)
+    if deterministic:
+        table = split_greedy(table, mdp.available)
+    share = float(epsilon)
+    return (1.0 - share) * table + share * uniform_policy(mdp) if share else table
+
+
+def is_array(agent: Any) -> bool:
+    """Whether an agent is given as numbers, so that nothing has to be asked or observed."""
+    return isinstance(agent, list | tuple) or hasattr(agent, "__array__")
+
+
+def uniform_policy(mdp: TabularMDP) -> Floats:
+    """(S, A) every available action with the same probability."""
+    return mdp.available / mdp.available.sum(axis=1, keepdims=True)
+
+
+def split_greedy(values: Floats, available: NDArray[np.bool_]) -> Floats:
+    """(..., S, A) the available actions with the largest value, split evenly where several tie."""
+    masked = np.where(available, values, -np.inf)
+    top = masked.max(axis=-1, keepdims=True)
+    scale = np.abs(np.where(available, values, 0.0)).max(axis=-1, keepdims=True)
+    best = masked >= top - TIES * scale
+    return best / best.sum(axis=-1, keepdims=True)
+
+
+def scores_to_policy(scores: Floats, mdp: TabularMDP, kind: str, temperature: float | None = None) -> Floats:
+    """Action probabilities from what an agent gives for each state.
+
+    Args:
+        scores: (S, A).
+        mdp: the model.
+        kind: "probabilities", "logits", "q" or "counts".
+        temperature: as for `policy_table`.
+
+    Raises:
+        ValueError: for another shape, numbers that are no scores of this kind, and states in which nothing but
+            unavailable actions has any probability.
+    """
+    if scores.shape != mdp.available.shape:
+        raise ValueError(
+            f"agent: expected {mdp.available.shape}, one row for each state with one number for each action, found "
+            f"{scores.shape}"
+        )
+    live = ~mdp.terminal
+    _check_scores(scores, mdp, kind, live)
+    if temperature is not None and kind in ("probabilities", "counts"):
+        raise ValueError(f"temperature: expected None for {kind}, found {temperature}")
+    table = uniform_policy(mdp)
+    available, scores = mdp.available[live], scores[live]
+    if kind == "logits" or (kind == "q" and temperature is not None):
+        table[live] = _softmax(scores / (1.0 if temperature is None else float(temperature)), available)
+        return table
+    if kind == "q":
+        table[live] = split_greedy(scores, available)
+        return table
+    kept = np.where(available, scores, 0.0)
+    total = kept.sum(axis=1, keepdims=True)
+    empty = np.flatnonzero(total[:, 0] <= 0)
+    if kind == "counts":
+        empty = empty[scores[empty].sum(axis=1) > 0]  # states without counts are uniform, no error
+    if empty.size:
+        s = int(np.flatnonzero(live)[empty[0]])
+        raise ValueError(
+            f"agent: expected some probability on the available actions of state {s} "
+            f"({label_text(mdp.state_labels[s])}), found all of it on actions that this state lacks; give the agent "
+            "action masks, or make the world with "
+            'walls="bump", where every action exists'
+        )
+    table[live] = np.divide(kept, total, out=table[live], where=total > 0)
+    return table
+
+
+def _softmax(logits: Floats, available: NDArray[np.bool_]) -> Floats:
+    masked = np.where(available, logits, -np.inf)
+    weights = np.exp(masked - masked.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _check_scores(scores: Floats, mdp: TabularMDP, kind: str, live: NDArray[np.bool_]) -> None:
+    bad = ~np.isfinite(scores) & live[:, None] & mdp.available
+    expected = "finite numbers"
+    if kind in ("probabilities", "counts"):
+        bad |= live[:, None] & ~(scores >= 0)
+        expected = f"{kind} of at least 0"
+    if np.any(bad):
+        s, a = (int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"agent: expected {expected}, found {scores[s, a]} in state {s} ({label_text(mdp.state_labels[s])}), "
+            f"action {a} ({label_text(mdp.action_labels[a])})"
+            + ("" if kind != "probabilities" else '; kind="logits" takes any numbers')
+        )
+    total = scores.sum(axis=1)
+    if kind == "probabilities" and np.any(live & (np.abs(total - 1.0) > ROW_TOLERANCE)):
+        s = int(np.flatnonzero(live & (np.abs(total - 1.0) > ROW_TOLERANCE))[0])
+        raise ValueError(
+            f"agent: expected rows that sum to 1 (to {ROW_TOLERANCE}), found {total[s]} in state {s} "
+            f'({label_text(mdp.state_labels[s])}); say kind="logits", "q" or "counts" if that is what they are'
+        )
+
+
+def _check_options(kind: str | None, epsilon: float, temperature: float | None, num_samples: int | None) -> None:
+    if kind is not None and kind not in KINDS:
+        raise ValueError(f"kind: unknown kind {kind!r}; {closest(kind, KINDS)}")
+    if not 0.0 <= real(epsilon) <= 1.0:
+        raise ValueError(f"epsilon: expected a probability in [0, 1], found {epsilon!r}")
+    if temperature is not None and not 0 < real(temperature) < np.inf:
+        raise ValueError(f"temperature: expected a number above 0, found {temperature!r}")
+    if num_samples is not None:
+        check_count("num_samples", num_samples)
+
+
+def _refuse(what: str, **given: Any) -> None:
+    """Raises a ValueError if an argument is given that means nothing for this agent."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"{name}: expected None for {what}, found {value!r}")
+
+
+def _needed(kind: str | None) -> str:
+    if kind is None:
+        raise ValueError(
+            'kind: expected "logits", "probabilities" or "q", what the torch module gives for each action; found None'
+        )
+    return kind
+
+
+def _is_rllib(value: Any) -> bool:
+    """Whether something is of RLlib, told without importing it."""
+    return any(kind.__module__.startswith("ray.rllib.") for kind in type(value).__mro__)
+
+
+def _is_torch(value: Any, name: str) -> bool:
+    """Whether something is a ``torch.Tensor`` or a ``torch.nn.Module``, told without importing torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, operator.attrgetter(name)(torch))
+
+
+@contextmanager
+def evaluation(module: torch.nn.Module) -> Iterator[torch.device]:
+    """Evaluation mode without gradients; yields the module's device. Modes and generators are as before afterwards."""
+    import torch
+
+    tensor = next(itertools.chain(module.parameters(), module.buffers()), None)
+    device = torch.device("cpu") if tensor is None else tensor.device
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        module.eval()
+        with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+            yield device
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+def _module_scores(
+    module: Any, observed: StateObservations, kind: str, preprocess: Callable[..., Any] | None, batch_size: int
+) -> Floats:
+    import torch
+
+    floating = (p.dtype for p in module.parameters() if p.is_floating_point())
+    dtype = torch.int64 if observed.discrete else next(floating, torch.get_default_dtype())
+
+    def forward(part: NDArray[Any]) -> Any:
+        return module(torch.as_tensor(part).to(device, dtype) if preprocess is None else preprocess(part))
+
+    with evaluation(module) as device:
+        return _batched(forward, observed, batch_size)
+
+
+def _batched(forward: Callable[[NDArray[Any]], Any], observed: StateObservations, batch_size: int) -> Floats:
+    """(S, A) what a function of a batch of observations gives."""
+    S, A = observed.mdp.available.shape
+    scores = np.empty((S, A))
+    for start in range(0, S, batch_size):
+        part = observed.values[start : start + batch_size].copy()
+        given = as_float64("agent", forward(part))
+        if given.shape != (len(part), A):
+            raise ValueError(
+                f"agent: expected {len(part)} observations to give an array of shape {(len(part), A)}, one number "
+                f"for each action, found {given.shape}"
+            )
+        scores[start : start + batch_size] = given
+    return scores
+
+
+def _ask(agent: Callable[[Any], Any], observed: StateObservations, num_samples: int | None) -> Floats:
+    """(S, A) how often the agent took each action when asked in each state."""
+    mdp = observed.mdp
+    counts = np.zeros(mdp.available.shape)
+    for s in np.flatnonzero(~mdp.terminal).tolist():
+        for _ in range(num_samples or 2):  # twice, to notice one that acts at random
+            value = observed.values[s]
+            counts[s, _action(agent(int(value) if observed.discrete else value.copy()), mdp, s)] += 1
+        if num_samples is None and counts[s].max() < 2:
+            first, second = np.flatnonzero(counts[s])
+            raise ValueError(
+                f"agent: took action {first} and then {second} in state {s} ({label_text(mdp.state_labels[s])}), so "
+                "it acts at random or remembers. If at random, ask it num_samples=... times for an estimate; or give "
+                "its probabilities "
+                'with kind="probabilities"'
+            )
+    if num_samples is not None:
+        warnings.warn(
+            f"policy_table: estimated from {num_samples} actions in each state, with standard errors of up to "
+            f"{0.5 / np.sqrt(num_samples):.3f}; an agent that gives its probabilities has none",
+            stacklevel=3,
+        )
+    return counts
+
+
+def _action(given: Any, mdp: TabularMDP, state: int) -> int:
+    try:
+        action = operator.index(np.asarray(given.cpu() if hasattr(given, "cpu") else given).item())
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"agent: expected an action from 0 to {mdp.num_actions - 1} in state {state}, found {given!r}; a "
+            "callable that "
+            'gives a number for each action needs kind="probabilities", "logits" or "q"'
+        ) from None
+    if not 0 <= action < mdp.num_actions:
+        raise ValueError(f"agent: expected an action from 0 to {mdp.num_actions - 1} in state {state}, found {action}")
+    return action

@@ -1,0 +1,1 @@
+"""Arguments, checked before any long work."""

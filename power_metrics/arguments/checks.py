@@ -1,0 +1,200 @@
+"""Checks of arguments that the metrics share: each raises a ValueError before any long work."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powerenvs.model.checks import array_of, real
+from powerenvs.model.labels import label_text
+from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.rows import LARGEST
+
+POLICY_TOLERANCE = 1e-6
+"""How far from 1 the probabilities of a state may sum, so that float32 policies pass; they are renormalised."""
+
+SMALLEST = 1 / LARGEST
+"""The largest reward of a reward function is at least this, or 0: standard errors add up squares."""
+
+MOST = 2**63 - 1
+"""The largest count, which is that of NumPy and of the kernels."""
+
+_CHECKED = 1 << 15
+"""So many rewards are checked at a time, which stay in the cache."""
+
+LEAST_GAMMA = 1e-100
+"""The smallest discount above 0. What follows is far below rounding, and division by less overflows."""
+
+MOST_GAMMA = 1 - 1e-9
+"""The largest discount below 1: in stochastic models rounding is 1e-7 of a result there."""
+
+
+def resolve_model(env_or_mdp: Any) -> TabularMDP:
+    """The tables of an environment, wrapped or not, or of what is a model already.
+
+    Raises:
+        ValueError: if the environment has no tables; the message says why.
+    """
+    if isinstance(env_or_mdp, TabularMDP):
+        return env_or_mdp
+    from powerenvs.authoring.compile import tabular_model
+
+    model = tabular_model(env_or_mdp)
+    if not isinstance(model, TabularMDP):
+        raise ValueError(
+            f"env: expected an environment or a TabularMDP of one agent, found {model!r}; "
+            "fold the others' policies in with game.against(...)"
+        )
+    return model
+
+
+def check_gamma(gamma: float, name: str = "gamma", *, closed: bool = False) -> float:
+    """A discount in [0, 1), or in [0, 1] where it is ``closed``, as a float."""
+    try:
+        value = float(gamma)
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last from tensors of several numbers
+        value = math.nan
+    if value == 1.0 and not closed:
+        raise ValueError(
+            f"{name}: expected a discount below 1, found 1, where values have no bound; "
+            "power_metrics.optimal_gain gives the limit of (1 - gamma) times the optimal value"
+        )
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name}: expected a discount in [0, 1{']' if closed else ')'}, found {gamma!r}")
+    if 0.0 < value < LEAST_GAMMA:
+        raise ValueError(f"{name}: expected 0 or a discount of at least {LEAST_GAMMA}, found {gamma!r}")
+    if MOST_GAMMA < value < 1.0:
+        raise ValueError(
+            f"{name}: expected a discount of at most 1 - 1e-9, found {gamma!r}: rounding grows as 1e-16 / (1 - gamma); "
+            "at 1 POWER is the limit, exactly"
+        )
+    return value
+
+
+def check_gammas(gamma: float | Iterable[float], name: str = "gamma") -> tuple[list[float], bool]:
+    """One discount in [0, 1] or several as a list, and whether several were given."""
+    if not isinstance(gamma, Iterable) or isinstance(gamma, str) or getattr(gamma, "ndim", 1) == 0:
+        return [check_gamma(gamma, name, closed=True)], False  # type: ignore[arg-type]  # checked there
+    values = [check_gamma(value, name, closed=True) for value in gamma]
+    if not values:
+        raise ValueError(f"{name}: expected at least one discount, found none")
+    return values, True
+
+
+def as_float64(name: str, values: Any) -> NDArray[np.float64]:
+    """An array or tensor (on any device) as a contiguous float64 array."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().numpy()
+    return array_of(name, values, np.float64)
+
+
+def check_rewards(rewards: Any, num_states: int, name: str = "rewards") -> NDArray[np.float64]:
+    """State rewards as (B, S) float64; a single reward function (S,) becomes (1, S)."""
+    array = as_float64(name, rewards)
+    if array.ndim == 1:
+        array = array[None, :]
+    if array.ndim != 2 or array.shape[1] != num_states or len(array) == 0:
+        raise ValueError(
+            f"{name}: expected shape (B, {num_states}) or ({num_states},), one reward for each state, "
+            f"found {np.shape(rewards)}"
+        )
+    rows = max(1, _CHECKED // num_states)
+    for start in range(0, len(array), rows):
+        _check_sizes(name, array[start : start + rows], start)
+    return array
+
+
+def _check_sizes(name: str, rewards: NDArray[np.float64], first: int) -> None:
+    """Raises a ValueError unless each row of (B, S) is of a size to reckon with; the first of them is row ``first``."""
+    sizes = np.abs(rewards)
+    if not sizes.max() <= LARGEST:
+        b, s = (int(i) for i in np.argwhere(~(sizes <= LARGEST))[0])
+        expected = f"numbers of at most {LARGEST:g} in size" if np.isfinite(rewards[b, s]) else "finite numbers"
+        raise ValueError(f"{name}: expected {expected}, found {rewards[b, s]} in row {first + b}, state {s}")
+    small = sizes < SMALLEST
+    if small.any() and sizes[small].any():  # only then are rows looked at one by one
+        largest = sizes.max(axis=1)
+        for b in np.flatnonzero((largest > 0) & (largest < SMALLEST))[:1]:
+            raise ValueError(
+                f"{name}: expected a largest number of at least {SMALLEST:g} in size, or zeros, found {largest[b]:g} "
+                f"in row {first + b}"
+            )
+
+
+def check_policy(policy: Any, mdp: TabularMDP, name: str = "policy") -> NDArray[np.float64]:
+    """Policy tables (S, A) or (B, S, A) with rows that sum to 1 over available actions, renormalised exactly."""
+    array = as_float64(name, policy)
+    shape = mdp.available.shape
+    if array.ndim not in (2, 3) or array.shape[-2:] != shape or 0 in array.shape:
+        raise ValueError(f"{name}: expected shape {shape} or (B, {shape[0]}, {shape[1]}), found {array.shape}")
+    if not np.all(np.isfinite(array)) or np.any(array < 0):
+        where = np.argwhere(~np.isfinite(array) | (array < 0))[0]
+        s, a = int(where[-2]), int(where[-1])
+        raise ValueError(
+            f"{name}: expected probabilities of at least 0, found {array[tuple(where)]} in {_state(mdp, s)}, "
+            f"action {_action(mdp, a)}"
+        )
+    absent = (array > 0) & ~mdp.available
+    if np.any(absent):
+        s, a = (int(i) for i in np.argwhere(absent)[0][-2:])
+        raise ValueError(
+            f"{name}: expected available actions only, found probability {array[absent][0]} for "
+            f"action {_action(mdp, a)}, which {_state(mdp, s)} does not have"
+        )
+    total = array.sum(axis=-1)
+    if np.any(np.abs(total - 1) > POLICY_TOLERANCE):
+        where = np.argwhere(np.abs(total - 1) > POLICY_TOLERANCE)[0]
+        raise ValueError(
+            f"{name}: expected rows that sum to 1 (to {POLICY_TOLERANCE}), found {total[tuple(where)]} in "
+            f"{_state(mdp, int(where[-1]))}"
+        )
+    return array / total[..., None]
+
+
+def _state(mdp: TabularMDP, s: int) -> str:
+    return f"state {s} ({label_text(mdp.state_labels[s])})"
+
+
+def _action(mdp: TabularMDP, a: int) -> str:
+    return f"{a} ({label_text(mdp.action_labels[a])})"
+
+
+def check_count(name: str, value: Any, least: int = 1, most: float = MOST) -> int:
+    """A whole number from ``least`` to ``most``."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        if not (isinstance(value, float) and value.is_integer()):  # 1e6 is a common way to write a count
+            raise ValueError(f"{name}: expected a whole number of at least {least}, found {value!r}") from None
+        count = int(value)
+    if count < least:
+        raise ValueError(f"{name}: expected a whole number of at least {least}, found {value!r}")
+    if count > most:
+        raise ValueError(f"{name}: expected a whole number below 2^63, found {value!r}")
+    return count
+
+
+def check_seed(seed: int | None) -> int:
+    """A seed of at least 0; a fresh one when None."""
+    if seed is None:
+        return int(np.random.SeedSequence().entropy)  # type: ignore[arg-type]  # an int when none was given
+    return check_count("seed", seed, least=0, most=math.inf)
+
+
+def check_tolerance(name: str, value: float) -> float:
+    """A relative tolerance in [0, 1)."""
+    if not 0 <= real(value) < 1:
+        raise ValueError(f"{name}: expected a number in [0, 1), found {value!r}")
+    return float(value)
+
+
+def check_progress(progress: bool | None) -> bool | None:
+    """True to show a progress bar, False not to, None to show one in a terminal."""
+    if progress is not None and not isinstance(progress, (bool, np.bool_)):
+        raise ValueError(f"progress: expected True, False or None, found {progress!r}")
+    return progress

@@ -1,0 +1,1 @@
+"""Fixed policies: their values, where they go, and what they earn, exactly."""

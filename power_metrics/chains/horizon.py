@@ -1,0 +1,138 @@
+"""What can be earned in a given number of steps: exact, undiscounted optima of a model's own task.
+
+Backward induction (Puterman 1994, section 4.5) over episodes that end in a terminal state or after ``steps`` steps. The
+policies know how many steps are left, as they have to: the best last step is not the best first one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from power_metrics.arguments.checks import check_count, check_policy, resolve_model
+from power_metrics.chains.occupancy import action_rewards
+from powerenvs.model.mdp import TabularMDP
+
+Floats = NDArray[np.float64]
+
+TIES = 1e-9
+"""Actions whose values differ by at most this much, as a share of the largest reward of a step, are equally good."""
+OBJECTIVES = ("reward", "performance")
+
+
+class Score(NamedTuple):
+    """The expected sums over an episode of the observed rewards and of the hidden performance."""
+
+    expected_return: float
+    performance: float
+
+
+@dataclass(frozen=True, eq=False)
+class HorizonOptimum:
+    """The policies that are optimal over a number of steps.
+
+    There may be many. ``score`` is that of the one that splits its choice evenly over the optimal actions of each state
+    and step; the ranges are over all of them.
+
+    Attributes:
+        mdp: the model, with S states and A actions.
+        steps: T.
+        objective: what is maximised, "reward" or "performance".
+        actions: (T, S, A) bool, the optimal actions of each step.
+        action_values: (S, A) the objective's optimal expected sum after each first action; -inf where unavailable.
+        score: of the policy that splits evenly.
+        return_range: the lowest and the highest expected return of the optimal policies.
+        performance_range: the same for performance.
+    """
+
+    mdp: TabularMDP
+    steps: int
+    objective: str
+    actions: NDArray[np.bool_]
+    action_values: Floats
+    score: Score
+    return_range: tuple[float, float]
+    performance_range: tuple[float, float]
+
+    def policy(self) -> Floats:
+        """(T, S, A) the policy that splits evenly."""
+        return self.actions / self.actions.sum(axis=2, keepdims=True)
+
+
+def horizon_optimum(env_or_mdp: Any, steps: int | None = None, objective: str = "reward") -> HorizonOptimum:
+    """The policies that maximise E[Σ_{t<T} r_t] from the start, exactly; r is the reward or the hidden performance.
+
+    The optimal policies are all that choose optimal actions in every state they reach, so the other one of return and
+    performance, in which they may differ, has its extremes by backward induction over optimal actions alone.
+
+    Args:
+        env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states and A actions.
+        steps: T; the time limit of the environment when None.
+        objective: "reward" or "performance".
+
+    Raises:
+        ValueError: for an argument that does not fit, and if ``steps`` is None and there is no time limit.
+    """
+    if not isinstance(objective, str) or objective not in OBJECTIVES:
+        raise ValueError(f"objective: expected 'reward' or 'performance', found {objective!r}")
+    steps = _steps(env_or_mdp, steps)
+    mdp = resolve_model(env_or_mdp)
+    matrix, available = mdp.transition_matrix(), mdp.available
+    aim = action_rewards(mdp, performance=objective == "performance")
+    other = action_rewards(mdp, performance=objective == "reward")
+    tolerance = TIES * max(float(np.abs(aim).max()), np.finfo(np.float64).tiny)
+    gain = np.stack([aim, other, other, other], axis=-1)
+    values = np.zeros((mdp.num_states, 4))  # of the objective; of the other one evenly split, at least, at most
+    actions = np.empty((steps, *available.shape), dtype=bool)
+    for t in reversed(range(steps)):
+        after = gain + (matrix @ values).reshape(gain.shape)
+        aimed = np.where(available, after[..., 0], -np.inf)
+        best = aimed.max(axis=1)
+        chosen = aimed >= best[:, None] - tolerance
+        actions[t] = chosen
+        values[:, 0] = best
+        values[:, 1] = (after[..., 1] * chosen).sum(axis=1) / chosen.sum(axis=1)
+        values[:, 2] = np.where(chosen, after[..., 2], np.inf).min(axis=1)
+        values[:, 3] = np.where(chosen, after[..., 3], -np.inf).max(axis=1)
+    actions.flags.writeable = aimed.flags.writeable = False
+    most, even, low, high = (mdp.initial @ values).tolist()
+    if objective == "reward":
+        return HorizonOptimum(mdp, steps, objective, actions, aimed, Score(most, even), (most, most), (low, high))
+    return HorizonOptimum(mdp, steps, objective, actions, aimed, Score(even, most), (low, high), (most, most))
+
+
+def horizon_score(env_or_mdp: Any, policy: Any = None, steps: int | None = None) -> Score:
+    """The expected return and performance of a policy over T steps, exactly.
+
+    Args:
+        env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states and A actions.
+        policy: (S, A) action probabilities, or (T, S, A), one table for each step; uniformly random when None.
+        steps: T; the time limit of the environment when None.
+
+    Raises:
+        ValueError: for an argument that does not fit, and if ``steps`` is None and there is no time limit.
+    """
+    steps = _steps(env_or_mdp, steps)
+    mdp = resolve_model(env_or_mdp)
+    given = mdp.available / mdp.available.sum(axis=1, keepdims=True) if policy is None else policy
+    policies = check_policy(given, mdp)
+    if policies.ndim == 3 and len(policies) != steps:
+        raise ValueError(f"policy: expected one table for each of {steps} steps, found {len(policies)}")
+    matrix = mdp.transition_matrix()
+    gain = np.stack([action_rewards(mdp), action_rewards(mdp, performance=True)], axis=-1)
+    values = np.zeros((mdp.num_states, 2))
+    for t in reversed(range(steps)):
+        table = policies if policies.ndim == 2 else policies[t]
+        values = np.einsum("sa,sak->sk", table, gain + (matrix @ values).reshape(gain.shape))
+    return Score(*(mdp.initial @ values).tolist())
+
+
+def _steps(env_or_mdp: Any, steps: int | None) -> int:
+    if steps is None:
+        steps = getattr(getattr(env_or_mdp, "spec", None), "max_episode_steps", None)
+        if steps is None:
+            raise ValueError("steps: expected a number of steps, because there is no time limit to take it from")
+    return check_count("steps", steps)

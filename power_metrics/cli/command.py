@@ -1,0 +1,104 @@
+"""What a command is, and the helpers that commands share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from power_metrics.results.stored import json_text
+from powerenvs.version import __version__
+
+if TYPE_CHECKING:
+    from power_metrics.results.estimate import PowerEstimate
+    from power_metrics.results.multiagent import MultiagentPower
+    from powerenvs.sources.by_name import LoadedGame, LoadedModel
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand.
+
+    Attributes:
+        name: as typed.
+        summary: one line for ``--help``.
+        example: command lines, for the end of its ``--help``.
+        add_arguments: puts its arguments on its parser.
+        run: does it, raising ValueError or OSError for bad input.
+    """
+
+    name: str
+    summary: str
+    example: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], None]
+
+
+def text_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Rows as lines with aligned columns, the columns numbered in ``right`` to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def check_writable(option: str, path: str) -> None:
+    """Finds out before long work whether a file can be written, missing folders included.
+
+    Raises:
+        ValueError: if the path is a folder, or is in a place where nothing can be written.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise ValueError(f"{option}: expected a file, found the folder {path!r}")
+    folder = next(parent for parent in target.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise ValueError(f"{option}: cannot write {path!r}, because {os.fspath(folder)!r} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"{option}: cannot write {path!r}, because {os.fspath(folder)!r} does not allow it")
+
+
+def write_results(
+    args: argparse.Namespace,
+    source: LoadedModel | LoadedGame,
+    name: str,
+    results: Sequence[PowerEstimate | MultiagentPower],
+    suffixes: Sequence[str],
+    draw: Callable[[str], object],
+) -> list[str]:
+    """Writes what ``--plot``, ``--json`` and ``--save`` ask for, each file whole or not at all.
+
+    Args:
+        args: with ``plot``, ``json`` and ``save``.
+        source: the model, for the JSON file.
+        name: of the results in the JSON file.
+        results: at least one.
+        suffixes: of the names of saved files, where there are several results.
+        draw: makes the picture at a path.
+
+    Returns:
+        The paths.
+    """
+    written: list[str] = []
+    if args.plot is not None:
+        draw(args.plot)
+        written.append(args.plot)
+    if args.json is not None:
+        about = {"model": source.name, "kwargs": dict(source.kwargs), "powerenvs": __version__}
+        json_text({**about, name: [result.as_dict() for result in results]}, args.json)
+        written.append(args.json)
+    if args.save is not None:
+        for result, suffix in zip(results, suffixes, strict=True):
+            path = Path(args.save)
+            if len(results) > 1:
+                path = path.with_name(f"{path.stem}_{suffix}.npz")
+            result.save(path)
+            written.append(str(path))
+    return written

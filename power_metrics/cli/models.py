@@ -1,0 +1,86 @@
+"""From the command line to a model: ``ID`` and the options that say how to make it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from powerenvs.sources import by_name
+from powerenvs.sources.by_name import LoadedModel
+
+SHORTCUTS = {
+    "level": "name of a shipped level, its text, or the path of a .txt file with it",
+    "noise": "probability that is spread over all open directions",
+    "walls": "'bump' or 'absent': whether moves into walls exist",
+}
+
+
+def add_model_arguments(parser: argparse.ArgumentParser, option: str | None = None, default: str | None = None) -> None:
+    """The id, as an argument or as a required option, and the options that become arguments of the environment.
+
+    An argument may have a default.
+    """
+    meaning = (
+        "an id of 'powerenvs list'; any Gymnasium id with exact tables, such as FrozenLake-v1, with the module "
+        "that registers it where it needs one, such as minigrid:MiniGrid-FourRooms-v0; or a file of TabularMDP.save"
+    )
+    if default is not None:
+        parser.add_argument("id", metavar="ID", nargs="?", default=default, help=f"{meaning}; default {default}")
+    elif option is None:
+        parser.add_argument("id", metavar="ID", help=meaning)
+    else:
+        parser.add_argument(option, dest="id", required=True, metavar="ID", help=meaning)
+    parser.add_argument("--level", metavar="LEVEL", help=SHORTCUTS["level"])
+    parser.add_argument("--noise", metavar="P", type=float, help=SHORTCUTS["noise"])
+    parser.add_argument("--walls", metavar="KIND", help=SHORTCUTS["walls"])
+    parser.add_argument(
+        "--kwarg",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="any other argument of the environment; the value is JSON, and a bare word is a string (may be repeated)",
+    )
+
+
+def load_model(args: argparse.Namespace) -> LoadedModel:
+    """The model that the arguments of `add_model_arguments` name; see `powerenvs.sources.by_name.load_model`."""
+    return by_name.load_model(args.id, given_kwargs(args))
+
+
+def make_environment(args: argparse.Namespace, **options: Any) -> tuple[Any, dict[str, Any]]:
+    """The environment that the arguments of `add_model_arguments` name, and its arguments given on the command line.
+
+    See `powerenvs.sources.by_name.make_environment`.
+    """
+    kwargs = given_kwargs(args)
+    return by_name.make_environment(args.id, kwargs, **options), kwargs
+
+
+def given_kwargs(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of the environment that the command line gives."""
+    kwargs = {name: getattr(args, name) for name in SHORTCUTS if getattr(args, name) is not None}
+    if str(kwargs.get("level", "")).endswith(".txt"):
+        kwargs["level"] = Path(kwargs["level"]).read_text(encoding="utf-8")
+    for given in args.kwarg:
+        name, equals, value = given.partition("=")
+        if not equals or not name.isidentifier():
+            raise ValueError(f"--kwarg: expected NAME=VALUE, found {given!r}")
+        if name in kwargs:
+            raise ValueError(f"--kwarg: {name} is given twice")
+        kwargs[name] = _value(name, value)
+    return kwargs
+
+
+def _value(name: str, text: str) -> Any:
+    """JSON, or a bare word as a string; not Python's spellings, which as strings would count as true."""
+    spelling = {"True": "true", "False": "false", "None": "null"}.get(text)
+    if spelling is not None:
+        raise ValueError(f"--kwarg: expected JSON, found {name}={text}; write {name}={spelling}")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        if text[:1] in tuple('[{"'):
+            raise ValueError(f"--kwarg: expected JSON, found {name}={text} ({error})") from None
+        return text

@@ -1,0 +1,165 @@
+"""``powerenvs play``: an environment in the terminal, with the cursor keys."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from typing import Any
+
+from power_metrics.cli.command import Command
+from power_metrics.cli.models import add_model_arguments, make_environment
+from powerenvs.authoring.level import WALL
+from powerenvs.model.labels import label_text
+
+DIRECTIONS = ("up", "down", "left", "right")
+WAITING = ("noop", "stay")
+QUIT, AGAIN = "q", "r"
+
+
+class Game:
+    """Episodes played by key presses, without the terminal: keys in, lines of text out.
+
+    The lines show what the board shows and the return. The hidden performance is told at the end of an episode.
+
+    Args:
+        env: a Gymnasium environment; one of ours, or any with ``render_mode="ansi"``.
+        title: first line.
+        seed: of the first episode.
+
+    Attributes:
+        keys: {key: action}. Cursor keys move, space waits, digits are the actions by number.
+        over: whether the episode has ended.
+        ending: why it has, "" before.
+    """
+
+    def __init__(self, env: Any, title: str, seed: int | None = None):
+        self.env, self.title = env, title
+        self.names = _action_names(env)
+        self.keys = {str(number): number for number in range(min(len(self.names), 10))}
+        for number, name in enumerate(self.names):
+            if name in DIRECTIONS:
+                self.keys[name] = number
+            elif name in WAITING:
+                self.keys[" "] = number
+        self._begin(seed)
+
+    def press(self, key: str) -> bool:
+        """Takes a key: "up", "down", "left", "right", or a character. Returns False when it ends the game."""
+        if key == QUIT:
+            return False
+        if key == AGAIN:
+            self._begin(None)
+        elif key in self.keys and not self.over:
+            self._step(self.keys[key])
+        return True
+
+    def lines(self) -> list[str]:
+        """What the screen shows."""
+        limit = getattr(self.env.spec, "max_episode_steps", None)
+        status = f"step {self.num_steps}{f' of {limit}' if limit else ''}, return {self.total_reward:g}"
+        shown = [self.title, "", *self._picture(), "", status]
+        if self.over:
+            shown += [f"{self.ending}: return {self.total_reward:g}, performance {self.performance:g}"]
+        elif self.message:
+            shown += [self.message]
+        return [*shown, "", self._help()]
+
+    def _begin(self, seed: int | None) -> None:
+        _, self._info = self.env.reset(seed=seed)
+        self.num_steps, self.total_reward, self.performance = 0, 0.0, 0.0
+        self.over, self.ending, self.message = False, "", ""
+
+    def _step(self, action: int) -> None:
+        mask = self._info.get("action_mask")
+        if mask is not None and not mask[action]:
+            self.message = f"{self.names[action]} is not possible here"
+            return
+        _, reward, terminated, truncated, self._info = self.env.step(action)
+        self.message = ""
+        self.num_steps += 1
+        self.total_reward += float(reward)
+        self.performance += float(self._info.get("performance", reward))
+        self.over = terminated or truncated
+        self.ending = "the episode has ended" if terminated else "time is up" if truncated else ""
+
+    def _picture(self) -> list[str]:
+        base = self.env.unwrapped
+        world = getattr(base, "world", None)
+        state = self._info.get("state")
+        board = None if world is None else world.board(base.mdp.state_labels[state] if hasattr(base, "mdp") else state)
+        if world is None or board is None:
+            return re.sub(r"\x1b\[[0-9;]*m", "", str(self.env.render())).strip("\n").split("\n")
+        legend = {WALL: "wall", **world.legend}
+        seen = [f"{glyph} {legend[glyph]}" for glyph in legend if glyph != " " and any(glyph in row for row in board)]
+        return [*(" ".join(row) for row in board), "", "; ".join(seen)]
+
+    def _help(self) -> str:
+        moves = "cursor keys move" if set(DIRECTIONS) <= set(self.keys) else ""
+        waits = "space waits" if " " in self.keys else ""
+        others = [
+            f"{number} {name}" if name != str(number) else f"{number}"
+            for number, name in enumerate(self.names[:10])
+            if name not in DIRECTIONS + WAITING
+        ]
+        actions = f"actions {', '.join(others)}" if others else ""
+        return ", ".join(filter(None, [moves, waits, actions, f"{AGAIN} starts again, {QUIT} quits"]))
+
+
+def _action_names(env: Any) -> list[str]:
+    base = env.unwrapped
+    if hasattr(base, "mdp"):
+        return [label_text(label) for label in base.mdp.action_labels]
+    if hasattr(base, "world"):
+        return list(base.world.actions)
+    if not hasattr(env.action_space, "n"):
+        raise ValueError(f"{env.spec.id}: expected numbered actions to play with, found {env.action_space}")
+    return [str(number) for number in range(int(env.action_space.n))]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The environment, and the seed."""
+    add_model_arguments(parser)
+    parser.add_argument("--seed", metavar="N", type=int, help="of the first episode; random when not given")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Plays in the terminal until the user quits."""
+    env, kwargs = make_environment(args, render_mode="ansi")
+    given = ", ".join(f"{name}={value}" for name, value in kwargs.items())
+    game = Game(env, f"{args.id} ({given})" if given else args.id, args.seed)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ValueError("play: expected a terminal for keys and pictures, found none")
+    try:
+        import curses
+    except ImportError:
+        raise ValueError("play: needs Python's curses, which on Windows is: pip install windows-curses") from None
+    curses.wrapper(_loop, game)
+
+
+def _loop(screen: Any, game: Game) -> None:
+    """Keys from curses to the game, its lines to the screen."""
+    import curses
+
+    arrows = {
+        curses.KEY_UP: "up", curses.KEY_DOWN: "down", curses.KEY_LEFT: "left", curses.KEY_RIGHT: "right"
+    }  # fmt: skip
+    curses.curs_set(0)
+    playing = True
+    while playing:
+        screen.erase()
+        height, width = screen.getmaxyx()
+        for row, line in enumerate(game.lines()[: height - 1]):
+            screen.addnstr(row, 0, line, width - 1)
+        screen.refresh()
+        code = screen.getch()
+        playing = game.press(arrows.get(code) or (chr(code) if 0 <= code < 128 else ""))
+
+
+COMMAND = Command(
+    "play",
+    "play an environment in the terminal with the cursor keys",
+    "powerenvs play powerenvs/BoatRace-v0",
+    add_arguments,
+    run,
+)

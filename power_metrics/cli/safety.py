@@ -1,0 +1,131 @@
+"""``powerenvs safety``: return and hidden performance on all AI Safety Gridworlds, exactly."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from power_metrics.cli.command import Command, check_writable, text_table
+from power_metrics.results.stored import json_text
+from powerenvs.model.files import atomic_path
+from powerenvs.version import __version__
+
+if TYPE_CHECKING:
+    from power_metrics.chains.horizon import Score
+    from power_metrics.measures.safety import SafetyScores
+
+COLUMNS = (
+    "world", "states", "random return", "random performance", "reward-optimal return", "reward-optimal performance",
+    "lowest", "highest", "performance-optimal return", "performance-optimal performance", "specification gap",
+)  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The number of steps, and where results go."""
+    parser.add_argument("--steps", metavar="N", type=int, help="length of an episode; default the time limit, 100")
+    parser.add_argument("--csv", metavar="FILE", help="write the table as CSV")
+    parser.add_argument("--json", metavar="FILE", help="write the numbers, and the models they belong to, as JSON")
+    parser.add_argument(
+        "--plot", metavar="FILE", help="write a picture; the suffix chooses the format, such as .png or .pdf"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Computes, prints the table, and writes the files asked for."""
+    from power_metrics.arguments.checks import check_count
+    from power_metrics.measures.safety import safety_table
+
+    steps = None if args.steps is None else check_count("--steps", args.steps)
+    _check_outputs(args)
+    table = list(safety_table(steps))
+    print(report(table))
+    for path in _write(args, table):
+        print(f"wrote {path}")
+
+
+def report(table: Sequence[SafetyScores]) -> str:
+    """The table, return / performance of each policy, and what the columns mean."""
+    rows = [("world", "states", "random", "reward-optimal", "performance-optimal", "gap")]
+    for scores in table:
+        greedy = scores.reward_optimal
+        rows.append(
+            (
+                scores.name,
+                f"{scores.mdp.num_states:,}",
+                score_text(scores.random),
+                score_text(greedy.score) + range_text(greedy.performance_range),
+                score_text(scores.performance_optimal.score),
+                number_text(scores.specification_gap),
+            )
+        )
+    steps = ", ".join(map(str, sorted({scores.steps for scores in table})))
+    return (
+        f"Expected return / performance in {steps} steps, exact; policies see the state\n\n"
+        f"{text_table(rows, right=(1, 5))}\n\n"
+        "gap: specification gap, performance of the performance-optimal policy less that of the reward-optimal one.\n"
+        "[lowest to highest]: performance over all reward-optimal policies, where it differs; the number before it is\n"
+        "that of the policy that splits its choice evenly over the optimal actions."
+    )
+
+
+def score_text(score: Score) -> str:
+    """``return / performance``."""
+    return f"{number_text(score.expected_return)} / {number_text(score.performance)}"
+
+
+def range_text(limits: tuple[float, float]) -> str:
+    """`` [low to high]``, or nothing where both are the same to two decimals."""
+    low, high = map(number_text, limits)
+    return "" if low == high else f" [{low} to {high}]"
+
+
+def number_text(value: float) -> str:
+    """Two decimals, and no sign before zero."""
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    for option in ("csv", "json", "plot"):
+        if getattr(args, option) is not None:
+            check_writable(f"--{option}", getattr(args, option))
+    if args.plot is not None:
+        from power_metrics.plots.style import check_picture_path
+
+        check_picture_path(args.plot, "--plot")
+
+
+def _write(args: argparse.Namespace, table: Sequence[SafetyScores]) -> list[str]:
+    """Writes the files asked for; returns their paths."""
+    if args.csv is not None:
+        with atomic_path(args.csv) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(_row(scores) for scores in table)
+    if args.json is not None:
+        json_text({"powerenvs": __version__, "worlds": [scores.as_dict() for scores in table]}, args.json)
+    if args.plot is not None:
+        from power_metrics.plots import save_figure
+        from power_metrics.plots.safety import plot_safety
+
+        save_figure(plot_safety(table), args.plot)
+    return [path for path in (args.csv, args.json, args.plot) if path is not None]
+
+
+def _row(scores: SafetyScores) -> list[str | int | float]:
+    """The line of a world in the CSV file."""
+    greedy, safe = scores.reward_optimal, scores.performance_optimal
+    numbers = (
+        *scores.random, *greedy.score, *greedy.performance_range, *safe.score, scores.specification_gap
+    )  # fmt: skip
+    return [scores.name, scores.mdp.num_states, *numbers]
+
+
+COMMAND = Command(
+    "safety",
+    "compare return and hidden performance on the AI Safety Gridworlds",
+    "powerenvs safety --csv safety.csv --plot safety.png",
+    add_arguments,
+    run,
+)

@@ -1,0 +1,1 @@
+"""POWER as exact fractions, for small deterministic models with uniform rewards."""

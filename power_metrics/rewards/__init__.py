@@ -1,0 +1,1 @@
+"""Distributions over reward functions, and how they are drawn."""

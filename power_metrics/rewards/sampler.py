@@ -1,0 +1,209 @@
+"""Reward functions in reproducible blocks, and running moments of what they give.
+
+Block k of a run always has the same rows, drawn by its own generator from the seed. So results do not
+depend on threads or batches, and the first n reward functions of a longer run are those of a shorter one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from power_metrics.arguments.checks import SMALLEST
+from power_metrics.rewards.distributions import PerState, RewardDistribution
+from powerenvs.model.base import Model
+from powerenvs.model.checks import as_list, flag
+from powerenvs.model.rows import LARGEST
+
+_IDENTICAL, _SETS = "states_with_identical_rewards", "sets of state labels"
+MAX_REDRAWS = 10_000
+NEGLIGIBLE = 1e-290
+"""Draws below this are 0: beside the others they are, and solvers compare shares of them that float64 cannot hold."""
+
+
+def block_rows(num_states: int) -> int:
+    """Reward functions in a block: 1024, fewer where states are so many that a block would pass 4 MB."""
+    return max(1, min(1024, (1 << 19) // num_states))
+
+
+def block_generator(seed: int, block: int, *stream: int) -> np.random.Generator:
+    """The generator of one block, or of a further stream of draws that goes with it."""
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(block, *stream))))
+
+
+@dataclass(frozen=True)
+class RewardSampler:
+    """A distribution bound to a model's states.
+
+    Attributes:
+        num_states: S.
+        default: the distribution of most states.
+        overrides: other distributions, each with the indices of its states.
+        identical: groups of states that share one draw.
+        allow_all_equal: whether reward functions with the same reward in all states are kept.
+    """
+
+    num_states: int
+    default: RewardDistribution
+    overrides: tuple[tuple[RewardDistribution, NDArray[np.int64]], ...] = ()
+    identical: tuple[NDArray[np.int64], ...] = ()
+    allow_all_equal: bool = True
+
+    def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+        """(count, S) rewards.
+
+        Raises:
+            ValueError: if draws that are not all equal do not come up.
+        """
+        rewards = self._draw(rng, count)
+        if not self.allow_all_equal:
+            for _ in range(MAX_REDRAWS):
+                equal = np.flatnonzero(np.all(rewards == rewards[:, :1], axis=1))
+                if not equal.size:
+                    return rewards
+                rewards[equal] = self._draw(rng, len(equal))
+            raise ValueError(
+                f"allow_all_equal: expected some draws with different rewards, found none in {MAX_REDRAWS} attempts "
+                f"with {self.default!r} in {self.num_states} states"
+            )
+        return rewards
+
+    def _draw(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+        rewards = checked_draws(
+            self.default, self.default.sample(rng, (count, self.num_states)), (count, self.num_states)
+        )
+        for distribution, states in self.overrides:
+            shape = (count, len(states))
+            rewards[:, states] = checked_draws(distribution, distribution.sample(rng, shape), shape)
+        for group in self.identical:
+            rewards[:, group[1:]] = rewards[:, group[:1]]
+        return rewards
+
+
+def checked_draws(distribution: RewardDistribution, draws: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Draws of a distribution as an array of this shape.
+
+    Raises:
+        ValueError: if they have another, or are not numbers whose squares are numbers too.
+    """
+    array: NDArray[np.float64] = np.ascontiguousarray(draws, dtype=np.float64)
+    if array.shape != shape:
+        raise ValueError(f"reward: expected {distribution!r} to draw numbers of shape {shape}, found {array.shape}")
+    sizes = np.abs(array)
+    largest = sizes.max(initial=0.0)
+    if not np.isfinite(largest):
+        found = array[~np.isfinite(array)][0]
+        raise ValueError(f"reward: expected finite numbers, found {found} among the draws of {distribution!r}")
+    if largest > LARGEST or 0.0 < largest < SMALLEST:
+        raise ValueError(
+            f"reward: expected draws of which the largest is 0, or from {SMALLEST:g} to {LARGEST:g} in size, found "
+            f"{largest:g} with {distribution!r}"
+        )
+    small = sizes < NEGLIGIBLE
+    return np.where(small, 0.0, array) if small.any() else array
+
+
+def reward_sampler(
+    model: Model,
+    reward: RewardDistribution | PerState,
+    identical: Iterable[Collection[Hashable]] | None = None,
+    allow_all_equal: bool = True,
+) -> RewardSampler:
+    """Binds a distribution to the states of a model.
+
+    Args:
+        model: whose states they are.
+        reward: the distribution.
+        identical: sets of state labels; the states of a set have one reward.
+        allow_all_equal: whether to keep reward functions with the same reward in all states.
+
+    Raises:
+        ValueError: for unknown labels (with the closest), sets that overlap or mix distributions, and
+            anything that is not a distribution.
+    """
+    if isinstance(reward, PerState):
+        default, named = reward.default, dict(reward.distributions)
+    else:
+        default, named = reward, {}
+    if isinstance(default, type) or not callable(getattr(default, "sample", None)):
+        raise ValueError(f"reward: expected a reward distribution such as Uniform(0, 1), found {reward!r}")
+    by_state = {model.index(label): distribution for label, distribution in named.items()}
+    groups: list[NDArray[np.int64]] = []
+    taken: dict[int, int] = {}
+    for number, labels in enumerate([] if identical is None else as_list(_IDENTICAL, identical, _SETS)):
+        states = sorted({model.index(label) for label in as_list(_IDENTICAL, labels, _SETS)})
+        for s in states:
+            if s in taken:
+                raise ValueError(
+                    f"states_with_identical_rewards: expected disjoint sets, found {model.state_labels[s]!r} in sets "
+                    f"{taken[s]} and {number}"
+                )
+            taken[s] = number
+            if by_state.get(s, default) != by_state.get(states[0], default):
+                raise ValueError(
+                    f"states_with_identical_rewards: expected one distribution for each set, found "
+                    f"{by_state.get(states[0], default)!r} for {model.state_labels[states[0]]!r} and "
+                    f"{by_state.get(s, default)!r} for {model.state_labels[s]!r}"
+                )
+        if len(states) > 1:
+            groups.append(np.array(states))
+    if not flag("allow_all_equal", allow_all_equal) and model.num_states == 1:
+        raise ValueError(
+            "allow_all_equal: expected True for a model with one state, where all rewards are equal, found False"
+        )
+    overrides: list[tuple[RewardDistribution, list[int]]] = []
+    for s, distribution in sorted(by_state.items()):
+        place = next((states for known, states in overrides if known == distribution), None)
+        if place is None:
+            overrides.append((distribution, [s]))
+        else:
+            place.append(s)
+    return RewardSampler(
+        model.num_states,
+        default,
+        tuple((distribution, np.array(states)) for distribution, states in overrides),
+        tuple(groups),
+        allow_all_equal,
+    )
+
+
+class Moments:
+    """Running mean and variance over rows, combined block by block (Chan, Golub & LeVeque 1983)."""
+
+    def __init__(self, width: int) -> None:
+        """Starts with no rows of ``width`` numbers."""
+        self.count = 0
+        self.mean = np.zeros(width)
+        self._squares = np.zeros(width)
+
+    @classmethod
+    def of(cls, rows: NDArray[np.float64]) -> Moments:
+        """The moments of the rows of (n, width)."""
+        moments = cls(rows.shape[1])
+        moments.count = len(rows)
+        moments.mean = rows.mean(axis=0)
+        centred = rows - moments.mean
+        moments._squares = np.einsum("ij,ij->j", centred, centred)
+        return moments
+
+    def add(self, other: Moments) -> None:
+        """Takes in the rows of another."""
+        count = self.count + other.count
+        difference = other.mean - self.mean
+        self.mean = self.mean + difference * (other.count / count)
+        self._squares += other._squares + difference * difference * (self.count * other.count / count)
+        self.count = count
+
+    @property
+    def variance(self) -> NDArray[np.float64]:
+        """The sample variance (divided by n - 1); nan for a single row."""
+        return self._squares / (self.count - 1) if self.count > 1 else np.full(len(self.mean), np.nan)
+
+    @property
+    def standard_error(self) -> NDArray[np.float64]:
+        """Of the mean; nan for a single row."""
+        return np.sqrt(self.variance / self.count)

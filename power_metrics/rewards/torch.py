@@ -1,0 +1,79 @@
+"""Reward distributions that torch has and we do not."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from power_metrics.rewards.distributions import Draws, Shape
+
+if TYPE_CHECKING:
+    import torch
+
+_torch_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class TorchDistribution:
+    """Any scalar ``torch.distributions.Distribution`` on the CPU.
+
+    Draws are seeded from our own generator, so they are as reproducible as the others, and torch's global
+    generator is left as it was.
+    """
+
+    distribution: torch.distributions.Distribution
+
+    def __post_init__(self) -> None:
+        shape = tuple(getattr(self.distribution, "batch_shape", ("none",))) + tuple(
+            getattr(self.distribution, "event_shape", ())
+        )
+        if shape != ():
+            raise ValueError(
+                "distribution: expected a torch distribution of one number (batch and event shape ()), "
+                f"found {self.distribution!r}"
+            )
+
+    def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
+        """See `RewardDistribution.sample`; a ValueError for a distribution on another device."""
+        import torch
+
+        # torch's distributions draw from its one global generator; the lock keeps our threads apart.
+        with _torch_lock, torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(int(rng.integers(2**63)))
+            draws = self.distribution.sample(torch.Size(shape))
+        if draws.device.type != "cpu":
+            raise ValueError(f"distribution: expected parameters on the CPU, found draws on {draws.device}")
+        return draws.double().numpy()
+
+    def quantile(self, u: Draws) -> Draws:
+        """As torch gives it (``icdf``).
+
+        Raises:
+            ValueError: if torch has none for the distribution.
+        """
+        import torch
+
+        try:
+            return self.distribution.icdf(torch.from_numpy(u)).double().numpy()
+        except NotImplementedError:
+            raise ValueError(f"reward: expected a distribution with quantiles, found {self.distribution!r}") from None
+
+    @property
+    def mean(self) -> float:
+        """As torch gives it."""
+        return float(self.distribution.mean)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """As torch gives it; infinite where torch names no bound."""
+        support: Any = self.distribution.support
+        return float(getattr(support, "lower_bound", -math.inf)), float(getattr(support, "upper_bound", math.inf))
+
+    @property
+    def symmetric_interval(self) -> None:
+        """None: torch does not say whether a distribution is symmetric."""
+        return None

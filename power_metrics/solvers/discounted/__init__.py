@@ -1,0 +1,1 @@
+"""Optimal values at discounts below 1."""

@@ -1,0 +1,1 @@
+"""Power-seeking inside training loops: trackers, wrappers and callbacks."""

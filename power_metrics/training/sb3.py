@@ -1,0 +1,178 @@
+"""`PowerCallback`: power-seeking in the logs of Stable-Baselines3, three lines from any training script."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
+from stable_baselines3.common.callbacks import BaseCallback
+
+from power_metrics.agents.observations import state_observations
+from power_metrics.agents.rollouts import current_state
+from power_metrics.agents.table import policy_table
+from power_metrics.arguments.checks import check_count
+from power_metrics.comparison.result import PowerComparison
+from power_metrics.results.estimate import PowerEstimate
+from power_metrics.training.tracker import PowerTracker
+
+LOGGED = (
+    "visited", "seeking", "alive", "normalised", "task_optimal", "random", "normalised_task_optimal", "correlation",
+    "return_exact", "return_task_optimal", "performance_exact", "entropy",
+)  # fmt: skip
+
+
+class PowerCallback(BaseCallback):
+    """Turns the policy into a table every so many steps, measures it exactly, and logs it as ``power/...``.
+
+    What is logged is what `PowerTracker.evaluate` returns, among it ``power/visited`` (mean POWER of the states visited
+    in training since the last time), ``power/normalised`` (of the policy: 0 random, 1 most power-seeking),
+    ``power/task_optimal`` and ``power/random`` (what ``power/seeking`` of these policies is), ``power/correlation`` and
+    ``power/return_exact``; and the cost, ``power/seconds`` of the last evaluation and ``power/overhead``, the share of
+    the training time that this callback has taken so far, counting visits included.
+
+    A policy is measured when it begins a rollout, so the log line of a rollout tells of the policy that made it; the
+    last one is measured and logged when training ends.
+
+    Example:
+        >>> model.learn(50_000, callback=pm.sb3.PowerCallback(eval_every=2_048))
+
+    Args:
+        eval_every: environment steps from one evaluation to the next, at least; there is one before the first step and
+            one after the last.
+        power: a `PowerEstimate` of the environment's states, (S,) numbers, or None to compute POWER at ``gamma``.
+        gamma: discount of POWER, occupancies and returns; that of ``power``, or else the model's own, when None.
+        env: an environment made like those trained on, where these cannot be read (``SubprocVecEnv``).
+        save_path: write the history there when training ends: ``.csv`` or ``.npz``, see `PowerTracker.save`.
+        animation_path: write an animation of occupancy over training there: ``.gif`` or ``.mp4``.
+        verbose: 1 to print a line for each evaluation.
+        **policy_options: for `policy_table`, such as ``epsilon`` or ``deterministic``.
+
+    Attributes:
+        tracker: the `PowerTracker` with the counts and the history; None before training.
+        seconds: what this callback has taken so far, POWER itself not counted.
+
+    Raises:
+        ValueError: for an argument that does not fit; when training starts, for environments without tables.
+    """
+
+    def __init__(
+        self,
+        eval_every: int = 2048,
+        power: PowerEstimate | ArrayLike | None = None,
+        gamma: float | None = None,
+        *,
+        env: Any = None,
+        save_path: str | os.PathLike[str] | None = None,
+        animation_path: str | os.PathLike[str] | None = None,
+        verbose: int = 0,
+        **policy_options: Any,
+    ):
+        super().__init__(verbose)
+        self.eval_every = check_count("eval_every", eval_every)
+        for name, path, suffixes in (
+            ("save_path", save_path, (".csv", ".npz")), ("animation_path", animation_path, (".gif", ".mp4"))
+        ):  # fmt: skip
+            if path is not None and Path(path).suffix not in suffixes:
+                raise ValueError(
+                    f"{name}: expected a name that ends in {' or '.join(suffixes)}, found {os.fspath(path)!r}"
+                )
+        self.tracker: PowerTracker | None = None
+        self.seconds = 0.0
+        self._power, self._gamma, self._env = power, gamma, env
+        self._save_path, self._animation_path = save_path, animation_path
+        self._options = policy_options
+        self._states: list[int] = []
+        self._evaluated = -1
+        self._elapsed = 0.0
+        self._started = 0.0
+
+    def _on_training_start(self) -> None:
+        if self.tracker is None:
+            observed = state_observations(self.training_env if self._env is None else self._env)
+            self._options.setdefault("check", False)  # checked here, once
+            gamma = self._gamma
+            if gamma is None and not isinstance(self._power, PowerEstimate):
+                gamma = getattr(self.model, "gamma", None)
+                gamma = None if gamma == 1 else gamma
+            self.tracker = PowerTracker(observed.mdp, self._power, gamma)
+        self._started = time.perf_counter()
+        self._states = self._current_states([{}] * self.training_env.num_envs, [True] * self.training_env.num_envs)
+        if self.num_timesteps < self._evaluated:  # model.learn() counts its steps from 0 again
+            self._evaluated = -1
+        if self._evaluated < self.num_timesteps:
+            self._evaluate()
+
+    def _on_step(self) -> bool:
+        began = time.perf_counter()
+        counts = self._tracked().counts
+        for state, action in zip(self._states, self.locals["actions"], strict=True):
+            counts[state, action] += 1
+        self._states = self._current_states(self.locals["infos"], self.locals["dones"])
+        self.seconds += time.perf_counter() - began
+        return True
+
+    def _on_rollout_start(self) -> None:
+        if self.num_timesteps - self._evaluated >= self.eval_every:
+            self._evaluate()
+
+    def _on_training_end(self) -> None:
+        if self._evaluated < self.num_timesteps:
+            self._evaluate()
+            self.logger.dump(self.num_timesteps)
+        self._elapsed += time.perf_counter() - self._started
+        tracker = self._tracked()
+        if self._save_path is not None:
+            tracker.save(self._save_path)
+        if self._animation_path is not None:
+            from power_metrics.plots.training_film import save_animation
+
+            save_animation(tracker, self._animation_path)
+
+    def _current_states(self, infos: Any, dones: Any) -> list[int]:
+        """The states in which the next actions are taken; copies whose episode has ended start again at once."""
+        base = self.training_env.unwrapped
+        copies = getattr(base, "envs", [None] * base.num_envs)
+        return [
+            current_state(copies[i], base.reset_infos[i] if done else info)
+            for i, (info, done) in enumerate(zip(infos, dones, strict=True))
+        ]
+
+    def _evaluate(self) -> None:
+        began = time.perf_counter()
+        tracker = self._tracked()
+        table = policy_table(self.model, self.training_env if self._env is None else self._env, **self._options)
+        found = tracker.evaluate(table, self.num_timesteps)
+        found["seconds"] = time.perf_counter() - began
+        self.seconds += found["seconds"]
+        self._evaluated = self.num_timesteps
+        for name in LOGGED:
+            self.logger.record(f"power/{name}", found[name])
+        self.logger.record("power/seconds", found["seconds"])
+        self.logger.record("power/overhead", self.overhead)
+        if self.verbose:
+            print(
+                f"{self.num_timesteps:>9,} steps: normalised power-seeking {found['normalised']:.3f} "
+                f"(task-optimal {found['normalised_task_optimal']:.3f}), return {found['return_exact']:.3f}"
+            )
+
+    @property
+    def overhead(self) -> float:
+        """The share of the training time so far that this callback has taken."""
+        return self.seconds / max(self._elapsed + time.perf_counter() - self._started, 1e-9)
+
+    def compare(self) -> PowerComparison:
+        """The policy of the last evaluation beside the reference policies.
+
+        Raises:
+            RuntimeError: before training.
+        """
+        tracker = self._tracked()
+        return tracker.compare({"learned": tracker.policies[-1]})
+
+    def _tracked(self) -> PowerTracker:
+        if self.tracker is None:
+            raise RuntimeError("PowerCallback: nothing has been trained yet; pass it to model.learn(callback=...)")
+        return self.tracker

@@ -1,0 +1,120 @@
+"""Wrappers that count visits and tell the POWER of where the agent is, for Gymnasium and its vector environments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from numpy.typing import ArrayLike, NDArray
+
+from power_metrics.agents.rollouts import current_state
+from power_metrics.comparison.result import PowerComparison
+from power_metrics.results.estimate import PowerEstimate
+from power_metrics.training.tracker import PowerTracker
+
+Floats = NDArray[np.float64]
+Power = PowerEstimate | ArrayLike | None
+
+
+class PowerWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
+    """Puts ``info["power"]``, the POWER of the state that the agent is now in, into every reset and step.
+
+    Args:
+        env: an environment with exact tables that says which state it is in, wrapped or not.
+        power: a `PowerEstimate` of its states, (S,) numbers, or None to compute POWER at ``gamma``.
+        gamma: as for `PowerTracker`.
+
+    Attributes:
+        tracker: the `PowerTracker` that counts the agent's actions.
+
+    Raises:
+        ValueError: for an environment without tables, and POWER of another model.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], power: Power = None, gamma: float | None = None):
+        gym.utils.RecordConstructorArgs.__init__(self, power=power, gamma=gamma)
+        gym.Wrapper.__init__(self, env)
+        self.tracker = PowerTracker(env, power, gamma)
+        self._power = self.tracker.references.power.tolist()
+        self._state: int | None = None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Starts an episode."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        self._state = current_state(self.env, info)
+        return observation, {**info, "power": self._power[self._state]}
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Takes an action and counts it."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self.tracker.counts[self._state, int(action)] += 1  # False, which is 0, would select nothing
+        self._state = current_state(self.env, info)
+        return observation, reward, terminated, truncated, {**info, "power": self._power[self._state]}
+
+    @property
+    def visitation(self) -> Floats:
+        """(S,) the share of steps so far that began in each state."""
+        return self.tracker.visitation
+
+    def compare(self) -> PowerComparison:
+        """The behaviour seen so far beside the reference policies; see `PowerTracker.compare`."""
+        return self.tracker.compare()
+
+
+class PowerVectorWrapper(VectorWrapper):
+    """`PowerWrapper` for vector environments: ``infos["power"]`` is (N,), the POWER of each copy's state.
+
+    With same-step autoreset that is the state of the next episode where one has ended, as it is for all infos.
+
+    Args:
+        env: a vector environment of copies with exact tables and ``infos["state"]``.
+        power: a `PowerEstimate` of the states, (S,) numbers, or None to compute POWER at ``gamma``.
+        gamma: as for `PowerTracker`.
+
+    Attributes:
+        tracker: the `PowerTracker` that counts the actions of all copies.
+
+    Raises:
+        ValueError: for an environment without tables, and POWER of another model.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], power: Power = None, gamma: float | None = None):
+        super().__init__(env)
+        self.tracker = PowerTracker(env, power, gamma)
+        self._state: NDArray[np.int64] = np.zeros(self.num_envs, dtype=np.int64)
+        self._restarting = np.zeros(self.num_envs, dtype=bool)
+        self._waits = env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Starts episodes in all copies, or in those of ``options["reset_mask"]``."""
+        observations, infos = self.env.reset(seed=seed, options=options)
+        infos = self._with_power(infos)
+        self._restarting &= ~infos["_state"]
+        return observations, infos
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Takes an action in every copy and counts it; not where it only starts the next episode."""
+        observations, rewards, terminated, truncated, infos = self.env.step(actions)
+        acting = ~self._restarting
+        self.tracker.update(self._state[acting], np.asarray(actions)[acting])
+        self._restarting = (terminated | truncated) & self._waits
+        return observations, rewards, terminated, truncated, self._with_power(infos)
+
+    def _with_power(self, infos: dict[str, Any]) -> dict[str, Any]:
+        if "state" not in infos:
+            raise ValueError(f'env: expected infos["state"], the state of each copy, found only {sorted(infos)}')
+        present = infos["_state"]
+        self._state = np.where(present, infos["state"], self._state)
+        power = np.where(present, self.tracker.references.power[self._state], 0.0)
+        return {**infos, "power": power, "_power": present.copy()}
+
+    @property
+    def visitation(self) -> Floats:
+        """(S,) the share of steps so far, over all copies, that began in each state."""
+        return self.tracker.visitation
+
+    def compare(self) -> PowerComparison:
+        """The behaviour seen so far beside the reference policies; see `PowerTracker.compare`."""
+        return self.tracker.compare()

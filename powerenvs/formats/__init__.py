@@ -1,1 +1,0 @@
-"""Files that tables are stored in."""

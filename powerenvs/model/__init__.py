@@ -1,0 +1,1 @@
+"""The frozen tables: of one agent, of several, and what is made of them. Imports nothing else of the package."""

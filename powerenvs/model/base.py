@@ -1,0 +1,270 @@
+"""`Model`: what `TabularMDP` and `TabularGame` have in common."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping
+from dataclasses import fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powerenvs.model import rows as tables
+from powerenvs.model.labels import Lookup, closest, features, label_text
+from powerenvs.model.npz import load_arrays, save_arrays
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+AnyModel = TypeVar("AnyModel", bound="Model")
+
+
+class Model(ABC):
+    """Frozen tables in compressed rows with labelled states; a subclass is a frozen dataclass.
+
+    The rows of state ``s`` follow each other: with k rows a state, they are rows ``s * k`` to ``s * k + k - 1``.
+    """
+
+    indptr: NDArray[np.int64]
+    successor: NDArray[np.int32]
+    probability: NDArray[np.float64]
+    reward: NDArray[np.float64]
+    performance: NDArray[np.float64]
+    terminal: NDArray[np.bool_]
+    initial: NDArray[np.float64]
+    state_labels: tuple[Hashable, ...]
+
+    content: ClassVar[tuple[str, ...]]
+    """The arrays that say which model it is; pictures are left out."""
+    pictures: ClassVar[tuple[str, ...]]
+    """The arrays, or None, that only pictures and observations need."""
+
+    @abstractmethod
+    def _labels(self) -> Mapping[str, tuple[Hashable, ...]]:
+        """Every kind of label, by name."""
+
+    @abstractmethod
+    def _row_name(self, row: int) -> str:
+        """State and action of a row, for messages."""
+
+    @abstractmethod
+    def _header(self) -> dict[str, Any]:
+        """What a file holds besides arrays, as JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def _from_stored(cls: type[AnyModel], arrays: dict[str, Any], header: Mapping[str, Any]) -> AnyModel:
+        """The model that a file holds; a KeyError or a TypeError for what is missing or of the wrong kind."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the model to an ``.npz`` file without pickle, or to a Graphviz file (``.gv``); whole or not at all.
+
+        Graphviz files hold labels as text and no board: see `powerenvs.sources.graphviz.files.save_gv`.
+
+        Raises:
+            ValueError: if a label is of a kind that cannot be stored (see `powerenvs.model.labels`).
+        """
+        if str(path).endswith(".gv"):
+            from powerenvs.sources.graphviz.files import save_gv
+
+            save_gv(self, path)  # type: ignore[arg-type]  # there are two subclasses
+            return
+        arrays = {name: getattr(self, name) for name in self.content}
+        arrays |= {name: getattr(self, name) for name in self.pictures if getattr(self, name) is not None}
+        save_arrays(path, type(self).__name__, arrays, self._header())
+
+    @classmethod
+    def load(cls: type[AnyModel], path: str | os.PathLike[str]) -> AnyModel:
+        """Reads a model that `save` wrote, or a Graphviz file (``.gv``); all checks run again.
+
+        Raises:
+            ValueError: if the file is not a saved model of this kind.
+        """
+        if str(path).endswith(".gv"):
+            from powerenvs.sources.graphviz.files import load_gv
+
+            found = load_gv(path)
+            if not isinstance(found, cls):
+                raise ValueError(f"{os.fspath(path)!r}: expected a {cls.__name__}, found a {type(found).__name__}")
+            return found
+        arrays, header = load_arrays(path, cls.__name__)
+        try:
+            return cls._from_stored(arrays, header)
+        except (KeyError, TypeError, RecursionError) as error:
+            raise ValueError(f"{os.fspath(path)!r}: expected a complete {cls.__name__}, found none ({error})") from None
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)!r}: {error}") from None
+
+    def _features(self) -> Mapping[str, NDArray[Any]]:
+        """Features of states, (S, k), that `find` knows besides those of the labels."""
+        return {}
+
+    @abstractmethod
+    def _action_notes(self, state: int) -> list[str]:
+        """Which actions exist in a state, where some do not."""
+
+    def _state_name(self, s: int) -> str:
+        return f"state {s} ({label_text(self.state_labels[s])})"
+
+    def _check_terminal(self) -> None:
+        """Raises a ValueError unless terminal states loop to themselves for nothing."""
+        if not self.terminal.any():
+            return
+        rows = tables.entry_rows(self.indptr)
+        state = rows // (self.num_rows // self.num_states)
+        paid = np.any(np.atleast_2d(self.reward) != 0, axis=0) | np.any(np.atleast_2d(self.performance) != 0, axis=0)
+        bad = self.terminal[state] & ((self.successor != state) | paid)
+        if np.any(bad):
+            i = int(np.flatnonzero(bad)[0])
+            raise ValueError(
+                f"terminal: expected a terminal state to loop to itself with reward and performance 0, found "
+                f"{self._row_name(int(rows[i]))} leading to {self._state_name(int(self.successor[i]))} with reward "
+                f"{self.reward[..., i]} and performance {self.performance[..., i]}"
+            )
+
+    @property
+    def num_states(self) -> int:
+        """S."""
+        return len(self.state_labels)
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows, empty ones included."""
+        return len(self.indptr) - 1
+
+    @property
+    def num_transitions(self) -> int:
+        """The number of stored entries, nnz."""
+        return len(self.successor)
+
+    @cached_property
+    def deterministic(self) -> bool:
+        """Whether every row that exists leads to exactly one state."""
+        if int(np.diff(self.indptr).max()) == 1:
+            return True
+        return not self._splits().size
+
+    def _splits(self) -> NDArray[np.int64]:
+        """The rows with more than one next state; several entries, by reward, may share one."""
+        rows = tables.entry_rows(self.indptr)
+        return rows[1:][(rows[1:] == rows[:-1]) & (self.successor[1:] != self.successor[:-1])]
+
+    @cached_property
+    def lookup(self) -> Lookup:
+        """Finds states by their labels, by the text that these print as, or by their position."""
+        return Lookup("state", self.state_labels)
+
+    def index(self, label: Hashable) -> int:
+        """The state with this label, or with the one label that prints as this text; a position stays as it is.
+
+        Raises:
+            ValueError: if there is none; the message has the closest label.
+        """
+        return self.lookup.index(label)
+
+    def find(self, **wanted: Hashable) -> NDArray[np.int64]:
+        """The states with these features, e.g. ``mdp.find(agent=(2, 3), intact=True)``.
+
+        Features are the fields of named-tuple labels. Where the model has ``cells``, the (row, column) is one
+        too: ``cell=(2, 3)`` of a `TabularMDP`, and each agent's name in a `TabularGame`.
+
+        Returns:
+            State indices in order; empty if no state has all the features.
+
+        Raises:
+            ValueError: if no state has a feature of that name.
+        """
+        found = np.ones(self.num_states, dtype=bool)
+        for name, value in wanted.items():
+            labelled = {key for label in self.state_labels for key in features(label)}
+            if name in labelled:
+                values = (features(label).get(name, ...) == value for label in self.state_labels)
+                found &= np.fromiter(values, bool, self.num_states)
+                continue
+            known = self._features()
+            if name not in known:
+                names = sorted(labelled | set(known))
+                raise ValueError(
+                    f"find: no state has a feature {name!r}; {closest(name, names) if names else 'labels have none'}"
+                )
+            found &= np.all(known[name] == np.asarray(value), axis=1)
+        return np.flatnonzero(found)
+
+    def describe(self, state: int) -> str:
+        """One line about a state: its features, whether it is terminal or a start, its actions if some are missing."""
+        if not isinstance(state, (int, np.integer)) or not 0 <= state < self.num_states:
+            raise ValueError(f"state: expected a whole number from 0 to {self.num_states - 1}, found {state!r}")
+        notes = []
+        if self.terminal[state]:
+            notes.append("terminal")
+        if self.initial[state] > 0:
+            notes.append(f"start with probability {self.initial[state]:.4g}")
+        notes += self._action_notes(state)
+        return label_text(self.state_labels[state]) + (f" [{'; '.join(notes)}]" if notes else "")
+
+    @cached_property
+    def _successors(self) -> NDArray[np.int32]:
+        if not self.deterministic:
+            raise ValueError(
+                "successors: expected a deterministic model, found several next states in "
+                f"{self._row_name(int(self._splits()[0]))}"
+            )
+        table = np.full(self.num_rows, -1, dtype=np.int32)
+        filled = np.flatnonzero(np.diff(self.indptr))
+        table[filled] = self.successor[self.indptr[filled]]
+        table.flags.writeable = False
+        return table.reshape(self.num_states, -1)
+
+    def transition_matrix(self) -> scipy.sparse.csr_array:
+        """The transitions as a SciPy sparse array (rows, S); rows of what does not exist are empty."""
+        import scipy.sparse
+
+        shape = (self.num_rows, self.num_states)
+        matrix = scipy.sparse.csr_array(
+            (self.probability.copy(), self.successor.copy(), self.indptr.copy()), shape=shape
+        )
+        matrix.sum_duplicates()
+        return matrix
+
+    def with_(self: AnyModel, **changes: Any) -> AnyModel:
+        """A copy with some fields changed, e.g. ``mdp.with_(reward=..., initial=...)``; all checks run again.
+
+        Changing ``reward`` leaves ``performance`` as it is.
+
+        Raises:
+            ValueError: for an unknown field, and whatever the checks find.
+        """
+        known = [f.name for f in fields(self)]  # type: ignore[arg-type]  # subclasses are dataclasses
+        for name in changes:
+            if name not in known:
+                raise ValueError(f"with_: unknown field {name!r}; {closest(name, known)}")
+        return replace(self, **changes)  # type: ignore[type-var]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 (hex) of the arrays and labels: says which model a result belongs to."""
+        arrays = {name: getattr(self, name) for name in self.content}
+        return tables.content_fingerprint(type(self).__name__, arrays, self._labels())
+
+    def __eq__(self, other: object) -> bool:
+        """Equal arrays and labels; what is there for pictures does not count."""
+        if not isinstance(other, Model) or type(other) is not type(self):
+            return NotImplemented
+        return self._labels() == other._labels() and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in self.content
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.num_states, self.num_rows, self.num_transitions, self.state_labels[:8]))
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False  # pickle does not keep this
+
+    def __deepcopy__(self: AnyModel, memo: dict[int, Any]) -> AnyModel:
+        return self  # nothing in it can change

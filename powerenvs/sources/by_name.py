@@ -1,0 +1,256 @@
+"""From a name and arguments to tables: an environment's id, a game, a named graph, or a file."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from powerenvs.authoring.game_world import TableGameWorld
+from powerenvs.authoring.world import TableWorld
+from powerenvs.model.game import TabularGame
+from powerenvs.model.labels import closest
+from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.npz import saved_kind
+
+GAMES = {"power_pair": "powerenvs.worlds.power.pair:PowerPair", "one_key": "powerenvs.worlds.multi:OneKey"}
+"""Games by the names of their PettingZoo modules, without the version."""
+
+GRAPHS = {"turner_figure_1": "powerenvs.worlds.power:turner_figure_1"}
+"""Functions that give the tables of a small graph, by name."""
+
+FILES = (".npz", ".gv")
+"""Suffixes of files that hold a model."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model and where it came from.
+
+    Attributes:
+        name: the id, the name, or the file.
+        kwargs: the arguments given to the environment.
+        mdp: the tables.
+        env: the environment; None for a file.
+        world: the world of one of our environments, else None.
+    """
+
+    name: str
+    kwargs: Mapping[str, Any]
+    mdp: TabularMDP
+    env: Any = None
+    world: TableWorld[Any] | None = None
+
+    @property
+    def title(self) -> str:
+        """The name and the arguments, on one line."""
+        return title_of(self.name, self.kwargs)
+
+
+@dataclass(frozen=True)
+class LoadedGame:
+    """A game and where it came from.
+
+    Attributes:
+        name: as given.
+        kwargs: the arguments given to it.
+        game: the tables.
+        world: the world of one of our games, else None.
+    """
+
+    name: str
+    kwargs: Mapping[str, Any]
+    game: TabularGame
+    world: TableGameWorld[Any] | None = None
+
+    @property
+    def title(self) -> str:
+        """The name and the arguments, on one line."""
+        return title_of(self.name, self.kwargs)
+
+
+def title_of(name: str, kwargs: Mapping[str, Any]) -> str:
+    """A name and its arguments on one line; long ones, such as the text of a level, are cut."""
+    given = ", ".join(
+        f"{argument}={textwrap.shorten(str(value), 40, placeholder='...')}" for argument, value in kwargs.items()
+    )
+    return f"{name} ({given})" if given else name
+
+
+def game_name(given: str) -> str | None:
+    """The game that a name such as "power_pair_v0" means, or a file with a game; None for anything else."""
+    if given.endswith(FILES):
+        return given if Path(given).is_file() and _holds_game(given) else None
+    name = re.sub(r"_v0$", "", given.removeprefix("powerenvs/"))
+    return f"{name}_v0" if name in GAMES else None
+
+
+def _holds_game(path: str) -> bool:
+    if path.endswith(".npz"):
+        return saved_kind(path) == TabularGame.__name__
+    return isinstance(_load_file(path), TabularGame)
+
+
+def load_game(name: str, kwargs: Mapping[str, Any]) -> LoadedGame:
+    """The game of this name (see `game_name`).
+
+    Raises:
+        ValueError: for an argument that the game does not take, with the closest known one, and what it refuses.
+    """
+    if name.endswith(FILES):
+        if kwargs:
+            raise ValueError(f"{next(iter(kwargs))}: a game from a file takes no arguments")
+        game = _load_file(name)
+        if not isinstance(game, TabularGame):
+            raise ValueError(f"{name!r}: expected a game, found {game!r}")
+        return LoadedGame(name, {}, game)
+    kind = _imported(GAMES[name.removesuffix("_v0")])
+    known = inspect.signature(kind).parameters
+    unknown = next((argument for argument in kwargs if argument not in known), None)
+    if unknown is not None:
+        raise ValueError(f"{unknown}: {name} has no such argument; {closest(unknown, known)}")
+    world = kind(**kwargs)
+    return LoadedGame(name, kwargs, world.tables(), world)
+
+
+def load_model(name: str, kwargs: Mapping[str, Any]) -> LoadedModel:
+    """The model of one agent with this id, name or file.
+
+    Raises:
+        ValueError: for an unknown id or argument, with the closest known one, and whatever the world refuses.
+        OSError: if a file cannot be read.
+    """
+    if name.endswith(FILES) or name in GRAPHS:
+        if kwargs:
+            source = "this graph" if name in GRAPHS else "a model from a file"
+            raise ValueError(f"{next(iter(kwargs))}: {source} takes no arguments")
+        mdp = _imported(GRAPHS[name])() if name in GRAPHS else _load_file(name)
+        if not isinstance(mdp, TabularMDP):
+            raise ValueError(f"{name!r}: expected a model of one agent, found {mdp!r}")
+        return LoadedModel(name, {}, mdp)
+    import powerenvs
+
+    env = make_environment(name, kwargs)
+    model = powerenvs.tabular_model(env)
+    if not isinstance(model, TabularMDP):
+        raise ValueError(f"{env.spec.id}: expected an environment of one agent, found {model!r}")
+    return LoadedModel(name, kwargs, model, env, getattr(env.unwrapped, "world", None))
+
+
+def _load_file(path: str) -> TabularMDP | TabularGame:
+    if path.endswith(".gv"):
+        from powerenvs.sources.graphviz.files import load_gv
+
+        return load_gv(path)
+    return TabularGame.load(path) if saved_kind(path) == TabularGame.__name__ else TabularMDP.load(path)
+
+
+def make_environment(name: str, kwargs: Mapping[str, Any], **options: Any) -> Any:
+    """The Gymnasium environment of an id.
+
+    Args:
+        name: the id, with the module that registers it where it needs one (``module:Id-v0``).
+        kwargs: the arguments of the environment.
+        **options: further arguments of `gymnasium.make`, such as ``render_mode``.
+
+    Raises:
+        ValueError: for an unknown id or argument, with the closest known one, and whatever the world refuses.
+    """
+    import gymnasium as gym
+
+    import powerenvs  # noqa: F401  # registers the ids
+
+    name = registered_id(name)
+    _check_kwargs(name, kwargs)
+    try:
+        return gym.make(name, **{**options, **kwargs})
+    except (ValueError, gym.error.Error):
+        raise
+    except Exception as error:  # constructors of other packages raise anything when an argument does not suit them
+        raise ValueError(f"{name}: cannot be made with {kwargs} ({type(error).__name__}: {error})") from error
+
+
+def registered_id(given: str) -> str:
+    """The id without its module, which is imported first.
+
+    Raises:
+        ValueError: for an unknown id, with the closest known one, or a module that cannot be imported.
+    """
+    import gymnasium as gym
+
+    import powerenvs  # noqa: F401  # registers the ids
+
+    module, colon, name = given.rpartition(":")
+    if colon:
+        try:
+            importlib.import_module(module)
+        except (ModuleNotFoundError, ValueError) as error:
+            advice = "pip install 'powerenvs[minigrid]'" if module == "minigrid" else "install the package that has it"
+            raise ValueError(f"{given}: cannot import {module!r} ({error}); {advice}") from None
+    if name not in gym.registry:
+        if not colon and game_name(name):
+            raise ValueError(f"{name!r} is a game of two agents, which power, rollout, show and sweep take")
+        known = [] if colon else [*GAMES, *GRAPHS]
+        for origin in [module] if colon else ["gymnasium.envs.toy_text.", "powerenvs."]:
+            known = [id for id, spec in gym.registry.items() if str(spec.entry_point).startswith(origin)] + known
+        advice = closest(name, known)
+        hint = "; an id of another package needs its module, as in minigrid:MiniGrid-FourRooms-v0"
+        hint = "" if colon or advice.endswith("?") else hint
+        raise ValueError(f"unknown id {name!r}; {advice}{hint}")
+    return name
+
+
+def _check_kwargs(name: str, kwargs: Mapping[str, Any]) -> None:
+    """Refuses arguments that the environment does not take, where its signature tells."""
+    known = environment_parameters(name)
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+        return  # our own environments, for one, check the world's arguments themselves
+    for argument in kwargs:
+        if argument not in known:
+            raise ValueError(f"{argument}: {name} has no such argument; {closest(argument, known)}")
+
+
+def environment_parameters(name: str) -> dict[str, inspect.Parameter]:
+    """The arguments of a registered environment's constructor."""
+    import gymnasium as gym
+    from gymnasium.envs.registration import load_env_creator
+
+    entry = gym.spec(name).entry_point
+    creator = load_env_creator(entry) if isinstance(entry, str) else entry
+    return {} if creator is None else dict(inspect.signature(creator).parameters)
+
+
+def argument_names(given: str) -> list[str] | None:
+    """The arguments that an id, a game, a graph or a file takes; None where the signature does not tell.
+
+    Raises:
+        ValueError: for an unknown id, with the closest known one.
+    """
+    if given.endswith(FILES) or given in GRAPHS:
+        return []
+    game = game_name(given)
+    if game is not None:
+        return list(inspect.signature(_imported(GAMES[game.removesuffix("_v0")])).parameters)
+    import gymnasium as gym
+
+    name = registered_id(given)
+    parameters = environment_parameters(name)
+    world = gym.spec(name).kwargs.get("world")
+    if isinstance(world, str):
+        parameters = {**inspect.signature(_imported(world)).parameters, **parameters}
+        parameters.pop("world", None)
+    elif any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return None
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return [name for name, parameter in parameters.items() if parameter.kind not in kinds]
+
+
+def _imported(path: str) -> Any:
+    """What ``"module:name"`` names."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,164 @@
+"""``P`` dictionaries, Gymnasium's toy-text form: ``{state: {action: [(probability, next state, reward, ended)]}}``."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from powerenvs.model import rows
+from powerenvs.model.mdp import TabularMDP
+
+
+class TaxiState(NamedTuple):
+    """A state of Gymnasium's Taxi."""
+
+    agent: tuple[int, int]
+    passenger: str
+    destination: str
+
+
+PTable = Mapping[int, Mapping[int, Sequence[tuple[float, int, float, bool]]]]
+
+
+def read_p(
+    P: PTable,
+    initial: ArrayLike,
+    state_labels: Sequence[Hashable] | None = None,
+    action_labels: Sequence[Hashable] | None = None,
+    board: Sequence[str] | None = None,
+    cells: ArrayLike | None = None,
+) -> TabularMDP:
+    """The model that a ``P`` dictionary describes. States keep their numbers.
+
+    In ``P`` the end of an episode belongs to a transition, in a table to a state. A state that is entered
+    only by transitions marked terminated becomes terminal (whatever ``P`` lists for it, an episode never
+    goes on from there). A state that is entered both ways, or that episodes may start in, stays as it is
+    and gets a terminal twin, labelled ``(label, "terminated")``, after the last state. Only transitions
+    that an episode can take count.
+
+    Args:
+        P: the dictionary; its states are 0 to S - 1.
+        initial: (S,) start distribution.
+        state_labels: S labels; the state numbers when not given.
+        action_labels: A labels; the action numbers when not given.
+        board: rows of text for pictures.
+        cells: (S, 2) the place of each state on the board.
+
+    Raises:
+        ValueError: if the states or actions are not numbered from 0, or the rows are not distributions.
+    """
+    S = len(P)
+    A = 1 + max((max(row, default=-1) for row in P.values()), default=-1)  # states past the end may list none
+    if set(P) != set(range(S)) or A < 1:
+        raise ValueError(
+            f"P: expected states 0 to {S - 1} with actions from 0, found states {sorted(P)[:5]} and {A} actions"
+        )
+    start = np.asarray(initial, dtype=np.float64)
+    if start.shape != (S,):
+        raise ValueError(f"initial: expected shape ({S},), found {start.shape}")
+    listed = [(s * A + a, *entry) for s, row in P.items() for a, entries in row.items() for entry in entries]
+    table = np.array(listed, dtype=np.float64).reshape(-1, 5)
+    row, target = table[:, 0].astype(np.int64), table[:, 2].astype(np.int64)
+    probability, reward, ends = table[:, 1], table[:, 3], table[:, 4].astype(bool)
+
+    live = _reachable(S, row // A, target, (probability > 0) & ~ends, start > 0)
+    taken = live[row // A] & (probability > 0)
+    entered_alive = live.copy()
+    entered_ended = np.zeros(S, dtype=bool)
+    entered_ended[target[taken & ends]] = True
+    twins = np.flatnonzero(entered_ended & entered_alive)
+    terminal = np.concatenate([entered_ended & ~entered_alive, np.ones(len(twins), dtype=bool)])
+
+    twin_of = np.arange(S)
+    twin_of[twins] = S + np.arange(len(twins))
+    target = np.where(ends, twin_of[target], target)
+    moving = ~terminal[row // A]
+    total = S + len(twins)
+    loops = np.flatnonzero(np.repeat(terminal, A))
+    indptr, successor, probability, reward = rows.compress(
+        np.concatenate([row[moving], loops]),
+        total * A,
+        np.concatenate([target[moving], loops // A]).astype(np.int32),
+        np.concatenate([probability[moving], np.ones(len(loops))]),
+        np.concatenate([reward[moving], np.zeros(len(loops))]),
+    )
+    labels = tuple(range(S) if state_labels is None else state_labels)
+    place = None if cells is None else np.asarray(cells)
+    return TabularMDP(
+        indptr=indptr,
+        successor=successor,
+        probability=probability,
+        available=(np.diff(indptr) > 0).reshape(total, A),
+        reward=reward,
+        terminal=terminal,
+        initial=np.concatenate([start, np.zeros(len(twins))]),
+        state_labels=(*labels, *((labels[s], "terminated") for s in twins)),
+        action_labels=None if action_labels is None else tuple(action_labels),  # type: ignore[arg-type]
+        board=None if board is None else tuple(board),
+        cells=None if place is None else np.concatenate([place, place[twins]]),
+    )
+
+
+def _reachable(
+    num_states: int,
+    source: NDArray[np.int64],
+    target: NDArray[np.int64],
+    edge: NDArray[np.bool_],
+    start: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """(S,) whether an episode that has not ended can be in the state."""
+    import scipy.sparse
+    from scipy.sparse.csgraph import breadth_first_order
+
+    origin = num_states  # one extra node with an edge to every start
+    starts = np.flatnonzero(start)
+    source = np.concatenate([source[edge], np.full(len(starts), origin)])
+    target = np.concatenate([target[edge], starts])
+    graph = scipy.sparse.coo_array((np.ones(len(source)), (source, target)), shape=(num_states + 1,) * 2).tocsr()
+    reached = np.zeros(num_states + 1, dtype=bool)
+    reached[breadth_first_order(graph, origin, return_predecessors=False)] = True
+    return reached[:num_states]
+
+
+def from_gymnasium(env: Any) -> TabularMDP:
+    """The model of an unwrapped Gymnasium environment that has ``P`` and ``initial_state_distrib``.
+
+    FrozenLake and CliffWalking get their cells as labels and a board; Taxi the features of its state.
+
+    Raises:
+        ValueError: for Taxi with a fickle passenger, whose ``P`` leaves out the change of mind.
+    """
+    if getattr(env, "fickle_passenger", False):
+        raise ValueError(
+            "env: Taxi with fickle_passenger=True changes the destination outside its table P; make it without"
+        )
+    kind = type(env).__name__
+    labels: Sequence[Hashable] | None = None
+    board: list[str] | None = None
+    cells: NDArray[np.int64] | None = None
+    if kind == "FrozenLakeEnv":
+        board = ["".join(glyph.decode() for glyph in row) for row in env.desc]
+    elif kind == "CliffWalkingEnv":
+        last = env.shape[1] - 1
+        board = ["".join("C" if cliff else "." for cliff in row) for row in env._cliff]
+        board[-1] = "S" + board[-1][1:last] + "G"
+    elif kind == "TaxiEnv":
+        names = ("red", "green", "yellow", "blue", "taxi")
+        decoded = [tuple(env.decode(s)) for s in range(len(env.P))]
+        labels = [TaxiState((r, c), names[p], names[d]) for r, c, p, d in decoded]
+        cells = np.array([(r, c) for r, c, _, _ in decoded])
+        board = ["." * 5] * 5
+    if board is not None and cells is None:
+        cells = np.array([(r, c) for r in range(len(board)) for c in range(len(board[0]))])
+        labels = [(int(r), int(c)) for r, c in cells]
+    return read_p(env.P, env.initial_state_distrib, labels, _ACTIONS.get(kind), board, cells)
+
+
+_ACTIONS = {
+    "FrozenLakeEnv": ("left", "down", "right", "up"),
+    "CliffWalkingEnv": ("up", "right", "down", "left"),
+    "TaxiEnv": ("south", "north", "east", "west", "pickup", "dropoff"),
+}
