@@ -21,7 +21,7 @@ from powerenvs import Policy, TabularGame, TabularMDP
 from powerenvs.model.npz import VERSION, load_arrays, save_arrays
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
-from tests.power_metrics.test_sweeps import ONE, assert_same_results
+from tests.power_metrics.sweeps.test_run import ONE, assert_same_results
 
 ROOT = Path(__file__).parent.parent
 KILLS = int(os.environ.get("KILLS", "3"))

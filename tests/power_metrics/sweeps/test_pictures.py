@@ -1,0 +1,60 @@
+"""The figures of a sweep: which there are, what they show, and that they belong to the sweep."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import power_metrics as pm
+from power_metrics.sweeps import pictures
+from power_metrics.sweeps.folder import written_files
+from tests.power_metrics.small_sweeps import ONE, TWO
+
+
+def names(folder):
+    return sorted(path.name for path in (folder / "figures").iterdir())
+
+
+def test_points_samples_and_curves(tmp_path):
+    config = {**ONE, "noise": [0, 0.1], "keep_samples": 20}
+    pm.sweep(config, tmp_path)
+    points = [f"{kind}-{n:04}.png" for kind in ("point", "samples") for n in range(4)]
+    assert names(tmp_path) == ["over-gamma.png", "over-noise.png", *points]
+    for name in names(tmp_path):
+        with Image.open(tmp_path / "figures" / name) as picture:
+            assert np.ptp(np.asarray(picture.convert("L"))) > 100
+
+
+def test_two_agents_and_values_that_are_no_numbers(tmp_path):
+    pm.sweep({**TWO, "correlation": [0, 1]}, tmp_path / "two")
+    assert names(tmp_path / "two") == ["over-correlation.png", "point-0000.png", "point-0001.png"]
+    rewards = ["uniform(0, 1)", {"default": "uniform(0, 2)"}]
+    pm.sweep({**ONE, "noise": 0, "gamma": 0.5, "reward": rewards}, tmp_path / "one")
+    assert names(tmp_path / "one") == ["over-reward.png", "point-0000.png", "point-0001.png"]
+
+
+def test_curves_show_the_results(tmp_path):
+    result = pm.sweep({**ONE, "noise": [0.1]}, tmp_path, figures=False)
+    assert not (tmp_path / "figures").exists()
+    ((name, draw),) = pictures._curves(result)
+    assert name == "over-gamma"
+    figure = draw()
+    assert figure.get_suptitle() == "noise=0.1"
+    line = figure.axes[0].get_lines()[0]
+    assert line.get_xdata() == pytest.approx([0.5, 0.9])
+    assert line.get_ydata() == pytest.approx([point.result.mean.mean() for point in result.points])
+
+
+def test_of_many_points_some_are_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_POINTS", 3)
+    result = pm.sweep({**ONE, "noise": [0, 0.1, 0.2, 0.3]}, tmp_path, figures=False)
+    assert [name for name, _ in pictures._points(result)] == ["point-0000", "point-0004", "point-0007"]
+
+
+def test_a_fresh_sweep_takes_away_figures_and_nothing_else(tmp_path):
+    pm.sweep({**ONE, "noise": 0}, tmp_path)
+    (tmp_path / "figures" / "mine.png").write_bytes(b"mine")
+    assert len(written_files(tmp_path)) == 3 + 6
+    pm.sweep({**ONE, "noise": 0, "gamma": 0.5}, tmp_path, fresh=True, figures=False)
+    assert names(tmp_path) == ["mine.png"]
