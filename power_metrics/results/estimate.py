@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from power_metrics.results.stored import json_text, reading, stored_facts, stored_floats
 from powerenvs.model.checks import real
-from powerenvs.model.npz import load_arrays, save_arrays
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.npz import load_arrays, save_arrays
 
 if TYPE_CHECKING:
     import matplotlib.figure

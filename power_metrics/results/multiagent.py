@@ -14,9 +14,9 @@ from power_metrics.expectation.alignment import NUM_REPLICATES
 from power_metrics.results.estimate import PowerEstimate, model_bytes, model_from_bytes
 from power_metrics.results.stored import json_text, reading, stored_facts, stored_floats
 from powerenvs.model.checks import flag, real
-from powerenvs.model.npz import load_arrays, save_arrays
 from powerenvs.model.game import TabularGame, agent_position, check_agents
 from powerenvs.model.labels import closest, label_text
+from powerenvs.model.npz import load_arrays, save_arrays
 
 if TYPE_CHECKING:
     import matplotlib.figure
