@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import power_metrics as pm
+from power_metrics.agents import uniform_policy
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from tests.models import random_mdp
 
@@ -31,7 +32,7 @@ def test_power_rises_to_the_optimum(level):
     assert curve.largest_gap[-1] < 0.01  # every single state, not only their mean
     assert all(stage.shortfall.min() >= -1e-12 for stage in curve.stages)
     random = pm.power_of_policies(
-        lambda rewards: pm.policies.uniform_policy(curve.stages[0].references.mdp),
+        lambda rewards: uniform_policy(curve.stages[0].references.mdp),
         curve.stages[0].references.mdp,
         num_samples=200,
     )
