@@ -70,7 +70,7 @@ def third_party(path: Path) -> Iterator[tuple[str, bool]]:
 def source(tmp_path_factory) -> Path:
     """A copy of what is distributed, so that building leaves nothing in the working tree."""
     copy = tmp_path_factory.mktemp("source") / "powerenvs"
-    ignore = shutil.ignore_patterns("__pycache__", ".*", "results")
+    ignore = shutil.ignore_patterns("__pycache__", ".*")
     for folder in (*PACKAGES, "docs", "examples", "tests"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=ignore)
         (copy / folder / "__pycache__").mkdir()
