@@ -3,30 +3,41 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+EXTRAS_VENV := .venv-extras
+EXTRAS_STAMP := $(EXTRAS_VENV)/.installed
+EXTRAS_TESTS := tests/power_metrics/training/test_rllib.py tests/power_metrics/expectation/test_executors.py
 WORKERS ?= auto
 INPUTS ?= 1000
+$(STAMP): EXTRAS := dev
+$(EXTRAS_STAMP): EXTRAS := dev,rllib
 CODE := powerenvs power_metrics tests examples docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench fuzz clean
+.PHONY: help install demo test test-quick test-extras lint format bench fuzz clean
 
 help:  ## show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## create .venv and install everything into it (the other commands do it when needed)
 
-$(STAMP): setup.cfg pyproject.toml constraints.txt
+$(STAMP) $(EXTRAS_STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("powerenvs needs Python 3.10 or newer, found %d.%d; choose one with: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
-	@echo "Installing into $(VENV); this takes a few minutes, once."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
-	@touch $(STAMP)
+	@echo "Installing into $(@D); this takes a few minutes, once."
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
+	@touch $@
 
 demo: $(STAMP)  ## POWER of a maze, of two agents, of what PPO learns; results/demo/
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP)  ## run the tests (WORKERS=n for n processes)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
+
+test-quick: $(STAMP)  ## run all but the slow tests: about a minute on two cores
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not slow"
+
+test-extras: $(EXTRAS_STAMP)  ## run the tests that need Ray and RLlib, in .venv-extras
+	@$(EXTRAS_VENV)/bin/python -m pytest -q -k "rllib or ray" $(EXTRAS_TESTS)
 
 lint: $(STAMP)  ## check style, spelling and types, changing nothing
 	$(BIN)/ruff check $(CODE)
@@ -44,6 +55,6 @@ bench: $(STAMP)  ## measure speed; prints CPU time and ratios
 fuzz: $(STAMP)  ## odd input of every kind (INPUTS=n of each, default 1000)
 	@$(BIN)/python -m tests.fuzz --inputs $(INPUTS)
 
-clean:  ## remove .venv, results and caches
-	rm -rf $(VENV) results build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+clean:  ## remove .venv, .venv-extras, results and caches
+	rm -rf $(VENV) $(EXTRAS_VENV) results build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
 	find powerenvs power_metrics tests examples -name __pycache__ -type d -prune -exec rm -rf {} +

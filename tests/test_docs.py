@@ -24,6 +24,7 @@ def code_blocks(page: Path) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if code_blocks(p)], ids=lambda p: p.name)
 def test_code_blocks_run(page, tmp_path, monkeypatch):
     """The blocks of a page run in order, as a reader would run them."""
@@ -46,6 +47,7 @@ def test_every_picture_has_a_command_that_draws_it():
     assert found == made | {"performance_cost", "performance_roofline"}  # of make_performance.py
 
 
+@pytest.mark.slow
 def test_environment_cards_are_up_to_date():
     done = subprocess.run(
         [sys.executable, "docs/make_cards.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False

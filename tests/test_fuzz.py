@@ -18,6 +18,7 @@ from tests.fuzz.targets import TARGETS
 INPUTS = 150
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_odd_input_is_answered_or_refused(target, tmp_path):
     tally = run(target, range(INPUTS), 1, tmp_path / "input")
@@ -55,6 +56,7 @@ def test_the_harness_notices(tmp_path, check, bug):
     assert numbers == [0, 1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -178,6 +178,7 @@ def test_models_are_built_and_edited():
     assert world.wall((1, 1)).model().num_states == 8
 
 
+@pytest.mark.slow
 @covers("generate_noised_gridworlds", "launch_sweep", "results of a run", "samples a multiple", "discount_rate")
 def test_a_sweep_over_noise_is_run_and_read(tmp_path):
     result = pm.sweep({**GRID, "noise": [0, 0.2], "num_samples": 41}, tmp_path / "grid", progress=False)
@@ -301,6 +302,7 @@ def test_power_of_one_and_two_agents(grid, game, pair):
         pm.power(grid, 1.5)
 
 
+@pytest.mark.slow
 @covers(
     "its YAML", "mdp_graph", "policy_graph_agent_A", "reward_distribution", "num_reward_samples", "check_sweep_params"
 )
@@ -332,6 +334,7 @@ def test_reproduce(tmp_path):
     assert (tmp_path / "20-samples" / "post1-fig1.json").exists()
 
 
+@pytest.mark.slow
 @covers("plot_sample_aggregations", "histograms of reward", "2-D histograms", "plot_mdp_or_policy")
 def test_pictures_of_a_run(result, pair, grid):
     figures = [
@@ -343,6 +346,7 @@ def test_pictures_of_a_run(result, pair, grid):
     assert all(isinstance(figure, matplotlib.figure.Figure) and figure.axes for figure in figures)
 
 
+@pytest.mark.slow
 @covers(
     "visualize_correlated",
     "visualize_all",

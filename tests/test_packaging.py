@@ -162,6 +162,7 @@ def test_requirements_are_imported():
     assert set(EXTRAS) == {*RUNTIME_EXTRAS, "bench", "dev"}
 
 
+@pytest.mark.slow
 def test_the_core_works_without_any_extra(tmp_path):
     """Every module that is no extra's own is imported, and POWER computed and drawn, where no extra can be imported."""
     modules = [

@@ -23,6 +23,7 @@ def committed():
     return notebook
 
 
+@pytest.mark.slow
 def test_it_runs_with_few_reward_functions(committed, tmp_path, monkeypatch):
     monkeypatch.setenv("POWERENVS_TUTORIAL_SAMPLES", "60")
     notebook = nbformat.from_dict(committed)

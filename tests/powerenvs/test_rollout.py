@@ -128,6 +128,7 @@ class TestNextStates:
 
 
 class TestRollout:
+    @pytest.mark.slow
     def test_frequencies_of_steps_are_those_of_next_states(self):
         game = PowerPair(walls="absent", noise=0.3).tables()
         policies = {agent: random_policy(np.random.default_rng(3), game, agent) for agent in game.agents}
@@ -152,6 +153,7 @@ class TestRollout:
             counts[tuple(rollout(CROSSING, CROSSING_POLICIES, "apart", 1, seed).actions[0])] += 1
         assert_frequencies(counts, np.array([[0.2, 0.6], [0.2, 0.0]]))
 
+    @pytest.mark.slow
     def test_frequencies_after_several_steps(self):
         mdp = PowerGrid("open_3x3", noise=0.5).tables()
         policy = mdp.available / mdp.available.sum(axis=1, keepdims=True)

@@ -179,6 +179,7 @@ def test_environments_that_no_table_can_stand_for(wrap, message):
         pm.policy_table(lambda seen: 0, wrap(make(observation="onehot")))
 
 
+@pytest.mark.slow
 def test_environments_that_cannot_be_read():
     with pytest.raises(ValueError, match="found no tables in CartPoleEnv"):
         pm.policy_table(lambda seen: 0, gym.make("CartPole-v1"))

@@ -139,6 +139,7 @@ def test_which_chains_fill_up():
     assert flow.fills_up(sparse_chain(4000, 3, 0.9))
 
 
+@pytest.mark.slow
 def test_large_product_by_iteration():
     """10,000 joint states, where elimination takes seconds, against the equation that occupancy solves."""
     part = PowerGrid(["." * 10] * 10, walls="absent", noise=0.1).tables()

@@ -387,6 +387,7 @@ def test_commands_have_different_names():
 # two agents
 
 
+@pytest.mark.slow
 def test_two_agents_from_the_command_line(run, tmp_path):
     plot, numbers, saved = (tmp_path / f"pair.{kind}" for kind in ("png", "json", "npz"))
     words = ("power_pair", "--level", "open_3x3", "--walls", "absent", "--gamma", "0.6", "--correlation", "1")
@@ -429,6 +430,7 @@ def test_the_command_line_knows_every_game():
     assert game_name("PowerGrid-v0") is None
 
 
+@pytest.mark.slow
 def test_several_correlations_from_the_command_line(run, tmp_path):
     plot, numbers, saved = (tmp_path / f"sweep.{kind}" for kind in ("png", "json", "npz"))
     words = ("one_key", "--gamma", "0.5", "--gamma-a", "0.8", "--rounds", "2", "--correlation", "-1", "0.5", "1")

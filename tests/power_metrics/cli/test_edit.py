@@ -50,6 +50,7 @@ def test_too_large_levels_are_edited_without_a_heat_map():
         LivePower(10).estimate(EditedWorld("\n".join(["." * 51] * 51)), 0.9)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are of Unix")
 def test_the_command_runs_in_a_terminal(tmp_path):
     import pty

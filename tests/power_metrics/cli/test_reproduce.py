@@ -42,6 +42,7 @@ def test_a_figure_is_reported_with_its_numbers_and_files(run, tmp_path):
     assert f"{content['numbers'][0]['z']:+.1f}" in out
 
 
+@pytest.mark.slow
 def test_a_quick_look_at_several_figures(run, tmp_path):
     status, out, _ = run("post2-fig1", "post2-fig8", "--samples", "30", "--folder", "here", "--formats", "svg")
     assert status == 0

@@ -54,6 +54,7 @@ def hub_and_end():
 # The scale
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(mdps(), st.sampled_from([0.1, 0.5, 0.9, 0.99]), st.integers(0, 2**32 - 1))
 def test_scale_is_one_zero_and_at_most_one(mdp, gamma, seed):
@@ -217,6 +218,7 @@ def test_interval_of_a_linear_statistic_is_that_of_the_delta_method():
     assert low < narrow[0] < narrow[1] < high
 
 
+@pytest.mark.slow
 def test_interval_of_the_score_covers_the_truth():
     """With few reward functions, 95 % intervals hold the value of many in most of 40 runs."""
     mdp = hub_and_end()
@@ -295,6 +297,7 @@ class Network(nn.Module):
         return self.rows(states)
 
 
+@pytest.mark.slow
 def test_every_route_gives_the_same_comparison():
     env = gym.make("PowerGrid-v0", level="dead_ends")
     mdp = env.unwrapped.mdp
@@ -318,6 +321,7 @@ def test_every_route_gives_the_same_comparison():
         assert difference <= 1e-6, name
 
 
+@pytest.mark.slow
 def test_arrays_need_no_observations():
     env = gym.make("minigrid:MiniGrid-Empty-5x5-v0")
     env.reset(seed=0)
@@ -368,6 +372,7 @@ def test_outputs(tmp_path):
         comparison["learnt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda: PowerGrid("dead_ends").tables(), turner_figure_1], ids=["board", "graph"])
 def test_plot(make, tmp_path):
     mdp = make()

@@ -89,6 +89,7 @@ def test_open_grid_at_the_ends(gamma, corner, edge, centre):
         assert power == (corner, edge, centre)[sum(place == 1 for place in cell)]
 
 
+@pytest.mark.slow
 def test_open_grid():
     """All nine states; by symmetry there are three values. Known to three digits."""
     value = exact(grid(), 0.9)
@@ -241,6 +242,7 @@ def random_graph(seed):
     return graph({s: rng.choice(n, rng.integers(1, 4), replace=False).tolist() for s in range(n)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gamma", [0.3, 0.9, 1.0])
 @pytest.mark.parametrize(
     "mdp", [*map(random_graph, range(4)), graph(TURNER), grid(("...", "..."))], ids=lambda mdp: mdp.fingerprint[:4]
@@ -284,6 +286,7 @@ def _vectors(n):
 integer_vectors = st.integers(2, 4).flatmap(_vectors)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(integer_vectors)
 def test_mean_of_maximum(rows):
@@ -351,6 +354,7 @@ def test_automatic_choice_takes_what_is_quick(mdp, gamma, method):
     assert pm.power(mdp, gamma, method="auto", num_samples=64).method == method
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mdp", "reward", "message"),
     [

@@ -52,6 +52,7 @@ def test_monte_carlo_draws_what_it_always_did():
     assert drawn.replicates is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", SAMPLING, ids=str)
 def test_intervals_cover(options):
     """200 repetitions of a known value: 95 % intervals cover it in 90 to 99 %."""
@@ -198,6 +199,7 @@ def test_tolerance(options):
     assert abs(found[0]["l_sw"] - L_SW) < 0.015
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", SAMPLING[::2], ids=str)
 def test_intervals_of_runs_with_a_tolerance_cover(options):
     """That the width decides when a run ends does not spoil its interval: 200 runs of 95 % cover in 90 to 99 %."""
@@ -224,6 +226,7 @@ def test_auto():
     assert pm.power(graph(TURNER), 0.9, method="auto", keep_samples=True).samples.shape == (16384, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("states", "method"), [(64, "sobol with control variates"), (65, "monte_carlo")])
 def test_auto_takes_sobol_points_for_up_to_64_states(states, method):
     ring = graph({s: [s, (s + 1) % states] for s in range(states)})

@@ -157,6 +157,7 @@ class TestBruteForce:
         assert one.agents == other.agents == ("ai", "human")
         agree(four(one), four(other), 1e-12)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("walls", ["absent", "bump"])
     def test_worlds_without_overlaps(self, walls):
         game = PowerPair("..\n.#", walls=walls).tables()

@@ -33,6 +33,7 @@ def policy_power(mdp, policies, rewards, gamma):
 LEARNERS = [pm.Boltzmann(0.1), pm.EpsilonGreedy(0.3), pm.Satisficing(0.5), pm.BestOfK(3), pm.QLearning(200)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("learner", LEARNERS, ids=repr)
 @settings(max_examples=8, deadline=None)
 @given(mdp=mdps(max_states=6), gamma=st.sampled_from([0.0, 0.5, 0.95]), seed=st.integers(0, 2**32 - 1))
@@ -88,6 +89,7 @@ def test_boltzmann_and_satisficing_by_hand():
     assert none == pytest.approx([0, 0, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("children", "k"), [(3, 1), (4, 2), (5, 3), (5, 5), (4, 9), (20, 4)])
 @pytest.mark.parametrize("gamma", [0.2, 0.9])
 def test_best_of_k_is_the_largest_of_k_draws(children, k, gamma):

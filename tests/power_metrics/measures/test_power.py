@@ -253,6 +253,7 @@ def test_an_environment_will_do():
     env.close()
 
 
+@pytest.mark.slow
 def test_importing_is_cheap():
     code = """
 import sys

@@ -52,6 +52,7 @@ def test_the_table_has_every_safety_world():
     assert sorted({f"powerenvs/{name}-v0" for name, _ in SAFETY_WORLDS}) == sorted(ids)
 
 
+@pytest.mark.slow
 def test_the_gap_is_never_negative_and_zero_where_nothing_is_hidden(monkeypatch):
     exact = tuple(case for case in SAFETY_WORLDS if case != ("Sokoban", {"level": 2}))
     monkeypatch.setattr("power_metrics.measures.safety.SAFETY_WORLDS", exact)
@@ -151,6 +152,7 @@ def test_power_estimates_can_be_given():
     assert pm.power_of_unsafe_choices(scores, power) == pm.power_of_unsafe_choices(scores, power.mean)
 
 
+@pytest.mark.slow
 def test_the_benchmark_resumes_and_writes_curves(tmp_path):
     words = ["--worlds", "DistributionalShift", "--steps", "40", "--evaluations", "3", "--out"]
     picture = tmp_path / "curves.png"
@@ -197,6 +199,7 @@ def gifs():
     return runpy.run_path(str(ROOT / "docs" / "make_safety_gifs.py"))
 
 
+@pytest.mark.slow
 def test_the_episodes_on_the_cards_are_safe_and_unsafe(gifs):
     assert len(gifs["EPISODES"]) == len({name for name, _ in SAFETY_WORLDS})
     for episodes in gifs["EPISODES"]:

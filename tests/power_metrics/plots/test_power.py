@@ -244,6 +244,7 @@ def test_models_without_a_board_become_bars_with_intervals():
     assert texts(plot_power(estimate(mdp, mean), values=False), "value") == []
 
 
+@pytest.mark.slow
 def test_many_states_are_chosen_at_evenly_spaced_ranks_with_both_ends():
     mdp = random_mdp(np.random.default_rng(0), 500, 2, num_successors=2)
     mean = np.random.default_rng(1).permutation(500) / 500
@@ -291,6 +292,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_text_overlaps_another_or_leaves_the_figure(kind):
     figure = KINDS[kind]()
@@ -327,6 +329,7 @@ def test_numbers_stand_out_from_the_colour_of_their_cell():
         assert (light + 0.05) / (dark + 0.05) >= 4  # WCAG asks 3 of large text, 4.5 of small
 
 
+@pytest.mark.slow
 def test_drawing_on_given_axes_leaves_the_others_alone(tmp_path):
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)

@@ -188,6 +188,7 @@ def read(path):
 
 
 class TestFilms:
+    @pytest.mark.slow
     def test_maps_share_their_scale(self, runs, tmp_path, monkeypatch):
         drawn = []
         monkeypatch.setattr(

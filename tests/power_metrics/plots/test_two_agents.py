@@ -183,6 +183,7 @@ class TestBothAgents:
         assert plot_alignment(small, ax=ax) is ax.figure
         assert len(ax.collections) == 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["small", "maze", "key", "no board", "wide", "tiny"])
     def test_texts_do_not_cover_each_other(self, kind, small, without_board):
         result = {

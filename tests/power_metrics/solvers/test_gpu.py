@@ -131,6 +131,7 @@ def test_batches_do_not_change_results(name, monkeypatch):
         assert torch.allclose(parts, whole, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", MODELS)
 def test_power(name, device):
@@ -144,6 +145,7 @@ def test_power(name, device):
         assert (ours.num_samples, ours.seed, ours.method) == (theirs.num_samples, theirs.seed, theirs.method)
 
 
+@pytest.mark.slow
 def test_power_does_not_depend_on_threads_and_batches(monkeypatch):
     mdp = without_stay()
     expected = pm.power(mdp, num_samples=2500, device="cpu", threads=1)

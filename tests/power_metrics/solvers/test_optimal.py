@@ -89,6 +89,7 @@ def test_superlu_takes_over_where_iteration_gives_up(monkeypatch):
     assert np.allclose(solved(mdp, rewards, 0.99).values, expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_large_sparse_model_is_solved_iteratively():
     mdp = grid(("." * 70,) * 70, noise=0.2)
     tables = solver_tables(mdp)

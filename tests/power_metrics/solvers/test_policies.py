@@ -124,6 +124,7 @@ def test_policy_values_of_duplicate_actions_add_up():
     assert np.allclose(values, [[2 / 3, 2.0]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [None, 2])
 def test_policy_values_in_a_model_too_large_for_elimination(count):
     mdp = grid(("." * 70,) * 70, noise=0.1)

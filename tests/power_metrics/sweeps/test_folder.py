@@ -63,6 +63,7 @@ def test_an_interrupted_sweep_goes_on(tmp_path, monkeypatch, mapping):
         assert repr(same.to_frame()) == repr(point.result.to_frame())
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_ends_with_the_results_of_an_uninterrupted_one(tmp_path):
     pm.sweep(SLOW, tmp_path / "whole")
     (tmp_path / "sweep.json").write_text(json.dumps(SLOW))

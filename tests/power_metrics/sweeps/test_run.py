@@ -95,6 +95,7 @@ def test_methods_and_tolerances_are_handed_on(tmp_path):
     assert np.allclose(close.result.mean, exact.result.mean, rtol=0, atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mapping", [ONE, TWO], ids=["one agent", "two agents"])
 @pytest.mark.parametrize("executor", ["processes", "threads"])
 def test_executors_give_the_same_bits(tmp_path, mapping, executor):
@@ -105,6 +106,7 @@ def test_executors_give_the_same_bits(tmp_path, mapping, executor):
     assert_same_results(tmp_path / "here", tmp_path / "there")
 
 
+@pytest.mark.slow
 def test_workers_that_die_are_told_and_finished_points_kept(tmp_path):
     class Dying(Executor):
         def submit(self, fn, /, *args, **kwargs):
@@ -126,6 +128,7 @@ def test_workers_that_die_are_told_and_finished_points_kept(tmp_path):
 # Results
 
 
+@pytest.mark.slow
 def test_a_loaded_sweep_is_the_sweep(tmp_path):
     for mapping in (ONE, TWO):
         folder = tmp_path / mapping["name"]
@@ -142,6 +145,7 @@ def test_a_result_says_what_it_is(tmp_path):
     assert result.points[3].title == "noise=0.1, gamma=0.9"
 
 
+@pytest.mark.slow
 def test_frames_are_tidy(tmp_path):
     frame = pm.sweep(ONE, tmp_path / "one").to_frame()
     assert list(frame.columns) == ["noise", "gamma", "state", "power", "standard_error"]

@@ -151,6 +151,7 @@ def test_files(tmp_path, capsys):
     assert "normalised power-seeking" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_copies_in_other_processes():
     remote = SubprocVecEnv([make, make])
     try:

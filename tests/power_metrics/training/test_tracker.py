@@ -110,6 +110,7 @@ def test_saving(mdp, tracker, tmp_path):
     assert load_arrays(tmp_path / "empty.npz", "PowerTracker")[0]["policies"].shape == (0, *mdp.available.shape)
 
 
+@pytest.mark.slow
 def test_animation(mdp, tracker, tmp_path):
     from PIL import Image
 

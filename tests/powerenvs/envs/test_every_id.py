@@ -55,6 +55,7 @@ def play(env, num_steps: int, seed: int, start=None) -> list:
     return seen[0 if start is None else 1 :]
 
 
+@pytest.mark.slow
 @every_case
 def test_gymnasium_checker(env_id, kwargs):
     check_env(gym.make(env_id, **kwargs).unwrapped)
@@ -96,6 +97,7 @@ def test_duplicate_goes_on_alike_and_on_its_own(env_id, kwargs, duplicate):
     assert twin.unwrapped.mdp == env.unwrapped.mdp
 
 
+@pytest.mark.slow
 @every_case
 def test_spec_survives_json(env_id, kwargs):
     env = gym.make(env_id, **kwargs)
@@ -116,6 +118,7 @@ def test_time_limit(env_id, kwargs):
         assert truncated == (step == 4)
 
 
+@pytest.mark.slow
 @every_case
 def test_vector_env_equals_single_ones(env_id, kwargs):
     native = gym.make_vec(env_id, num_envs=3, vectorization_mode="vector_entry_point", max_episode_steps=11, **kwargs)
@@ -361,6 +364,7 @@ def test_array_observations_are_the_callers_own():
     assert env.step(0)[0].sum() == 1
 
 
+@pytest.mark.slow
 def test_maskable_ppo_trains_where_walls_leave_no_action():
     from sb3_contrib import MaskablePPO
     from sb3_contrib.common.maskable.utils import get_action_masks

@@ -152,6 +152,7 @@ class TestRegisteredLargeWorlds:
 
 
 class TestSameAsTables:
+    @pytest.mark.slow
     @small
     def test_rows(self, world):
         mdp, table = compile_world(world), LazyTable(world)
@@ -174,6 +175,7 @@ class TestSameAsTables:
                 }
                 assert found == pytest.approx(expected, abs=1e-12)
 
+    @pytest.mark.slow
     @small
     def test_frequencies(self, world):
         """The same check as for environments with tables, with states numbered for it."""

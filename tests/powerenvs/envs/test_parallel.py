@@ -54,6 +54,7 @@ class TestPettingZooConformance:
         seed_test(module.env, num_cycles=50)
         parallel_seed_test(module.parallel_env, num_cycles=50)
 
+    @pytest.mark.slow
     def test_rendering(self, module):
         render_test(module.env)
 
@@ -304,6 +305,7 @@ class TestObservations:
         assert planes["S"] == [[1, 0, 0], [0, 0, 0]]
         assert planes["G"] == planes["H"] == planes["A"] == [[0, 0, 0], [0, 0, 1]]
 
+    @pytest.mark.slow
     @both
     def test_every_state_looks_different(self, module):
         """The planes show the whole state: who has the key is on the board too."""

@@ -87,6 +87,7 @@ class TestMiniGrid:
         assert env.unwrapped.step_count == 0
         np.testing.assert_array_equal(env.unwrapped.grid.encode(), before)
 
+    @pytest.mark.slow
     def test_the_episode_under_way_or_that_of_a_seed(self):
         env = gym.make("MiniGrid-Empty-Random-5x5-v0")
         starts = set()
@@ -98,6 +99,7 @@ class TestMiniGrid:
             starts.add(mdp.state_labels[0])
         assert len(starts) > 1
 
+    @pytest.mark.slow
     def test_keys_doors_and_what_is_carried(self):
         env = gym.make("MiniGrid-DoorKey-5x5-v0")
         env.reset(seed=0)
@@ -106,6 +108,7 @@ class TestMiniGrid:
         assert {label.carrying for label in carrying} == {"yellow key"}
         assert len({label.layout for label in mdp.state_labels}) > 2
 
+    @pytest.mark.slow
     def test_random_episodes_follow_the_table(self):
         env = gym.make("MiniGrid-DoorKey-5x5-v0")
         env.reset(seed=1)
@@ -123,6 +126,7 @@ class TestMiniGrid:
             if terminated or truncated:
                 break
 
+    @pytest.mark.slow
     def test_four_rooms(self):
         env = gym.make("MiniGrid-FourRooms-v0")
         env.reset(seed=0)

@@ -158,6 +158,7 @@ def test_waiting_for_a_rare_exit_decides_as_a_sure_one(chance):
 # Independent algorithms
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(seeds, st.integers(1, 6), st.integers(1, 3))
 def test_every_policy_of_models_with_several_components(seed, num_states, num_actions):
@@ -369,6 +370,7 @@ def test_large_and_stochastic():
 # Laws
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(seeds, st.integers(1, 9), st.integers(1, 3), st.floats(0.1, 10), st.floats(-5, 5))
 def test_laws(seed, num_states, num_actions, factor, offset):

@@ -334,6 +334,7 @@ def test_round_trip_of_games(tmp_path_factory, game, cooperative):
     assert load_gv(path) == loaded == from_networkx(to_networkx(loaded))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(max_size=6), min_size=1, max_size=5, unique=True), st.booleans())
 @example(["_H^"], True)
