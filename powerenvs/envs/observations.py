@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from powerenvs.authoring.game_world import TableGameWorld
 from powerenvs.authoring.level import WALL
 from powerenvs.authoring.world import TableWorld
+from powerenvs.envs.game_views import GamePictures
+from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.render import StatePictures, render_board
@@ -43,20 +46,28 @@ class BoardEncoder:
         first: a board; all others have its shape.
         legend: {glyph: meaning} of every glyph besides the wall '#'.
         ground: what lies below agents in pictures, if it has the shape of the boards.
+        agents: {glyph: meaning} of what stands on top of boards, several in one cell perhaps.
 
     Attributes:
         space: the space of one observation.
         glyphs: for "board", the glyph that each plane shows.
     """
 
-    def __init__(self, kind: str, first: Sequence[str], legend: Mapping[str, str], ground: Sequence[str] | None = None):
+    def __init__(
+        self,
+        kind: str,
+        first: Sequence[str],
+        legend: Mapping[str, str],
+        ground: Sequence[str] | None = None,
+        agents: Mapping[str, str] | None = None,
+    ):
         self._shape = len(first), len(first[0])
-        self._legend = dict(legend)
+        self._legend = {**legend, **(agents or {})}
         self._ground = ground if ground is not None and self._fits(ground) else None
         self.glyphs: tuple[str, ...] = ()
         self.space: spaces.Space[Any]
         if kind == "board":
-            self.glyphs = (WALL, *(glyph for glyph in legend if glyph != WALL))
+            self.glyphs = (WALL, *(glyph for glyph in self._legend if glyph != WALL))
             self._codes = np.array([ord(glyph) for glyph in self.glyphs], dtype=np.uint32)[:, None]
             self.space = GlyphPlanes((len(self.glyphs), *self._shape))
         else:
@@ -66,12 +77,15 @@ class BoardEncoder:
     def _fits(self, rows: Sequence[str]) -> bool:
         return len(rows) == self._shape[0] and all(len(row) == self._shape[1] for row in rows)
 
-    def encode(self, rows: Sequence[str], state: str) -> NDArray[np.uint8]:
+    def encode(
+        self, rows: Sequence[str], state: str, on_top: Mapping[str, Iterable[tuple[int, int]]] | None = None
+    ) -> NDArray[np.uint8]:
         """(*space.shape) the observation of a board.
 
         Args:
             rows: the board.
             state: the state that it is the board of, for messages.
+            on_top: {glyph of an agent: cells where it stands}.
 
         Raises:
             ValueError: for a board of another shape, or with a glyph that the legend does not have.
@@ -82,7 +96,7 @@ class BoardEncoder:
                 f"found {len(rows)} rows of {sorted({len(row) for row in rows})} in {state}"
             )
         if not self.glyphs:
-            return render_board(rows, self._legend, self._tile, ground=self._ground)
+            return render_board(rows, self._legend, self._tile, ground=self._ground, overlays=on_top)
         text = "".join(rows)
         planes = np.frombuffer(text.encode("utf-32-le"), np.uint32) == self._codes
         if planes.sum() != len(text):
@@ -91,18 +105,23 @@ class BoardEncoder:
                 f"observation: the board of {state} has the glyph {unknown!r}, which is not in the legend; "
                 f"{closest(unknown, self.glyphs)}"
             )
-        return planes.reshape(-1, *self._shape).astype(np.uint8)
+        planes = planes.reshape(-1, *self._shape).astype(np.uint8)
+        for glyph, cells in (on_top or {}).items():
+            for row, column in cells:
+                planes[self.glyphs.index(glyph), row, column] = 1
+        return planes
 
 
 class ObservationTable:
-    """The observations of all states.
+    """The observations of all states, for one agent or several; all of them see the whole state.
 
     "state": the state's index, Discrete(S). "onehot": S zeros with a one, float32. "board": what the world's board
     shows, one plane of zeros and ones for each glyph in `glyphs`, uint8 (C, H, W). "rgb": the board drawn with small
-    tiles, uint8 (H, W, 3), each side at least 36 pixels.
+    tiles, uint8 (H, W, 3), each side at least 36 pixels. On the board of a game each agent has a plane of its own, so
+    that agents that share a cell are all seen.
 
     Args:
-        mdp: the model.
+        model: the decision process or game.
         world: the world that the model was made from, for its board; None for a model on its own.
         kind: one of the four.
 
@@ -110,41 +129,45 @@ class ObservationTable:
         kind: as given.
         space: the space of one observation.
         values: (S, *space.shape) array, read-only: the observation of each state, in the type of the space.
-        glyphs: for "board", the glyph that each plane shows: the wall '#', then the world's legend in its order.
+        glyphs: for "board", the glyph that each plane shows: the wall '#', then the world's legend in its order, then
+            the agents of a game.
 
     Raises:
         ValueError: for an unknown kind, a world without a board where one is needed, boards of different sizes or
             with unknown glyphs, and tables above 1 GiB.
     """
 
-    def __init__(self, mdp: TabularMDP, world: TableWorld[Any] | None, kind: str):
+    def __init__(self, model: TabularMDP | TabularGame, world: TableWorld[Any] | TableGameWorld[Any] | None, kind: str):
         if kind not in KINDS:
             raise ValueError(f"observation: unknown kind {kind!r}; {closest(kind, KINDS)}")
         self.kind = kind
         self.glyphs: tuple[str, ...] = ()
         self.space: spaces.Space[Any]
         self.values: NDArray[Any]
+        S = model.num_states
         if kind == "state":
-            self.space, self.values = spaces.Discrete(mdp.num_states), np.arange(mdp.num_states)
+            self.space, self.values = spaces.Discrete(S), np.arange(S)
         elif kind == "onehot":
-            _check_size(kind, mdp.num_states, 4 * mdp.num_states)
-            self.space = spaces.Box(0, 1, (mdp.num_states,), np.float32)
-            self.values = np.eye(mdp.num_states, dtype=np.float32)
+            _check_size(kind, S, 4 * S)
+            self.space, self.values = spaces.Box(0, 1, (S,), np.float32), np.eye(S, dtype=np.float32)
         else:
-            pictures = StatePictures(mdp, world)
+            game = isinstance(model, TabularGame)
+            pictures: Any = (GamePictures if game else StatePictures)(model, world)  # type: ignore[arg-type]
             first = pictures.board(0)
             if first is None:
                 raise ValueError(
-                    f'observation: {kind!r} needs a board, and this model has none; use "state" or "onehot"'
+                    f"observation: {kind!r} needs a board, and this {'game' if game else 'model'} has none; "
+                    'use "state" or "onehot"'
                 )
-            encoder = BoardEncoder(kind, first, pictures.legend, mdp.board)
+            agents, ground = (pictures.looks, None) if game else (None, model.board)
+            encoder = BoardEncoder(kind, first, pictures.legend, ground, agents)
             self.space, self.glyphs = encoder.space, encoder.glyphs
             shape: tuple[int, ...] = encoder.space.shape or ()
-            _check_size(kind, mdp.num_states, math.prod(shape))
-            self.values = np.empty((mdp.num_states, *shape), dtype=np.uint8)
-            for s in range(mdp.num_states):
-                name = f"state {s} ({label_text(mdp.state_labels[s])})"
-                self.values[s] = encoder.encode(pictures.board(s) or (), name)
+            _check_size(kind, S, math.prod(shape))
+            self.values = np.empty((S, *shape), dtype=np.uint8)
+            for s, label in enumerate(model.state_labels):
+                on_top = pictures.on_top(s) if game else None
+                self.values[s] = encoder.encode(pictures.board(s) or (), f"state {s} ({label_text(label)})", on_top)
         self.values.flags.writeable = False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ObservationTable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from bisect import bisect_right
 from collections.abc import Mapping
 from functools import cached_property
@@ -17,8 +18,9 @@ from pettingzoo import ParallelEnv
 
 from powerenvs.authoring.compile import compile_game
 from powerenvs.authoring.game_world import TableGameWorld
-from powerenvs.envs.game_views import GameObservations, GamePictures
+from powerenvs.envs.game_views import GamePictures
 from powerenvs.envs.loading import start_state
+from powerenvs.envs.observations import ObservationTable
 from powerenvs.envs.sampling import cumulative
 from powerenvs.envs.stepper import GameStepper
 from powerenvs.model.game import TabularGame
@@ -40,14 +42,14 @@ class GameEnv(ParallelEnv[str, Any, int]):
     Args:
         world: a `TableGameWorld`, or a `TabularGame`.
         name: what PettingZoo calls the environment.
-        observation: what agents see: "state", "onehot", "board" or "rgb"; see `GameObservations`.
+        observation: what agents see: "state", "onehot", "board" or "rgb"; see `ObservationTable`.
         render_mode: "rgb_array", "ansi", "human" (needs pygame), or None.
         max_cycles: truncates episodes of this many steps; None for no limit.
 
     Attributes:
         game: the `TabularGame` that the environment steps through.
         world: the world that the tables were made from; None when made from a `TabularGame`.
-        observation_table: the observations of all states, `GameObservations`.
+        observation_table: the observations of all states, `ObservationTable`.
         joint_state: the index of the current joint state; None before the first reset.
 
     Raises:
@@ -92,11 +94,12 @@ class GameEnv(ParallelEnv[str, Any, int]):
         if render_mode in ("rgb_array", "human") and self._pictures.board(0) is None:
             raise ValueError(f'render_mode: {render_mode!r} needs a board, and this game has none; use "ansi"')
         self._window = Window(name, self.metadata["render_fps"]) if render_mode == "human" else None
-        self.observation_table = GameObservations(self.game, self._pictures, observation)
-        self.state_space = self.observation_table.space()
+        self.observation_table = ObservationTable(self.game, self.world, observation)
+        space = self.observation_table.space
+        self.state_space = copy.deepcopy(space)  # every space has a random state of its own
         self.possible_agents = list(self.game.agents)
         self.agents: list[str] = []
-        self._observation_spaces = {agent: self.observation_table.space() for agent in self.possible_agents}
+        self._observation_spaces = {agent: copy.deepcopy(space) for agent in self.possible_agents}
         counts = zip(self.possible_agents, self.game.num_actions, strict=True)
         self._action_spaces: dict[str, gym.spaces.Discrete[Any]] = {
             agent: gym.spaces.Discrete(count) for agent, count in counts

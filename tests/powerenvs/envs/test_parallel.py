@@ -6,6 +6,7 @@ import pickle
 import warnings
 from collections import Counter
 from importlib import import_module
+from typing import ClassVar
 
 import numpy as np
 import pettingzoo
@@ -15,6 +16,7 @@ from gymnasium.error import ResetNeeded
 from hypothesis import given, settings, strategies as st
 
 from powerenvs import TabularGame, tabular_model
+from powerenvs.envs.observations import GlyphPlanes
 from powerenvs.envs.parallel import GameEnv
 from powerenvs.multi import GAMES, one_key_v0, power_pair_v0, register_games
 from powerenvs.testing import check_tabular
@@ -30,8 +32,9 @@ MODULES = [import_module(f"powerenvs.multi.{name}") for name in GAMES]
 KINDS = ("state", "onehot", "board", "rgb")
 STAY, UP, DOWN, LEFT, RIGHT = range(5)
 
-# agents are called "human" and "ai", not "player_0"; and a state's number is no array
+# agents are called "human" and "ai", not "player_0"; planes are no images; and a state's number is no array
 NAMES = pytest.mark.filterwarnings("ignore:We recommend agents to be named in the format:UserWarning")
+PLANES = pytest.mark.filterwarnings("ignore:Observation space for each agent probably should be:UserWarning")
 NUMBERS = pytest.mark.filterwarnings("ignore:Observation is not a NumPy array:UserWarning")
 
 both = pytest.mark.parametrize("module", MODULES, ids=GAMES)
@@ -44,6 +47,7 @@ class TestPettingZooConformance:
         parallel_api_test(module.parallel_env(observation=observation), num_cycles=200)
 
     @NAMES
+    @PLANES
     @NUMBERS
     @pytest.mark.parametrize("observation", KINDS)
     def test_aec_api(self, module, observation):
@@ -326,8 +330,33 @@ class TestObservations:
         env = GameEnv(game, observation="board")
         assert len(set(env.observation_table.glyphs)) == 5
 
+    def test_a_legend_with_the_wall_has_one_plane_for_it(self):
+        class Walled(PowerPair):
+            legend: ClassVar = {"#": "wall", **PowerPair.legend}
+
+        env = GameEnv(Walled(level=["S#", ".G"]), observation="board")
+        assert env.observation_table.glyphs == ("#", ".", "S", "G", "H", "A")
+        assert env.observation_table.values[0, 0].tolist() == [[0, 1], [0, 0]]
+
+    def test_planes_are_no_images(self):
+        """A Box of three dimensions and bytes would read as an image, with values up to 255."""
+        env = power_pair_v0.parallel_env(observation="board")
+        assert env.observation_space("ai") == GlyphPlanes((6, 3, 3))
+        assert env.observation_space("ai") is not env.observation_space("human")
+        assert not isinstance(env.state_space, spaces.Box)
+
+    def test_unknown_glyphs_on_the_board(self):
+        class Strange(PowerPair):
+            def board(self, state):
+                return ("???",) * 3
+
+        with pytest.raises(
+            ValueError, match=r"the board of state 0 \(.*has the glyph '\?', which is not in the legend"
+        ):
+            GameEnv(Strange(), observation="board")
+
     def test_too_large(self):
-        with pytest.raises(ValueError, match=r"\(48400,\) numbers for each of 48,400 states need 8.7 GiB, above"):
+        with pytest.raises(ValueError, match=r"'onehot' needs a table of 8\.7 GiB for 48,400 states, above"):
             power_pair_v0.parallel_env(level="robot_face_20x20", observation="onehot")
 
 
