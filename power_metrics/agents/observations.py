@@ -12,15 +12,34 @@ from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import resolve_model
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.sources.foreign import is_a, is_exactly
 
 CHECK_STEPS = 64
 """Steps of the walk that compares what wrappers show with the table."""
 
-_NEUTRAL = {
-    "ActionMasker", "Autoreset", "HumanRendering", "Monitor", "NormalizeReward", "OrderEnforcing", "PassiveEnvChecker",
-    "PowerWrapper", "RecordEpisodeStatistics", "RecordVideo", "RenderCollection", "TimeLimit",
-}  # fmt: skip
+_NEUTRAL = (
+    "gymnasium.wrappers:Autoreset",
+    "gymnasium.wrappers:HumanRendering",
+    "gymnasium.wrappers:NormalizeReward",
+    "gymnasium.wrappers:OrderEnforcing",
+    "gymnasium.wrappers:PassiveEnvChecker",
+    "gymnasium.wrappers:RecordEpisodeStatistics",
+    "gymnasium.wrappers:RecordVideo",
+    "gymnasium.wrappers:RenderCollection",
+    "gymnasium.wrappers:TimeLimit",
+    "power_metrics.training.wrappers:PowerWrapper",
+    "sb3_contrib.common.wrappers:ActionMasker",
+    "stable_baselines3.common.monitor:Monitor",
+)
 """Wrappers that pass observations and actions on as they are; those that write files must not be copied."""
+
+_OF_HISTORY = (
+    "gymnasium.wrappers:DelayObservation",
+    "gymnasium.wrappers:FrameStackObservation",
+    "gymnasium.wrappers:MaxAndSkipObservation",
+    "gymnasium.wrappers:TimeAwareObservation",
+)
+"""Wrappers that show more than the current state."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,14 +145,14 @@ def _wrappers(env: Any) -> list[gym.Wrapper[Any, Any, Any, Any]]:
     found = []
     while isinstance(env, gym.Wrapper):
         name = type(env).__name__
-        if name in ("FrameStackObservation", "MaxAndSkipObservation", "TimeAwareObservation", "DelayObservation"):
+        if is_a(env, *_OF_HISTORY):
             raise history_error(name)
         if isinstance(env, gym.ActionWrapper):
             raise ValueError(
                 f"env: {name} changes actions, so the tables of the environment below are not those of the agent's "
                 "world. Train without it, or compile the wrapped environment with powerenvs.compile_env"
             )
-        if name not in _NEUTRAL and not isinstance(env, gym.RewardWrapper):
+        if not is_exactly(env, *_NEUTRAL) and not isinstance(env, gym.RewardWrapper):
             found.append(env)
         env = env.env
     return found[::-1]

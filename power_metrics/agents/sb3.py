@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from power_metrics.agents.observations import StateObservations, history_error, state_observations
 from power_metrics.agents.table import evaluation
+from powerenvs.sources.foreign import is_a, is_exactly
 
 Floats = NDArray[np.float64]
 
-_PASS_ON = ("VecMonitor", "VecCheckNan", "VecVideoRecorder")
+_VEC_ENV = "stable_baselines3.common.vec_env"
+_PASS_ON = (f"{_VEC_ENV}:VecMonitor", f"{_VEC_ENV}:VecCheckNan", f"{_VEC_ENV}:VecVideoRecorder")
+"""Wrappers that pass observations on as they are."""
 
 
 def vec_observations(env: Any, check: bool = True) -> StateObservations:
@@ -39,14 +42,14 @@ def vec_observations(env: Any, check: bool = True) -> StateObservations:
 
 def _through(wrapper: Any, shown: StateObservations) -> StateObservations:
     name = type(wrapper).__name__
-    if name == "VecFrameStack":
+    if is_a(wrapper, f"{_VEC_ENV}:VecFrameStack"):
         raise history_error(name)
-    if name == "VecNormalize":
+    if is_exactly(wrapper, f"{_VEC_ENV}:VecNormalize"):
         return _normalized(wrapper, shown)
-    if name == "VecTransposeImage":
+    if is_exactly(wrapper, f"{_VEC_ENV}:VecTransposeImage"):
         values = np.ascontiguousarray(shown.values.transpose(0, 3, 1, 2))
         return StateObservations(shown.mdp, values, wrapper.observation_space, shown.normalized)
-    if name not in _PASS_ON:
+    if not is_exactly(wrapper, *_PASS_ON):
         raise ValueError(
             f"env: it is not known what {name} does to observations; give the policy as a callable with kind, which "
             "applies it itself, or use an ObservationWrapper of Gymnasium instead"

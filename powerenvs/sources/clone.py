@@ -10,6 +10,7 @@ import numpy as np
 
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.sources.foreign import is_a
 from powerenvs.sources.p_dict import read_p
 
 RANDOMNESS_CHECKS = 32
@@ -125,8 +126,8 @@ def compile_env(
 
 
 def is_minigrid(env: Any) -> bool:
-    """Whether an unwrapped environment is one of MiniGrid's, told by its base class without importing the package."""
-    return any(c.__name__ == "MiniGridEnv" for c in type(env).__mro__)
+    """Whether an unwrapped environment is one of MiniGrid's."""
+    return is_a(env, "minigrid.minigrid_env:MiniGridEnv")
 
 
 def _first(env: Any, seed: int | None, needs_observation: bool) -> tuple[Any, Any]:

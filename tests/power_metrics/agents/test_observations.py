@@ -179,6 +179,15 @@ def test_environments_that_no_table_can_stand_for(wrap, message):
         pm.policy_table(lambda seen: 0, wrap(make(observation="onehot")))
 
 
+def test_a_wrapper_is_not_known_by_its_name():
+    own = type("Monitor", (Overrides,), {})(make(observation="onehot"))
+    with pytest.raises(ValueError, match="Monitor showed another observation"):
+        pm.policy_table(lambda seen: 0, own)
+    many = type("VecMonitor", (Halves,), {})(DummyVecEnv([lambda: make(observation="onehot")]))
+    with pytest.raises(ValueError, match="not known what VecMonitor does to observations"):
+        pm.policy_table(lambda seen: 0, many)
+
+
 @pytest.mark.slow
 def test_environments_that_cannot_be_read():
     with pytest.raises(ValueError, match="found no tables in CartPoleEnv"):
