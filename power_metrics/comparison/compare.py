@@ -92,9 +92,8 @@ def compare(
     for name in (TASK_OPTIMAL, RANDOM, MOST, LEAST):
         if name in agents:
             raise ValueError(f"agent: expected other names than those of the references, found {name!r}")
-    observed = (
-        env if all(map(is_array, agents.values())) else state_observations(env, policy_options.pop("check", True))
-    )
+    asked = not all(map(is_array, agents.values()))
+    observed = state_observations(env, policy_options.get("check", True)) if asked else env
     mdp = observed.mdp if isinstance(observed, StateObservations) else resolve_model(env)
     start = start_weights(mdp, initial)
     if power is not None:

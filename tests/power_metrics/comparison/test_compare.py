@@ -421,6 +421,18 @@ def test_bad_questions():
         comparison.confidence_interval("learned", "p_value")
 
 
+@pytest.mark.parametrize("options", [{}, {"check": False}])
+def test_options_reach_the_agent(monkeypatch, options):
+    """What walks compare depends on ``check``: wrappers, and the connectors that only the agent's reader sees."""
+    given = []
+    monkeypatch.setattr(
+        "power_metrics.comparison.compare.policy_table",
+        lambda agent, observed, **options: given.append(options) or uniform(observed.mdp),
+    )
+    pm.compare(lambda seen: 0, gym.make("PowerGrid-v0", level="open_3x3"), 0.9, np.arange(9.0), **options)
+    assert given == [options]
+
+
 def test_initial_moves_the_start():
     mdp = hub_and_end()
     comparison = pm.compare(uniform(mdp), mdp, 0.9, np.arange(5.0), initial="r1")
