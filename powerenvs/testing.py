@@ -244,6 +244,10 @@ def _check_round_trip(model: TabularMDP | TabularGame) -> None:
         model.save(path)
         loaded = type(model).load(path)
     _expect(loaded == model and loaded.fingerprint == model.fingerprint, "save: expected load to give an equal model")
+    for name in ("board", *model.pictures):  # equality leaves these out
+        kept, found = getattr(model, name), getattr(loaded, name)
+        same = kept is found if kept is None or found is None else np.array_equal(kept, found)
+        _expect(same, f"save: expected load to give the same {name}, found {found!r} instead of {kept!r}")
 
 
 def _check_boards(world: TableWorld[Any], model: TabularMDP | TabularGame) -> None:

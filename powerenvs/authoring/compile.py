@@ -15,6 +15,7 @@ from powerenvs.authoring.lazy import LazyTable
 from powerenvs.authoring.world import TableWorld, World
 from powerenvs.model import rows as tables
 from powerenvs.model.base import Model
+from powerenvs.model.checks import real
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
 
@@ -184,7 +185,7 @@ def _enumerate(
             states.append(state)
         return i
 
-    start = [(p, visit(state)) for p, state in initial]
+    start = [(_probability(p, state, f"{name}.initial()"), visit(state)) for p, state in initial]
     terminal: list[bool] = []
     with tqdm(desc=f"{name}: states", unit="", delay=2, disable=None if progress is None else not progress) as bar:
         while len(terminal) < len(states):  # visit() appends to states, which is also the queue
@@ -198,7 +199,7 @@ def _enumerate(
                 columns.extend([(0.0,) * num_columns] * num_actions)
                 continue
             for action, p, target, paid in transitions(state):
-                if p != 0:
+                if _probability(p, target, f"{name}.step({label_text(state)}, ...)") > 0:
                     rows.append(i * num_actions + action)
                     successors.append(visit(target))
                     probabilities.append(p)
@@ -214,6 +215,13 @@ def _enumerate(
     for p, i in start:
         distribution[i] += p
     return _Found(tuple(states), np.array(terminal), distribution, indptr, successor, probability, merged)
+
+
+def _probability(value: Any, state: Hashable, where: str) -> float:
+    """The probability of a state, refused if it is negative: with another one it could add up to a valid sum."""
+    if not real(value) >= 0:
+        raise ValueError(f"{where}: expected probabilities of at least 0, found {value!r} for {label_text(state)}")
+    return float(value)
 
 
 def _action_number(name: str, state: Hashable, action: str, actions: tuple[str, ...]) -> int:

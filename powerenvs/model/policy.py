@@ -93,9 +93,14 @@ class Policy:
                 names = ", ".join(label_text(self._action_labels[i]) for i in np.flatnonzero(self._available[s]))
                 raise ValueError(f"action: {name!r} does not exist in state {self._name(s)}, which has {names}")
             try:
-                row[a] += float(probability)
+                chance = float(probability)
             except (TypeError, ValueError, OverflowError):
                 raise ValueError(f"action: expected a probability of {name!r}, found {probability!r}") from None
+            if chance < 0:  # which could vanish in a sum: two names may mean one action
+                raise ValueError(
+                    f"action: expected probabilities of at least 0, found a smallest value of {chance} for {name!r}"
+                )
+            row[a] += chance
         self._table[s] = self._checked_rows(row[None], "action", [s])[0]
 
     def get(self, state: Hashable) -> dict[Hashable, float]:

@@ -32,14 +32,28 @@ LIST_TOLERANCE = 1e-6
 
 
 def frozen(name: str, values: ArrayLike, dtype: Any, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
-    """A read-only contiguous copy of ``values`` (or ``values`` itself if it is one), with its shape checked."""
+    """A read-only contiguous copy of ``values`` (or ``values`` itself if it is one), with its shape checked.
+
+    A read-only view of an array that can still be written is copied too: it would change with that array.
+    """
     array = array_of(name, values, dtype)
     if shape is not None and array.shape != shape:
         raise ValueError(f"{name}: expected shape {shape}, found {array.shape}")
-    if array.flags.writeable:
-        array = array.copy() if array is values or array.base is not None else array
-        array.flags.writeable = False
+    if _read_only(array):
+        return array
+    converted = array.base is None and isinstance(values, np.ndarray | list | tuple) and array is not values
+    array = array if converted else array.copy()
+    array.flags.writeable = False
     return array
+
+
+def _read_only(array: Any) -> bool:
+    """Whether neither the array nor any that it is a view of can be written."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None or isinstance(array, bytes)
 
 
 def seal(*arrays: NDArray[Any]) -> None:
@@ -348,6 +362,8 @@ def start_distribution(initial: Any, labels: Sequence[Hashable], terminal: NDArr
     if isinstance(initial, Mapping):
         states = Lookup("state", tuple(labels))
         for state, weight in initial.items():
+            if real(weight) < 0:  # which could vanish in a sum: two names may mean one state
+                raise ValueError(f"initial: expected probabilities of at least 0, found {weight!r} for {state!r}")
             array[states.index(state, "initial")] += real(weight)
     elif isinstance(initial, np.ndarray) and initial.ndim:
         array = array_of("initial", initial, np.float64)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from powerenvs.model import rows
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.sources.foreign import is_a
 
 
 class TaxiState(NamedTuple):
@@ -63,6 +64,10 @@ def read_p(
     table = np.array(listed, dtype=np.float64).reshape(-1, 5)
     row, target = table[:, 0].astype(np.int64), table[:, 2].astype(np.int64)
     probability, reward, ends = table[:, 1], table[:, 3], table[:, 4].astype(bool)
+
+    if not np.all(probability >= 0):  # one below 0 could vanish in the sum of equal transitions
+        s, a = divmod(int(row[np.argmin(probability >= 0)]), A)
+        raise ValueError(f"P: expected probabilities of at least 0, found {P[s][a]} in P[{s}][{a}]")
 
     live = _reachable(S, row // A, target, (probability > 0) & ~ends, start > 0)
     taken = live[row // A] & (probability > 0)
@@ -135,17 +140,20 @@ def from_gymnasium(env: Any) -> TabularMDP:
         raise ValueError(
             "env: Taxi with fickle_passenger=True changes the destination outside its table P; make it without"
         )
-    kind = type(env).__name__
     labels: Sequence[Hashable] | None = None
     board: list[str] | None = None
     cells: NDArray[np.int64] | None = None
-    if kind == "FrozenLakeEnv":
+    actions: Sequence[str] | None = None
+    if is_a(env, "gymnasium.envs.toy_text.frozen_lake:FrozenLakeEnv"):
+        actions = ("left", "down", "right", "up")
         board = ["".join(glyph.decode() for glyph in row) for row in env.desc]
-    elif kind == "CliffWalkingEnv":
+    elif is_a(env, "gymnasium.envs.toy_text.cliffwalking:CliffWalkingEnv"):
+        actions = ("up", "right", "down", "left")
         last = env.shape[1] - 1
         board = ["".join("C" if cliff else "." for cliff in row) for row in env._cliff]
         board[-1] = "S" + board[-1][1:last] + "G"
-    elif kind == "TaxiEnv":
+    elif is_a(env, "gymnasium.envs.toy_text.taxi:TaxiEnv"):
+        actions = ("south", "north", "east", "west", "pickup", "dropoff")
         names = ("red", "green", "yellow", "blue", "taxi")
         decoded = [tuple(env.decode(s)) for s in range(len(env.P))]
         labels = [TaxiState((r, c), names[p], names[d]) for r, c, p, d in decoded]
@@ -154,11 +162,4 @@ def from_gymnasium(env: Any) -> TabularMDP:
     if board is not None and cells is None:
         cells = np.array([(r, c) for r in range(len(board)) for c in range(len(board[0]))])
         labels = [(int(r), int(c)) for r, c in cells]
-    return read_p(env.P, env.initial_state_distrib, labels, _ACTIONS.get(kind), board, cells)
-
-
-_ACTIONS = {
-    "FrozenLakeEnv": ("left", "down", "right", "up"),
-    "CliffWalkingEnv": ("up", "right", "down", "left"),
-    "TaxiEnv": ("south", "north", "east", "west", "pickup", "dropoff"),
-}
+    return read_p(env.P, env.initial_state_distrib, labels, actions, board, cells)

@@ -84,6 +84,14 @@ def test_unsound_models_are_found(model, message):
         check_tabular(model)
 
 
+@pytest.mark.parametrize("lost", ["board", "cells", "observation"])
+def test_pictures_lost_in_files_are_found(monkeypatch, lost):
+    model = GRID.with_(observation=[0, 1, 1])
+    monkeypatch.setattr(TabularMDP, "load", lambda path: model.with_(**{lost: None}))
+    with pytest.raises(AssertionError, match=f"save: expected load to give the same {lost}, found None instead of"):
+        check_tabular(model)
+
+
 @pytest.mark.parametrize(
     ("boards", "message"),
     [

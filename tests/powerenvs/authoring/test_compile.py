@@ -100,6 +100,24 @@ class TestCompileWorld:
         with pytest.raises(ValueError, match=r"sum to 1 .* found 0.9 in state 0 \(agent=\(0, 2\), has_key=False\)"):
             compile_world(Leaky())
 
+    def test_negative_probabilities_that_cancel(self):
+        class Cancelling(KeyAndDoor):
+            def step(self, state, action):
+                return [Outcome(-0.5, state), Outcome(1.5, state)]
+
+        with pytest.raises(ValueError, match=r"Cancelling.step\(agent=.*at least 0, found -0.5 for agent=\(0, 2\)"):
+            compile_world(Cancelling())
+
+    def test_negative_start_probabilities_that_cancel(self):
+        class Cancelling(KeyAndDoor):
+            def initial(self):
+                return [(-1.0, Trip((0, 2), False)), (2.0, Trip((0, 2), False))]
+
+        with pytest.raises(
+            ValueError, match=r"Cancelling.initial\(\): expected probabilities of at least 0, found -1.0"
+        ):
+            compile_world(Cancelling())
+
     def test_unknown_actions(self):
         class Mistaken(KeyAndDoor):
             def available(self, state):
@@ -217,6 +235,11 @@ class TestPDictionaries:
             ({}, [], "P: expected states"),
             ({0: {0: [(1.0, 0, 0.0, False)]}}, [0.5, 0.5], r"initial: expected shape \(1,\)"),
             ({0: {0: [(0.5, 0, 0.0, False)]}}, [1.0], "sum to 1"),
+            (
+                {0: {0: [(1.5, 0, 0.0, False), (-0.5, 0, 0.0, False)]}},
+                [1.0],
+                r"P: expected probabilities of at least 0, found .*-0.5.* in P\[0\]\[0\]",
+            ),
         ],
     )
     def test_errors(self, P, initial, message):

@@ -120,6 +120,7 @@ class TestChecks:
             ([("a", "x", "a", 1.0)], {"initial": "b"}, "initial: unknown state 'b'"),
             ([("a", "x", "a", 1.0)], {"initial": {"b": 1.0}}, "initial: unknown state 'b'"),
             ([("a", "x", "a", 1.0)], {"initial": [0.5]}, "initial: expected probabilities that sum to 1"),
+            ([("a", "x", "a", 1.0)], {"initial": {"a": -1.0, 0: 2.0}}, "initial: .* at least 0, found -1.0 for 'a'"),
             (
                 [("a", "x", "a", 1.0)],
                 {"terminal": ["a"], "reward": [1.0]},
@@ -169,6 +170,32 @@ class TestChecks:
         changed = chain.with_(reward=rewards)
         rewards[:] = 1
         assert changed.reward.tolist() == [0, 0, 0, 0]
+
+    def test_read_only_views_of_arrays_that_can_be_written_are_copied(self, chain):
+        rewards = np.zeros((2, 4))
+        view = rewards[0]
+        view.flags.writeable = False
+        changed = chain.with_(reward=view)
+        before = changed.fingerprint
+        rewards[:] = 1
+        assert changed.reward.tolist() == [0, 0, 0, 0]
+        assert before == changed.fingerprint == chain.with_(reward=np.zeros(4)).fingerprint
+
+    def test_what_arrays_of_others_give_is_copied(self, chain):
+        class Holder:
+            values = np.zeros(4)
+
+            def __array__(self, dtype=None, copy=None):
+                return self.values
+
+        changed = chain.with_(reward=Holder())
+        Holder.values[:] = 1  # still the holder's own to write
+        assert changed.reward.tolist() == [0, 0, 0, 0]
+
+    def test_models_share_what_is_frozen(self, chain):
+        changed = chain.with_(reward=np.ones(4))
+        assert changed.probability is chain.probability
+        assert chain.with_(initial=chain.initial[:]).initial.base is chain.initial
 
 
 class TestViews:
@@ -402,10 +429,15 @@ class TestCopiesAndStorage:
         assert chain == TabularMDP.from_transitions(CHAIN, reward=[2.0, -1.0, 0.5, 0.0], performance=[1, 1, 1, 1])
         assert chain != chain.with_(reward=[0.0, 0.0, 0.0, 0.0])
         assert chain != "chain"
+        assert chain == chain.with_()
         unpickled = pickle.loads(pickle.dumps(chain))
         assert unpickled == chain
         assert not unpickled.probability.flags.writeable
         assert deepcopy(chain) is chain
+
+    def test_a_model_is_equal_to_itself_without_a_look_at_its_arrays(self, chain, monkeypatch):
+        monkeypatch.setattr(TabularMDP, "_labels", None)
+        assert chain == chain
 
     def test_repr(self, chain):
         assert repr(chain).startswith(

@@ -92,6 +92,7 @@ def test_labels_win_over_text_and_text_that_two_share_is_unknown():
         ("(0, 2)", {"up": 0.0, "down": 1.0}, "'up' does not exist"),
         ("(0, 2)", {"down": 0.5}, r"sum to 1 \(to 1e-06\), found a sum of 0.5"),
         ("(0, 2)", {"down": 1.5, "left": -0.5}, "smallest value of -0.5"),
+        ("(0, 2)", {"down": -0.5, 2: 1.5}, "at least 0, found a smallest value of -0.5 for 'down'"),
         ("(0, 2)", {"down": np.nan}, "found a sum of nan"),
         ("(0, 2)", {"down": "all"}, "expected a probability of 'down', found 'all'"),
         ("(0, 2)", {"down": 10**400}, "expected a probability of 'down', found 1000"),
