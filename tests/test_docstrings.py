@@ -7,33 +7,23 @@ import re
 
 import pytest
 
-import power_metrics as pm
-import powerenvs
-from power_metrics import plots
-from powerenvs import testing
+from tests.public_names import public
 
 
-def public():
+def documented():
     """Every public function, class and method of a class, with its name."""
-    for module, names in [
-        (powerenvs, powerenvs.__all__),
-        (pm, [name for name in pm.__all__ if not inspect.ismodule(getattr(pm, name))]),
-        (plots, plots.__all__),
-        (testing, ["check_tabular", "check_env_against_tables"]),
-    ]:
-        for name in names:
-            thing = getattr(module, name)
-            if callable(thing):
-                yield f"{module.__name__}.{name}", thing
-            if inspect.isclass(thing):
-                for method, found in vars(thing).items():
-                    found = getattr(found, "__func__", found)
-                    inherited = any(hasattr(base, method) for base in thing.__mro__[1:])
-                    if inspect.isfunction(found) and not method.startswith("_") and not inherited:
-                        yield f"{module.__name__}.{name}.{method}", found
+    for name, thing in public().items():
+        if callable(thing):
+            yield name, thing
+        if inspect.isclass(thing):
+            for method, found in vars(thing).items():
+                found = getattr(found, "__func__", found)
+                inherited = any(hasattr(base, method) for base in thing.__mro__[1:])
+                if inspect.isfunction(found) and not method.startswith("_") and not inherited:
+                    yield f"{name}.{method}", found
 
 
-PUBLIC = dict(public())
+PUBLIC = dict(documented())
 
 
 def parameters(thing):

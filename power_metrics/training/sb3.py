@@ -37,7 +37,13 @@ class PowerCallback(BaseCallback):
     last one is measured and logged when training ends.
 
     Example:
-        >>> model.learn(50_000, callback=pm.sb3.PowerCallback(eval_every=2_048))
+        >>> import gymnasium as gym, powerenvs
+        >>> from stable_baselines3 import A2C
+        >>> env = gym.make("PowerGrid-v0", level="open_3x3", max_episode_steps=20)
+        >>> callback = PowerCallback(eval_every=100)
+        >>> model = A2C("MlpPolicy", env, seed=0).learn(200, callback=callback)
+        >>> [row["step"] for row in callback.tracker.history]
+        [0.0, 100.0, 200.0]
 
     Args:
         eval_every: environment steps from one evaluation to the next, at least; there is one before the first step and
