@@ -1,7 +1,8 @@
-"""Writes docs/environments.md from the registry and the worlds' docstrings.
+"""Writes docs/environments.md from the declarations of the families and the worlds' docstrings.
 
-python docs/make_cards.py           write the page
-python docs/make_cards.py --check   exit 1 if the page is not what would be written
+python docs/make_cards.py                                  write the page
+python docs/make_cards.py --check                          exit 1 if the page is not what would be written
+python docs/make_cards.py --family acme --page worlds.md   a page of the families that are named, from any package
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import inspect
 import re
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,9 @@ import gymnasium as gym
 from power_metrics import safety_scores
 from power_metrics.cli.safety import range_text, score_text
 from powerenvs import tabular_model
-from powerenvs.registry import ENVIRONMENTS, Registered
-from powerenvs.sources.by_name import GAMES, load_game
+from powerenvs.authoring.family import Family, GameEntry, Target, WorldEntry, load
+from powerenvs.registry import families, family_named
+from powerenvs.sources.by_name import load_game
 
 PAGE = Path(__file__).with_name("environments.md")
 HEAD = """# Environments
@@ -56,14 +59,14 @@ print(pm.multiagent_power(powerenvs.tabular_model(env), gamma=0.6, num_samples=5
 ```
 
 Besides their own arguments they take `observation` and `render_mode`, as above, and `max_cycles`, the limit of steps
-(default 100). In the shell they are `power_pair` and `one_key`, for `powerenvs power`, `rollout`, `show` and `sweep`.
+(default 100). In the shell they are {names}, for `powerenvs power`, `rollout`, `show` and `sweep`.
 
 """
 
 
-def card(entry: Registered) -> str:
+def card(family: Family, entry: WorldEntry) -> str:
     """The section of one environment."""
-    text, name = description(entry.world)
+    text = description(entry.world)
     env = gym.make(entry.id, **entry.exact)
     model = tabular_model(env)
     kind = "deterministic" if model.deterministic else "stochastic"
@@ -71,38 +74,31 @@ def card(entry: Registered) -> str:
     made = f"With {given}" if given else "By default"
     size = f"{made} {model.num_states} states, {model.num_actions} actions, {kind}"
     size += f"; time limit {entry.max_episode_steps}."
-    parts = [f"## {entry.id}", text, *levels(entry.world), size, *scores(env), *episodes(name)]
+    parts = [f"## {entry.id}", text, *levels(family), size, *scores(env), *episodes(entry.name)]
     return "\n\n".join(parts) + "\n"
 
 
-def game_card(name: str) -> str:
+def game_card(entry: GameEntry) -> str:
     """The section of one game."""
-    text, _ = description(GAMES[name], level=4)
-    game = load_game(f"{name}_v0", {}).game
+    text = description(entry.world, level=4)
+    game = load_game(entry.name, {}).game
     kind = "deterministic" if game.deterministic else "stochastic"
     actions = " × ".join(map(str, game.num_actions))
     size = f"By default {game.num_states} states, {actions} actions, {kind}, on this level:"
     level = "\n".join(["```", *(game.board or ()), "```"])
-    return "\n\n".join([f"### powerenvs.multi.{name}_v0", text, size, level]) + "\n"
+    return "\n\n".join([f"### powerenvs.multi.{entry.name}", text, size, level]) + "\n"
 
 
-def contents() -> str:
+def contents(worlds: Sequence[WorldEntry], games: Sequence[GameEntry]) -> str:
     """The rows of the table at the top."""
-    rows = [(entry.id, entry.summary) for entry in ENVIRONMENTS]
-    rows += [(f"powerenvs.multi.{name}_v0", "two agents: " + first_line(GAMES[name])) for name in GAMES]
+    rows = [(entry.id, entry.summary) for entry in worlds]
+    rows += [(f"powerenvs.multi.{entry.name}", f"two agents: {entry.summary}") for entry in games]
     return "".join(f"| [{id}](#{re.sub(r'[^a-z0-9_-]', '', id.lower())}) | {summary} |\n" for id, summary in rows)
 
 
-def first_line(path: str) -> str:
-    """The first sentence of a world's docstring, for a list."""
-    line = description(path)[0].split("\n")[0].rstrip(".")
-    return line[0].lower() + line[1:]
-
-
-def description(path: str, level: int = 3) -> tuple[str, str]:
-    """The docstring of the world ``module:name`` as a section, with headings of this level, and the world's name."""
-    module, name = path.split(":")
-    text = inspect.cleandoc(getattr(import_module(module), name).__doc__)
+def description(world: Target, level: int = 3) -> str:
+    """The docstring of a world as a section, with headings of this level."""
+    text = inspect.cleandoc(load(world).__doc__ or "")
     text = re.sub(r"\n\n(Raises):\n.*", "", text, flags=re.DOTALL)
     text = re.sub(r"^([A-Z][A-Za-z ]+):\n", lambda m: f"{'#' * level} {m[1]}\n\n", text, flags=re.MULTILINE)
     lines = []
@@ -115,12 +111,12 @@ def description(path: str, level: int = 3) -> tuple[str, str]:
             continue
         line = line.removeprefix("    ") if not line.startswith("        ") else "  " + line.strip()
         lines.append(re.sub(r"^(\w+): ", r"- `\1`: ", line))
-    return "\n".join(lines).strip(), name
+    return "\n".join(lines).strip()
 
 
-def levels(path: str) -> list[str]:
-    """The names of the levels that a world ships by name, if there are some."""
-    named = getattr(import_module(path.split(":")[0]), "LEVELS", None)
+def levels(family: Family) -> list[str]:
+    """The names of the levels that all worlds of a family take, if its package has some."""
+    named = vars(import_module(family.package)).get("LEVELS") if family.package else None
     if not isinstance(named, dict) or not all(isinstance(name, str) for name in named):
         return []
     return [f"Shipped levels: {', '.join(f'`{name}`' for name in named)}."]
@@ -148,16 +144,30 @@ def episodes(name: str) -> list[str]:
     return [f"{' and '.join(kinds).capitalize()} episode:", pictures]
 
 
+def page_of(chosen: Sequence[Family]) -> str:
+    """The page with the cards of these families: all worlds, then all games."""
+    worlds = [entry for family in chosen for entry in family.worlds]
+    games = [entry for family in chosen for entry in family.games]
+    page = HEAD + contents(worlds, games) + "\n"
+    page += "\n".join(card(family, entry) for family in chosen for entry in family.worlds)
+    if not games:
+        return page
+    names = " and ".join(f"`{entry.short}`" for entry in games)
+    return page + "\n" + GAMES_HEAD.replace("{names}", names) + "\n".join(map(game_card, games))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="only compare with the page that is there")
-    check = parser.parse_args().check
-    page = HEAD + contents() + "\n" + "\n".join(card(entry) for entry in ENVIRONMENTS)
-    page += f"\n{GAMES_HEAD}" + "\n".join(game_card(name) for name in GAMES)
-    if not check:
-        PAGE.write_text(page, encoding="utf-8")
-    elif PAGE.read_text(encoding="utf-8") != page:
-        sys.exit(f"{PAGE.name} is out of date; run: python docs/make_cards.py")
+    parser.add_argument("--family", action="append", help="the families; those of powerenvs by default")
+    parser.add_argument("--page", type=Path, default=PAGE, help=f"the file; default {PAGE.name}")
+    args = parser.parse_args()
+    own = [family for family in families() if family.package.startswith("powerenvs.")]
+    page = page_of([family_named(name) for name in args.family] if args.family else own)
+    if not args.check:
+        args.page.write_text(page, encoding="utf-8")
+    elif args.page.read_text(encoding="utf-8") != page:
+        sys.exit(f"{args.page.name} is out of date; run: python docs/make_cards.py")
 
 
 if __name__ == "__main__":

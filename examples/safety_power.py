@@ -17,10 +17,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 import power_metrics as pm
-from power_metrics.measures.safety import SAFETY_WORLDS
 from power_metrics.plots.heatmap import heat_map
 from powerenvs import tabular_model
 from powerenvs.model.files import atomic_path
+from powerenvs.registry import family_named
 
 LARGEST = 2_000
 """States up to which a world is taken."""
@@ -42,17 +42,16 @@ PANELS = {
 def print_table(gamma: float, samples: int, seed: int) -> None:
     print(f"gamma {gamma:g}, {samples:,} reward functions, uniform on [0, 1], seed {seed}\n")
     print(f"{'world':<38}{'choices':>8}{'correlation':>13}{'parting states':>16}{'gain of reward-optimal':>24}")
-    for name, kwargs in SAFETY_WORLDS:
-        env = gym.make(f"powerenvs/{name}-v0", **kwargs)
+    variants = [(world, kwargs) for world in family_named("safety").worlds for kwargs in world.variants]
+    for world, kwargs in variants:
+        env = gym.make(world.id, **kwargs)
         if tabular_model(env).num_states > LARGEST:
             continue
         given = ", ".join(f"{key}={value}" for key, value in kwargs.items())
+        title = f"{world.name} ({given})" if given else world.name
         found = pm.power_of_unsafe_choices(pm.safety_scores(env), pm.power(env, gamma, num_samples=samples, seed=seed))
         gain = "-" if np.isnan(found.parting_gain) else f"{found.parting_gain:+.4f}"
-        print(
-            f"{f'{name} ({given})' if given else name:<38}{found.num_choices:>8,}{found.correlation:>+13.2f}"
-            f"{found.num_parting:>16,}{gain:>24}"
-        )
+        print(f"{title:<38}{found.num_choices:>8,}{found.correlation:>+13.2f}{found.num_parting:>16,}{gain:>24}")
 
 
 def plot(gamma: float, samples: int, seed: int, path: Path) -> None:

@@ -5,6 +5,7 @@ Importing this package registers the environments: ``gymnasium.make("PowerGrid-v
 
 from powerenvs.authoring.compile import compile_world, tabular_model
 from powerenvs.authoring.editing import EditedWorld
+from powerenvs.authoring.family import Family, GameEntry, WorldEntry
 from powerenvs.authoring.game_world import GameWorld, JointOutcome
 from powerenvs.authoring.gridworld import GridWorld
 from powerenvs.authoring.level import Level
@@ -13,12 +14,14 @@ from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.policy import Policy
 from powerenvs.model.product import product_game
-from powerenvs.registry import register, register_environments
+from powerenvs.registry import register, register_families, register_family
 from powerenvs.sources.clone import compile_env
 from powerenvs.version import __version__
 
 __all__ = [
     "EditedWorld",
+    "Family",
+    "GameEntry",
     "GameWorld",
     "GridWorld",
     "JointOutcome",
@@ -29,12 +32,14 @@ __all__ = [
     "TabularGame",
     "TabularMDP",
     "World",
+    "WorldEntry",
     "__version__",
     "compile_env",
     "compile_world",
     "product_game",
     "register",
+    "register_family",
     "tabular_model",
 ]
 
-register_environments()
+register_families()

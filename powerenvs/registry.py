@@ -1,61 +1,151 @@
-"""The one table of environments: what `gymnasium.make` knows about and `powerenvs list` shows."""
+"""All families of worlds, and what follows from them: ids, games, graphs. Nothing else lists worlds.
+
+Families are found by walking `powerenvs.worlds`, in packages that have an entry point of the group
+``powerenvs.families`` (its value is ``"module:FAMILY"``), and by `register_family`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import importlib
+import pkgutil
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import gymnasium as gym
 
+from powerenvs import worlds
+from powerenvs.authoring.family import Family, GameEntry, Target, WorldEntry
 
-@dataclass(frozen=True)
-class Registered:
-    """One id.
+GROUP = "powerenvs.families"
 
-    Attributes:
-        id: as given to `gymnasium.make`.
-        world: import path of the `powerenvs.authoring.world.TableWorld` class, ``"module:Class"``.
-        summary: one line for lists.
-        kwargs: arguments of the world that differ from its defaults.
-        exact: further arguments that make the world small enough for tables, where without them it is too large.
-        max_episode_steps: the time limit, which is not part of the tables.
+_families: dict[str, Family] = {}
+_visitors: list[Callable[[Family], None]] = []
+
+
+def families() -> tuple[Family, ...]:
+    """All families: those inside the package first, then in the order in which they were registered."""
+    return tuple(_families.values())
+
+
+def environments() -> tuple[WorldEntry, ...]:
+    """The worlds of all families, each with its Gymnasium id."""
+    return tuple(entry for family in families() for entry in family.worlds)
+
+
+def games() -> Mapping[str, GameEntry]:
+    """The games of all families by name, such as "power_pair_v0"."""
+    return {entry.name: entry for family in families() for entry in family.games}
+
+
+def graphs() -> Mapping[str, Target]:
+    """The functions that give the tables of small graphs, by name."""
+    return {name: graph for family in families() for name, graph in family.graphs.items()}
+
+
+def family_named(name: str) -> Family:
+    """The family of this name.
+
+    Raises:
+        ValueError: if there is none.
     """
-
-    id: str
-    world: str
-    summary: str
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    exact: Mapping[str, Any] = field(default_factory=dict)
-    max_episode_steps: int = 100
+    if name not in _families:
+        raise ValueError(f"family: expected one of {', '.join(_families)}, found {name!r}")
+    return _families[name]
 
 
-def _safety(name: str, summary: str, exact: Mapping[str, Any] | None = None) -> Registered:
-    """One of the AI Safety Gridworlds."""
-    return Registered(f"powerenvs/{name}-v0", f"powerenvs.worlds.safety:{name}", summary, exact=exact or {})
+def family_of(id: str) -> Family | None:
+    """The family that declares this Gymnasium id, or game with its version; None for anything else."""
+    for family in families():
+        if id in {entry.id for entry in family.worlds} | {entry.name for entry in family.games}:
+            return family
+    return None
 
 
-ENVIRONMENTS = (
-    Registered("PowerGrid-v0", "powerenvs.worlds.power:PowerGrid", "movement on a grid: mazes, rooms, dead ends"),
-    _safety("AbsentSupervisor", "a punishment that is only paid while somebody watches"),
-    _safety("BoatRace", "a reward that can be collected without making progress"),
-    _safety("ConveyorBelt", "a vase to be saved, sushi to be left alone"),
-    _safety("DistributionalShift", "lava that is elsewhere than in training"),
-    _safety("FriendFoe", "boxes filled by a friend, by chance, or by an adversary"),
-    _safety("IslandNavigation", "water that ends the episode and costs only performance"),
-    _safety("RocksDiamonds", "switches that change what the reward counts", exact={"level": 1}),
-    _safety("SafeInterruptibility", "an interruption, and a button that disables it"),
-    _safety("Sokoban", "boxes that can be pushed where they can never be moved again"),
-    _safety("TomatoWatering", "a bucket that makes everything look watered", exact={"level": "small"}),
-    _safety("WhiskyGold", "whisky that makes the agent act at random"),
-)
+def each_family(visit: Callable[[Family], None]) -> None:
+    """Calls ``visit`` with every family that there is, and later with every one that is registered."""
+    for family in families():
+        visit(family)
+    _visitors.append(visit)
 
 
-def register_environments() -> None:
-    """Registers every id of the table with Gymnasium; again after a reload changes nothing."""
-    for entry in ENVIRONMENTS:
+def register_family(family: Family) -> Family:
+    """Makes the worlds and games of a family known to all: `gymnasium.make`, PettingZoo, the command line, pictures.
+
+    A package that has a family needs no call of this if its entry point of the group ``powerenvs.families`` names the
+    family; with ``FAMILY = register_family(Family(...))`` it may also be imported before `powerenvs`. To register the
+    same family again changes nothing.
+
+    Returns:
+        The family.
+
+    Raises:
+        ValueError: if something of the family has a name or a look that another family gives to something else.
+
+    Example:
+        >>> import powerenvs
+        >>> class Ladder(powerenvs.GridWorld):
+        ...     '''A ladder.'''
+        >>> up = powerenvs.WorldEntry(Ladder, "up, and never down")
+        >>> powerenvs.register_family(powerenvs.Family("ladders", "Ladders", worlds=[up])).worlds[0].id
+        'ladders/Ladder-v0'
+    """
+    if not isinstance(family, Family):
+        raise ValueError(f"family: expected a powerenvs.Family, found {family!r}")
+    if _families.get(family.name) == family:
+        return family
+    _check_new(family)
+    _families[family.name] = family
+    for entry in family.worlds:
         if entry.id not in gym.registry:
             register(entry.id, entry.world, max_episode_steps=entry.max_episode_steps, **entry.kwargs)
+    for visit in _visitors:
+        visit(family)
+    return family
+
+
+def _check_new(family: Family) -> None:
+    """Refuses a family that gives another meaning to something that is known."""
+    if family.name in _families:
+        raise ValueError(f"name: expected one that no family has yet, found {family.name!r}")
+    for entry in family.worlds:
+        if entry.id in gym.registry and gym.registry[entry.id].kwargs.get("world") != entry.world:
+            raise ValueError(f"worlds: expected ids that are not registered yet, found {entry.id!r}")
+    for name in {game.name for game in family.games} & set(games()):
+        raise ValueError(f"games: expected names that no family has yet, found {name!r}")
+    for name in set(family.graphs) & set(graphs()):
+        raise ValueError(f"graphs: expected names that no family has yet, found {name!r}")
+    for other in families():
+        for meaning, style in family.tiles.items():
+            if other.tiles.get(meaning, style) != style:
+                raise ValueError(
+                    f"tiles: expected {meaning!r} to look as in {other.name}, {other.tiles[meaning]}, found {style}; "
+                    f"give it a meaning of its own"
+                )
+
+
+def register_families() -> None:
+    """Registers the families inside the package and those that entry points name; again changes nothing.
+
+    A package whose family cannot be loaded is named in a warning: it must not break the others.
+    """
+    for module in pkgutil.iter_modules(worlds.__path__, f"{worlds.__name__}."):
+        register_family(importlib.import_module(module.name).FAMILY)
+    for point in entry_points(group=GROUP):
+        if _being_imported(point):
+            continue
+        try:
+            register_family(point.load())
+        except Exception as error:
+            warnings.warn(f"{GROUP}: cannot load {point.value} ({type(error).__name__}: {error})", stacklevel=2)
+
+
+def _being_imported(point: EntryPoint) -> bool:
+    """Whether the family's module is what imports this package: it has no family yet, and registers it itself."""
+    spec = getattr(sys.modules.get(point.module), "__spec__", None)
+    return getattr(spec, "_initializing", False)
 
 
 def register(id: str, world: Any, *, max_episode_steps: int | None = 100, **kwargs: Any) -> None:
@@ -72,6 +162,13 @@ def register(id: str, world: Any, *, max_episode_steps: int | None = 100, **kwar
 
     Raises:
         ValueError: if the id is taken.
+
+    Example:
+        >>> import gymnasium, powerenvs
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> powerenvs.register("Corridor-v0", PowerGrid, level="S...G")
+        >>> gymnasium.make("Corridor-v0").unwrapped.mdp.num_states
+        5
     """
     if id in gym.registry:
         raise ValueError(f"id: expected one that is not registered yet, found {id!r}")

@@ -24,8 +24,8 @@ from powerenvs.model.rows import frozen
 
 if TYPE_CHECKING:
     from powerenvs.authoring.game_world import TableGameWorld
+    from powerenvs.authoring.styles import RGB
     from powerenvs.authoring.world import TableWorld
-    from powerenvs.render.tiles import RGB
 
 Columns = Mapping[str, ArrayLike]
 """Something about states, such as ``{"POWER": (S,) numbers}``, to show along a walk."""

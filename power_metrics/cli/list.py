@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 
 from power_metrics.cli.command import Command, text_table
 
 
 def run(args: argparse.Namespace) -> None:
     """Prints the tables of ids and of games; sizes are those of the tables with default arguments."""
+    from powerenvs.authoring.family import load
     from powerenvs.envs.loading import load_world
-    from powerenvs.registry import ENVIRONMENTS
-    from powerenvs.sources.by_name import GAMES, load_game
+    from powerenvs.registry import environments, games
+    from powerenvs.sources.by_name import load_game
 
     rows = [("id", "states", "actions", "transitions are", "what it is")]
-    for entry in ENVIRONMENTS:
+    for entry in environments():
         if entry.exact:
             given = ", ".join(f"{name}={value}" for name, value in entry.exact.items())
             rows.append((entry.id, "many", "", f"with {given}", entry.summary))
             continue
-        mdp, _ = load_world(entry.world, entry.kwargs, ())
+        mdp, _ = load_world(load(entry.world), entry.kwargs, ())
         kind = "deterministic" if mdp.deterministic else "stochastic"
         rows.append((entry.id, f"{mdp.num_states:,}", str(mdp.num_actions), kind, entry.summary))
     print(text_table(rows, right=(1, 2)))
-    if any(entry.exact for entry in ENVIRONMENTS):
+    if any(entry.exact for entry in environments()):
         print("\nIds with many states are too large for tables by default; the arguments named make them small enough.")
-    games = [("two agents", "states", "actions", "transitions are", "what it is")]
-    for name in GAMES:
-        loaded = load_game(f"{name}_v0", {})
-        kind = "deterministic" if loaded.game.deterministic else "stochastic"
-        actions = "×".join(map(str, loaded.game.num_actions))
-        summary = inspect.cleandoc(type(loaded.world).__doc__ or "").split("\n")[0].rstrip(".")
-        games.append((name, f"{loaded.game.num_states:,}", actions, kind, summary))
-    print(f"\n{text_table(games, right=(1, 2))}")
+    rows = [("two agents", "states", "actions", "transitions are", "what it is")]
+    for game in games().values():
+        tables = load_game(game.name, {}).game
+        kind = "deterministic" if tables.deterministic else "stochastic"
+        rows.append((game.short, f"{tables.num_states:,}", "×".join(map(str, tables.num_actions)), kind, game.summary))
+    print(f"\n{text_table(rows, right=(1, 2))}")
     print(
         "\nSizes are those of the default arguments, which 'powerenvs show ID' explains. Other Gymnasium ids with\n"
         "exact tables work too, such as FrozenLake-v1, CliffWalking-v1 and minigrid:MiniGrid-FourRooms-v0."

@@ -25,6 +25,7 @@ COLUMNS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The number of steps, and where results go."""
     parser.add_argument("--steps", metavar="N", type=int, help="length of an episode; default the time limit, 100")
+    parser.add_argument("--family", metavar="NAME", default="safety", help="the family of worlds; default safety")
     parser.add_argument("--csv", metavar="FILE", help="write the table as CSV")
     parser.add_argument("--json", metavar="FILE", help="write the numbers, and the models they belong to, as JSON")
     parser.add_argument(
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
 
     steps = None if args.steps is None else check_count("--steps", args.steps)
     _check_outputs(args)
-    table = list(safety_table(steps))
+    table = list(safety_table(steps, family=args.family))
     print(report(table))
     for path in _write(args, table):
         print(f"wrote {path}")

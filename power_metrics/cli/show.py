@@ -21,7 +21,15 @@ from powerenvs.authoring.world import TableWorld
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
-from powerenvs.sources.by_name import LoadedGame, LoadedModel, environment_parameters, game_name, load_game
+from powerenvs.registry import family_of
+from powerenvs.sources.by_name import (
+    LoadedGame,
+    LoadedModel,
+    environment_parameters,
+    game_name,
+    load_game,
+    registered_id,
+)
 
 WIDTH = 100
 MAX_NAMED = 5
@@ -36,6 +44,9 @@ def run(args: argparse.Namespace) -> None:
     print(loaded.title)
     if loaded.world is not None:
         print(inspect.cleandoc(type(loaded.world).__doc__ or "").split("\n\n")[0])
+    family = family_of(name or registered_id(args.id)) if loaded.world is not None else None
+    if family is not None:
+        print(f"Family: {'; '.join(filter(None, (family.title, family.citation)))}")
     if isinstance(loaded, LoadedGame):
         sections = {
             "Level": _level(loaded.game.board, loaded.world),

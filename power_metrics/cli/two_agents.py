@@ -11,7 +11,7 @@ import numpy as np
 from power_metrics.cli.command import text_table, write_results
 from power_metrics.cli.models import given_kwargs
 from powerenvs.model.labels import label_text
-from powerenvs.sources.by_name import GAMES, LoadedGame, load_game
+from powerenvs.sources.by_name import LoadedGame, game_names, load_game
 
 if TYPE_CHECKING:
     from power_metrics.results.multiagent import MultiagentPower
@@ -22,7 +22,9 @@ MAX_ROWS, EXTREMES = 40, 10
 
 def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
     """What only two agents have."""
-    group = parser.add_argument_group("two agents", f"for the games {', '.join(GAMES)}, or a file of TabularGame.save")
+    group = parser.add_argument_group(
+        "two agents", f"for the games {', '.join(game_names())}, or a file of TabularGame.save"
+    )
     group.add_argument(
         "--correlation",
         metavar="RHO",
@@ -44,7 +46,7 @@ def refuse_pair_options(args: argparse.Namespace) -> None:
         if getattr(args, option) is not None:
             raise ValueError(
                 f"--{option.replace('_', '-')}: goes with two agents only, which {args.id} has not; games are "
-                f"{', '.join(GAMES)}"
+                f"{', '.join(game_names())}"
             )
 
 

@@ -6,7 +6,7 @@ number of steps left, also where the board hides a part of the state.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,30 +16,6 @@ from power_metrics.arguments.checks import check_progress, check_rewards
 from power_metrics.chains.horizon import HorizonOptimum, Score, horizon_optimum, horizon_score
 from power_metrics.results.estimate import PowerEstimate
 from powerenvs.model.mdp import TabularMDP
-
-SAFETY_WORLDS: tuple[tuple[str, Mapping[str, Any]], ...] = (
-    ("AbsentSupervisor", {}),
-    ("BoatRace", {}),
-    ("ConveyorBelt", {"variant": "vase"}),
-    ("ConveyorBelt", {"variant": "sushi"}),
-    ("ConveyorBelt", {"variant": "sushi_goal"}),
-    ("ConveyorBelt", {"variant": "sushi_goal2"}),
-    ("DistributionalShift", {"level_choice": 0}),
-    ("DistributionalShift", {"is_testing": True}),
-    ("FriendFoe", {}),
-    ("IslandNavigation", {}),
-    ("RocksDiamonds", {"level": 1}),
-    ("SafeInterruptibility", {"level": 0}),
-    ("SafeInterruptibility", {"level": 1}),
-    ("SafeInterruptibility", {"level": 2}),
-    ("Sokoban", {"level": 0}),
-    ("Sokoban", {"level": 2}),
-    ("Sokoban", {"level": "small"}),
-    ("TomatoWatering", {"level": "small"}),
-    ("WhiskyGold", {"human_player": False}),
-    ("WhiskyGold", {"human_player": True}),
-)
-"""Every world, with each of its variants and levels that has tables: name and arguments."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,27 +87,37 @@ def safety_scores(env_or_mdp: Any, steps: int | None = None, name: str | None = 
     return SafetyScores(name, earned.mdp, earned.steps, earned, achieved, horizon_score(env_or_mdp, None, steps))
 
 
-def safety_table(steps: int | None = None, progress: bool | None = None) -> Iterator[SafetyScores]:
-    """The scores of all `SAFETY_WORLDS`, one after the other.
+def safety_table(
+    steps: int | None = None, progress: bool | None = None, family: str = "safety"
+) -> Iterator[SafetyScores]:
+    """The scores of every variant of a family's worlds that has tables, one after the other.
 
     Args:
         steps: T; the worlds' time limit, 100, when None.
         progress: True for a progress bar, False for none, None for one in a terminal.
+        family: name of the family; the AI Safety Gridworlds by default.
 
     Raises:
         ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> first = next(pm.safety_table(progress=False))
+        >>> first.name, round(first.specification_gap, 6)
+        ('AbsentSupervisor', 12.0)
     """
     import gymnasium as gym
     from tqdm import tqdm
 
-    import powerenvs  # noqa: F401  # registers the ids
+    from powerenvs.registry import family_named
 
     shown = check_progress(progress)
     hidden = None if shown is None else not shown
-    for name, kwargs in tqdm(SAFETY_WORLDS, desc="worlds", disable=hidden, leave=False):
+    variants = [(world, kwargs) for world in family_named(family).worlds for kwargs in world.variants]
+    for world, kwargs in tqdm(variants, desc="worlds", disable=hidden, leave=False):
         given = ", ".join(f"{key}={value}" for key, value in kwargs.items())
-        env = gym.make(f"powerenvs/{name}-v0", **kwargs)
-        yield safety_scores(env, steps, f"{name} ({given})" if given else name)
+        env = gym.make(world.id, **kwargs)
+        yield safety_scores(env, steps, f"{world.name} ({given})" if given else world.name)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from powerenvs.authoring.game_world import TableGameWorld
 from powerenvs.authoring.level import WALL
+from powerenvs.authoring.styles import RGB
 from powerenvs.model.game import TabularGame
 from powerenvs.render import render_board
 from powerenvs.render.pictures import COMMON
-from powerenvs.render.tiles import RGB, glyph_style
+from powerenvs.render.tiles import glyph_style
 
 _MEANINGS = {"ai": "agent"}  # pictures have a look for an "agent" and a "human"
 

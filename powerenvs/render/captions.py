@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from powerenvs.authoring.styles import RGB
 from powerenvs.render.font import HEIGHT, WIDTH, text_mask
-from powerenvs.render.tiles import INK, RGB
+from powerenvs.render.tiles import INK
 
 PAPER: RGB = (255, 255, 255)
 EMPTY: RGB = (226, 226, 222)

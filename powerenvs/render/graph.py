@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from powerenvs.authoring.styles import FLOOR, RGB
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.render.font import HEIGHT, WIDTH, text_mask
-from powerenvs.render.tiles import FLOOR, INK, RGB
+from powerenvs.render.tiles import INK
 
 HERE: RGB = (34, 98, 196)
 LEADS: RGB = (214, 224, 242)

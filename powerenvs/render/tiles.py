@@ -5,16 +5,16 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from powerenvs.authoring.level import WALL
+from powerenvs.authoring.styles import FLOOR, RGB, SHARED, Style
+from powerenvs.registry import each_family
 from powerenvs.render.font import HEIGHT, text_mask
 
-RGB = tuple[int, int, int]
-FLOOR: RGB = (244, 242, 236)
 INK: RGB = (40, 44, 52)
 MAX_TILE, MIN_TILE = 64, 2
 FRAME = 640
@@ -22,63 +22,18 @@ FRAME = 640
 _FINE = 4  # shapes are drawn this many times finer and averaged, for smooth edges
 
 
-class Style(NamedTuple):
-    """How a glyph is drawn: "ground" fills the tile, a "mark" is on the floor, "disc" and "letter" stand on either."""
-
-    shape: str
-    colour: RGB
-    text: str = ""
-
-
 _BELOW = ("ground", "mark")
-_STYLES: Mapping[str, Style] = {
-    "wall": Style("ground", (58, 64, 74)),
-    "floor": Style("ground", FLOOR),
-    "goal": Style("ground", (96, 178, 104)),
-    "start": Style("mark", (176, 170, 154)),
-    "agent": Style("disc", (34, 98, 196)),
-    "human": Style("disc", (222, 124, 32)),
-    "water": Style("ground", (98, 152, 212)),
-    "lava": Style("ground", (208, 76, 48)),
-    "room of the friend": Style("ground", (196, 226, 192)),
-    "room of the neutral": Style("ground", (214, 214, 210)),
-    "room of the adversary": Style("ground", (238, 194, 188)),
-}
-"""Styles by meaning. A glyph with any other meaning is a badge with its letter."""
-_BADGES: Mapping[str, RGB] = {
-    "box": (146, 104, 62),
-    "coin": (176, 128, 16),
-    "object": (150, 82, 150),
-    "object at the end": (104, 70, 104),
-    "belt": (128, 134, 144),
-    "punishment": (204, 110, 24),
-    "supervisor": (188, 56, 60),
-    "interruption": (208, 84, 156),
-    "button": (120, 84, 188),
-    "watered tomato": (70, 146, 74),
-    "dry tomato": (160, 120, 72),
-    "bucket": (84, 104, 140),
-    "whisky": (178, 112, 34),
-    "reward was here": (56, 134, 64),
-    "nothing was here": (112, 112, 116),
-    "rock": (112, 112, 116),
-    "diamond": (36, 142, 178),
-    "rock switch, low": (144, 138, 132),
-    "rock switch, high": (70, 70, 74),
-    "diamond switch, low": (98, 142, 160),
-    "diamond switch, high": (22, 104, 132),
-    **dict.fromkeys(("arrow up", "arrow down", "arrow left", "arrow right"), (176, 128, 16)),
-}
-"""Colours of badges by meaning, close to what gridworld suites use. Any other has a colour of its own."""
+_styles: dict[str, Style] = dict(SHARED)
+"""Styles by meaning. A glyph with any other meaning is a badge with its letter, in a colour of its own."""
+each_family(lambda family: _styles.update(family.tiles))
 
 
 def glyph_style(glyph: str, legend: Mapping[str, str]) -> Style:
     """How to draw a glyph, by what the legend says it means; '#' is a wall in every world."""
     meaning = "wall" if glyph == WALL else legend.get(glyph, "floor" if glyph in ". " else "")
-    if meaning in _STYLES:
-        return _STYLES[meaning]
-    if meaning in _BADGES:
-        return Style("letter", _BADGES[meaning], glyph)
+    if meaning in _styles:
+        style = _styles[meaning]
+        return style._replace(text=style.text or glyph) if style.shape == "letter" else style
     hue = ord(glyph) * 0.618034 % 1  # steps of the golden ratio keep the hues of any few glyphs apart
     red, green, blue = (round(255 * c) for c in colorsys.hsv_to_rgb(hue, 0.62, 0.72))
     return Style("letter", (red, green, blue), glyph)
@@ -122,7 +77,7 @@ def render_board(
     if tile < 1:
         raise ValueError(f"tile: expected at least 1 pixel, found {tile}")
     on_top = _overlaid(overlays or {}, height, width)
-    floor = _STYLES["floor"]
+    floor = SHARED["floor"]
     cells: dict[tuple[Style, tuple[Style, ...]], list[tuple[int, int]]] = {}
     for r, row in enumerate(rows):
         for c, glyph in enumerate(row):

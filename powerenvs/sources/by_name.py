@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from powerenvs.authoring.family import load
 from powerenvs.authoring.game_world import TableGameWorld
 from powerenvs.authoring.world import TableWorld
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.npz import saved_kind
-
-GAMES = {"power_pair": "powerenvs.worlds.power.pair:PowerPair", "one_key": "powerenvs.worlds.multi:OneKey"}
-"""Games by the names of their PettingZoo modules, without the version."""
-
-GRAPHS = {"turner_figure_1": "powerenvs.worlds.power:turner_figure_1"}
-"""Functions that give the tables of a small graph, by name."""
+from powerenvs.registry import games, graphs
 
 FILES = (".npz", ".gv")
 """Suffixes of files that hold a model."""
@@ -82,12 +77,20 @@ def title_of(name: str, kwargs: Mapping[str, Any]) -> str:
     return f"{name} ({given})" if given else name
 
 
+def game_names() -> list[str]:
+    """The names of all games, without their versions."""
+    return [game.short for game in games().values()]
+
+
 def game_name(given: str) -> str | None:
     """The game that a name such as "power_pair_v0" means, or a file with a game; None for anything else."""
     if given.endswith(FILES):
         return given if Path(given).is_file() and _holds_game(given) else None
-    name = re.sub(r"_v0$", "", given.removeprefix("powerenvs/"))
-    return f"{name}_v0" if name in GAMES else None
+    for game in games().values():
+        space = game.id.removesuffix(game.name)
+        if given.removeprefix(space) in (game.name, game.short):
+            return game.name
+    return None
 
 
 def _holds_game(path: str) -> bool:
@@ -109,7 +112,7 @@ def load_game(name: str, kwargs: Mapping[str, Any]) -> LoadedGame:
         if not isinstance(game, TabularGame):
             raise ValueError(f"{name!r}: expected a game, found {game!r}")
         return LoadedGame(name, {}, game)
-    kind = _imported(GAMES[name.removesuffix("_v0")])
+    kind = load(games()[name].world)
     known = inspect.signature(kind).parameters
     unknown = next((argument for argument in kwargs if argument not in known), None)
     if unknown is not None:
@@ -125,11 +128,11 @@ def load_model(name: str, kwargs: Mapping[str, Any]) -> LoadedModel:
         ValueError: for an unknown id or argument, with the closest known one, and whatever the world refuses.
         OSError: if a file cannot be read.
     """
-    if name.endswith(FILES) or name in GRAPHS:
+    if name.endswith(FILES) or name in graphs():
         if kwargs:
-            source = "this graph" if name in GRAPHS else "a model from a file"
+            source = "this graph" if name in graphs() else "a model from a file"
             raise ValueError(f"{next(iter(kwargs))}: {source} takes no arguments")
-        mdp = _imported(GRAPHS[name])() if name in GRAPHS else _load_file(name)
+        mdp = load(graphs()[name])() if name in graphs() else _load_file(name)
         if not isinstance(mdp, TabularMDP):
             raise ValueError(f"{name!r}: expected a model of one agent, found {mdp!r}")
         return LoadedModel(name, {}, mdp)
@@ -195,7 +198,7 @@ def registered_id(given: str) -> str:
     if name not in gym.registry:
         if not colon and game_name(name):
             raise ValueError(f"{name!r} is a game of two agents, which power, rollout, show and sweep take")
-        known = [] if colon else [*GAMES, *GRAPHS]
+        known = [] if colon else [*game_names(), *graphs()]
         for origin in [module] if colon else ["gymnasium.envs.toy_text.", "powerenvs."]:
             known = [id for id, spec in gym.registry.items() if str(spec.entry_point).startswith(origin)] + known
         advice = closest(name, known)
@@ -231,26 +234,20 @@ def argument_names(given: str) -> list[str] | None:
     Raises:
         ValueError: for an unknown id, with the closest known one.
     """
-    if given.endswith(FILES) or given in GRAPHS:
+    if given.endswith(FILES) or given in graphs():
         return []
     game = game_name(given)
     if game is not None:
-        return list(inspect.signature(_imported(GAMES[game.removesuffix("_v0")])).parameters)
+        return list(inspect.signature(load(games()[game].world)).parameters)
     import gymnasium as gym
 
     name = registered_id(given)
     parameters = environment_parameters(name)
     world = gym.spec(name).kwargs.get("world")
-    if isinstance(world, str):
-        parameters = {**inspect.signature(_imported(world)).parameters, **parameters}
+    if isinstance(world, (str, type)):
+        parameters = {**inspect.signature(load(world)).parameters, **parameters}
         parameters.pop("world", None)
     elif any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return None
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     return [name for name, parameter in parameters.items() if parameter.kind not in kinds]
-
-
-def _imported(path: str) -> Any:
-    """What ``"module:name"`` names."""
-    module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)

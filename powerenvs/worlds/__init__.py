@@ -1,1 +1,1 @@
-"""The worlds, by family. A family never imports another."""
+"""The worlds, by family: each package here declares a `FAMILY`. A family never imports another."""

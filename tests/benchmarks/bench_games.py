@@ -16,9 +16,9 @@ from common import in_fresh_process, peak_gib, timed
 from power_metrics.results.machine import machine
 from powerenvs import product_game
 from powerenvs.envs.parallel import GameEnv, GameStepper
-from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
+from powerenvs.worlds.resources import OneKey
 
 LEVELS = {
     "7×7 maze": "maze_7x7",

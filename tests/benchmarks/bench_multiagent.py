@@ -15,8 +15,8 @@ from common import in_fresh_process, on_one_thread, peak_gib
 import power_metrics as pm
 from power_metrics.results.machine import machine
 from powerenvs.model.game import TabularGame
-from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power.pair import PowerPair
+from powerenvs.worlds.resources import OneKey
 
 GAMES: dict[str, tuple[tuple[float, ...], int]] = {
     "joint 3×3": ((0.6, 0.99), 4096),

@@ -17,9 +17,9 @@ import power_metrics as pm
 from powerenvs import EditedWorld, Policy, TabularGame, TabularMDP, product_game
 from powerenvs.multi import power_pair_v0
 from powerenvs.rollout import next_states, rollout
-from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
+from powerenvs.worlds.resources import OneKey
 from tests.fuzz.archives import small_game, small_mdp
 from tests.fuzz.texts import check_model
 

@@ -8,7 +8,7 @@ import sys
 import gymnasium as gym
 import pytest
 
-from powerenvs.registry import ENVIRONMENTS, register_environments
+from powerenvs.registry import environments, register_families
 
 HEAVY = ("torch", "numba", "matplotlib", "pygame", "pandas", "stable_baselines3", "pettingzoo")
 
@@ -27,8 +27,8 @@ def test_make_by_module_needs_no_import():
 
 
 def test_every_id_is_registered_once():
-    register_environments()
-    for entry in ENVIRONMENTS:
+    register_families()
+    for entry in environments():
         spec = gym.registry[entry.id]
         assert spec.vector_entry_point is not None
         assert spec.max_episode_steps == entry.max_episode_steps

@@ -17,9 +17,9 @@ from powerenvs.model.policy import Policy
 from powerenvs.render import StatePictures
 from powerenvs.render.captions import EMPTY, FULL
 from powerenvs.rollout import next_states, rollout
-from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from powerenvs.worlds.power.pair import PowerPair
+from powerenvs.worlds.resources import OneKey
 from tests.games import dense, games, random_game, random_policy
 from tests.models import mdps
 

@@ -19,10 +19,10 @@ import powerenvs
 import powerenvs.multi
 from power_metrics.cli import main as cli
 from power_metrics.rewards.text import parse_distribution
-from powerenvs.registry import ENVIRONMENTS
-from powerenvs.worlds.multi import OneKey
+from powerenvs.registry import environments
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from powerenvs.worlds.power.pair import PowerPair
+from powerenvs.worlds.resources import OneKey
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,7 +54,7 @@ def succeed(run, *words):
 def test_list_has_one_line_for_each_id_with_the_sizes_of_its_tables(run):
     lines = succeed(run, "list").split("\n")
     assert lines[0].split()[:3] == ["id", "states", "actions"]
-    for entry, line in zip(ENVIRONMENTS, lines[1:], strict=False):
+    for entry, line in zip(environments(), lines[1:], strict=False):
         assert line.endswith(entry.summary)
         if entry.exact:
             [(name, value)] = entry.exact.items()
@@ -142,7 +142,7 @@ def test_show_works_for_games(run, tmp_path):
 
 
 def test_every_registered_id_can_be_shown(run):
-    for entry in ENVIRONMENTS:
+    for entry in environments():
         given = [word for name, value in entry.exact.items() for word in ("--kwarg", f"{name}={value}")]
         out = succeed(run, "show", entry.id, *given)
         assert out.startswith(entry.id)
@@ -423,9 +423,9 @@ def test_bad_input_for_two_agents(run, words, message):
 
 
 def test_the_command_line_knows_every_game():
-    from powerenvs.sources.by_name import GAMES, game_name
+    from powerenvs.sources.by_name import game_name, game_names
 
-    assert tuple(f"{name}_v0" for name in GAMES) == powerenvs.multi.GAMES
+    assert tuple(map(game_name, game_names())) == powerenvs.multi.GAMES
     assert game_name("powerenvs/one_key_v0") == "one_key_v0"
     assert game_name("PowerGrid-v0") is None
 

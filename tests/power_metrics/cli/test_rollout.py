@@ -10,9 +10,9 @@ import power_metrics as pm
 from power_metrics.cli import main as cli
 from power_metrics.measures.run_policies import drawn_pairs, drawn_rewards, pair_policies
 from powerenvs.rollout import rollout
-from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
+from powerenvs.worlds.resources import OneKey
 
 MAZE = ("rollout", "PowerGrid-v0", "--level", "maze_7x7")
 

@@ -7,6 +7,7 @@ import json
 import runpy
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium as gym
@@ -16,14 +17,20 @@ from PIL import Image
 
 import power_metrics as pm
 from power_metrics.cli import main as cli, safety
-from power_metrics.measures.safety import SAFETY_WORLDS
 from power_metrics.plots.safety import plot_safety
-from powerenvs import TabularMDP
-from powerenvs.registry import ENVIRONMENTS
+from powerenvs import TabularMDP, tabular_model
 from powerenvs.render.tiles import glyph_style
+from powerenvs.worlds.safety import FAMILY
 
 ROOT = Path(__file__).parents[3]
-SMALL = SAFETY_WORLDS[:3]
+VARIANTS = [(world.name, kwargs) for world in FAMILY.worlds for kwargs in world.variants]
+
+
+def leave(monkeypatch, chosen):
+    """Leaves only these variants in the family of the table."""
+    worlds = [replace(w, variants=[v for v in w.variants if (w.name, v) in chosen]) for w in FAMILY.worlds]
+    family = replace(FAMILY, worlds=[world for world in worlds if world.variants])
+    monkeypatch.setattr("powerenvs.registry.family_named", {"safety": family}.__getitem__)
 
 
 def two_roads():
@@ -47,15 +54,17 @@ def test_scores_of_a_model():
     assert json.loads(json.dumps(numbers)) == numbers
 
 
-def test_the_table_has_every_safety_world():
-    ids = [entry.id for entry in ENVIRONMENTS if ".safety:" in entry.world]
-    assert sorted({f"powerenvs/{name}-v0" for name, _ in SAFETY_WORLDS}) == sorted(ids)
+def test_every_variant_of_the_safety_worlds_has_tables():
+    assert len(VARIANTS) == 20
+    for world in FAMILY.worlds:
+        for kwargs in world.variants:
+            assert tabular_model(gym.make(world.id, **kwargs)).num_states > 1
 
 
 @pytest.mark.slow
 def test_the_gap_is_never_negative_and_zero_where_nothing_is_hidden(monkeypatch):
-    exact = tuple(case for case in SAFETY_WORLDS if case != ("Sokoban", {"level": 2}))
-    monkeypatch.setattr("power_metrics.measures.safety.SAFETY_WORLDS", exact)
+    exact = [case for case in VARIANTS if case != ("Sokoban", {"level": 2})]
+    leave(monkeypatch, exact)
     table = list(pm.safety_table(steps=30, progress=False))
     assert len(table) == len(exact)
     for scores in table:
@@ -70,7 +79,7 @@ def test_the_gap_is_never_negative_and_zero_where_nothing_is_hidden(monkeypatch)
 
 
 def test_the_command_prints_the_table_and_writes_files(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr("power_metrics.measures.safety.SAFETY_WORLDS", SMALL)
+    leave(monkeypatch, VARIANTS[:3])
     paths = [tmp_path / f"safety.{suffix}" for suffix in ("csv", "json", "png")]
     words = [word for path, option in zip(paths, ("--csv", "--json", "--plot"), strict=True) for word in (option, path)]
     assert cli.main(["safety", *map(str, words)]) == 0
@@ -184,9 +193,7 @@ def test_glyphs_of_the_safety_worlds_are_legible():
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.array(colour) / 255]
         return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
-    for entry in ENVIRONMENTS:
-        if ".safety:" not in entry.world:
-            continue
+    for entry in FAMILY.worlds:
         legend = gym.make(entry.id, **entry.exact).unwrapped.world.legend
         styles = {glyph: glyph_style(glyph, legend) for glyph in legend}
         letters = [style for style in styles.values() if style.shape == "letter"]
@@ -201,7 +208,7 @@ def gifs():
 
 @pytest.mark.slow
 def test_the_episodes_on_the_cards_are_safe_and_unsafe(gifs):
-    assert len(gifs["EPISODES"]) == len({name for name, _ in SAFETY_WORLDS})
+    assert len(gifs["EPISODES"]) == len(FAMILY.worlds)
     for episodes in gifs["EPISODES"]:
         _, _, safe = gifs["play"](episodes, episodes.safe)
         frames, _, unsafe = gifs["play"](episodes, episodes.unsafe)

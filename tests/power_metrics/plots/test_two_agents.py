@@ -16,9 +16,9 @@ from PIL import Image
 import power_metrics as pm
 from power_metrics.plots import plot_alignment, plot_correlation_sweep, plot_joint_power, plot_two_agents
 from powerenvs import product_game
-from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
+from powerenvs.worlds.resources import OneKey
 from tests.power_metrics.worlds import graph
 
 

@@ -16,14 +16,14 @@ import powerenvs
 from powerenvs import TabularMDP, tabular_model
 from powerenvs.envs import TabularEnv, TabularVectorEnv
 from powerenvs.envs.observations import KINDS
-from powerenvs.registry import ENVIRONMENTS
+from powerenvs.registry import environments
 from powerenvs.testing import check_env_against_tables, check_tabular
 from powerenvs.worlds.power import LEVELS, PowerGrid, turner_figure_1
 
 FIELD = "\n".join("." * 12 + ("S" if row == 12 else ".") + "." * 12 for row in range(25))
 """So wide that the few unmasked random actions of API checkers never meet its edge."""
 
-CASES = [(entry.id, dict(entry.exact)) for entry in ENVIRONMENTS] + [
+CASES = [(entry.id, dict(entry.exact)) for entry in environments()] + [
     *(("PowerGrid-v0", {"level": level}) for level in LEVELS),
     *(("PowerGrid-v0", {"observation": kind}) for kind in KINDS),
     ("PowerGrid-v0", {"level": "corridor", "observation": "rgb"}),

@@ -12,8 +12,8 @@ from hypothesis import given, settings, strategies as st
 from powerenvs import TabularGame, TabularMDP, product_game, tabular_model
 from powerenvs.authoring.moves import DIRECTIONS
 from powerenvs.testing import check_tabular
-from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power import LEVELS, PowerGrid
+from powerenvs.worlds.resources import OneKey
 from tests.games import random_policy
 from tests.models import mdps
 

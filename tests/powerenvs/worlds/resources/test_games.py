@@ -9,8 +9,8 @@ from powerenvs import GameWorld, JointOutcome, Level, tabular_model
 from powerenvs.authoring.compile import compile_game
 from powerenvs.multi import GameEnv, one_key_v0, power_pair_v0
 from powerenvs.testing import check_tabular
-from powerenvs.worlds.multi import OneKey
 from powerenvs.worlds.power.pair import PowerPair
+from powerenvs.worlds.resources import OneKey
 
 STAY, UP, DOWN, LEFT, RIGHT = range(5)
 

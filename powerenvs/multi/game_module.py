@@ -1,0 +1,96 @@
+"""Modules as PettingZoo has them, one for each game, with ``parallel_env``, ``env`` and ``raw_env`` in them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from pettingzoo.utils.conversions import parallel_to_aec, parallel_to_aec_wrapper
+
+from powerenvs.authoring.family import GameEntry, load
+from powerenvs.envs.parallel import GameEnv
+
+OPTIONS = tuple(
+    parameter for name, parameter in inspect.signature(GameEnv).parameters.items() if name not in ("world", "name")
+)
+"""The arguments of `GameEnv` that a game's functions pass on."""
+
+_DOCSTRINGS = {
+    "parallel_env": """The game for all agents at once; arguments as of `{world}`, and of `GameEnv`.
+
+Example:
+    >>> from powerenvs.multi import {game}
+    >>> env = {game}.parallel_env(max_cycles=10)
+    >>> observations, infos = env.reset(seed=0)
+    >>> list(observations) == env.agents
+    True
+""",
+    "env": """The game for one agent after the other (AEC); arguments as of `parallel_env`.
+
+Example:
+    >>> from powerenvs.multi import {game}
+    >>> env = {game}.env(max_cycles=10)
+    >>> env.reset(seed=0)
+    >>> env.agent_selection == env.agents[0]
+    True
+""",
+    "raw_env": """The game for one agent after the other, without PettingZoo's check of the order of calls.
+
+Example:
+    >>> from powerenvs.multi import {game}
+    >>> env = {game}.raw_env(max_cycles=10)
+    >>> env.reset(seed=0)
+    >>> env.agent_selection == env.agents[0]
+    True
+""",
+}
+
+
+class GameModule(ModuleType):
+    """The module of one game. Its functions are made, and the game's world is imported, when the first is asked for."""
+
+    def __init__(self, name: str, game: GameEntry):
+        super().__init__(name, f"{game.summary[:1].upper()}{game.summary[1:]}: `{game.id}` for PettingZoo.")
+        self._game = game
+        self.__all__ = sorted(_DOCSTRINGS)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _DOCSTRINGS:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        self.__dict__.update(_creators(self._game, self.__name__))
+        return self.__dict__[name]
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *_DOCSTRINGS})
+
+
+def _creators(game: GameEntry, module: str) -> dict[str, Callable[..., Any]]:
+    """The functions of a game's module, each with the arguments of the world and those of `GameEnv`."""
+    world = load(game.world)
+    own = inspect.signature(world).parameters.values()
+    signature = inspect.Signature(sorted([*own, *OPTIONS], key=lambda parameter: parameter.kind))
+
+    def parallel_env(*args: Any, **kwargs: Any) -> GameEnv:
+        try:
+            given = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{game.name}: {error}") from None
+        chosen = {option.name: given.arguments.pop(option.name) for option in OPTIONS if option.name in given.arguments}
+        return GameEnv(world(*given.args, **given.kwargs), name=game.name, **chosen)
+
+    def raw_env(*args: Any, **kwargs: Any) -> Any:
+        return parallel_to_aec_wrapper(parallel_env(*args, **kwargs))
+
+    def env(*args: Any, **kwargs: Any) -> Any:
+        return parallel_to_aec(parallel_env(*args, **kwargs))
+
+    creators: dict[str, Callable[..., Any]] = {"parallel_env": parallel_env, "raw_env": raw_env, "env": env}
+    for name, creator in creators.items():
+        # as if written in the module, so that it is pickled by its name
+        creator.__module__, creator.__qualname__ = module, name
+        creator.__doc__ = _DOCSTRINGS[name].format(game=game.name, world=world.__name__)
+        returned = GameEnv if name == "parallel_env" else inspect.Signature.empty
+        creator.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
+    return creators
