@@ -74,7 +74,8 @@ def _import_world(path: str) -> type[TableWorld[Any]]:
         raise ValueError(f"world: found no module {error.name!r}, of {path!r}") from None
     found = getattr(module, name, None)
     if not isinstance(found, type) or not issubclass(found, TableWorld):
-        worlds = [n for n, value in vars(module).items() if isinstance(value, type) and issubclass(value, TableWorld)]
+        values = {n: getattr(module, n, None) for n in dir(module)}
+        worlds = [n for n, value in values.items() if isinstance(value, type) and issubclass(value, TableWorld)]
         raise ValueError(f"world: {module_name} has no world {name!r}; {closest(name, worlds)}")
     return found
 

@@ -16,3 +16,7 @@ FAMILY = Family(
 
 __all__ = ["FAMILY", "LEVELS", *FAMILY.exports]
 __getattr__ = FAMILY.load
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,3 +12,7 @@ FAMILY = Family(
 
 __all__ = ["FAMILY", *FAMILY.exports]
 __getattr__ = FAMILY.load
+
+
+def __dir__() -> list[str]:
+    return __all__
