@@ -65,6 +65,7 @@ def test_files_stay_readable():
     assert {name: length for name, length in lengths.items() if length > 500} == {}
 
 
+@pytest.mark.slow
 def test_no_module_imports_itself_by_way_of_others():
     graph = nx.DiGraph((name_of(path), module) for path in MODULES for module in loaded_with(path) if module in NAMES)
     graph.remove_edges_from(nx.selfloop_edges(graph))

@@ -15,6 +15,8 @@ import power_metrics as pm
 import powerenvs
 from powerenvs.worlds.power import PowerGrid
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -48,7 +50,6 @@ def expected():
     return [pm.power(PowerGrid("maze_7x7").tables(), gamma, num_samples=300, seed=5) for gamma in (0.1, 0.9, 0.99)]
 
 
-@pytest.mark.slow
 def test_the_table_has_every_cell_at_every_discount(demo, expected):
     _, printed = demo
     rows = {line[:6]: line[8:] for line in printed.split("\n") if line.startswith("(")}

@@ -14,6 +14,8 @@ from PIL import Image
 
 from powerenvs.model.npz import load_arrays
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 torch.set_num_threads(1)
@@ -31,7 +33,6 @@ def run(tmp_path, capsys):
     return start
 
 
-@pytest.mark.slow
 def test_sb3_ppo_power(run):
     out, printed = run("sb3_ppo_power", "--steps", 4_000, "--level", "corridor", "--prize", "")
     history = pandas.read_csv(out / "history.csv")
@@ -46,7 +47,6 @@ def test_sb3_ppo_power(run):
     assert "least power-seeking" in printed
 
 
-@pytest.mark.slow
 def test_cleanrl_style_ppo(run):
     out, printed = run("cleanrl_style_ppo", "--steps", 8_192, "--level", "corridor")
     arrays, _ = load_arrays(out / "history.npz", "PowerTracker")
@@ -65,14 +65,12 @@ def test_q_learning_loop(run):
     assert "mean POWER of the states met" in printed
 
 
-@pytest.mark.slow
 def test_maskable_ppo(run):
     out, printed = run("maskable_ppo", "--steps", 2_048, "--level", "corridor")
     assert "probability on moves that do not exist: 0.0" in printed
     assert len(pandas.read_csv(out / "history.csv")) == 2
 
 
-@pytest.mark.slow
 def test_learned_power_curve(run):
     out, printed = run("learned_power_curve", "--learners", 100, "--steps", 0, 1_000, 5_000)
     curves = json.loads((out / "curves.json").read_text())
@@ -83,7 +81,6 @@ def test_learned_power_curve(run):
     assert printed.count("within 1 % of its optimal POWER") == 2
 
 
-@pytest.mark.slow
 def test_power_seeking_over_training_has_opposite_signs(run):
     """PPO seeks POWER where the task leads through the hub, gives it up where the task does, as optimal policies do."""
     out, _ = run("power_seeking_over_training", "--steps", 20_000, "--seeds", 1)
@@ -96,7 +93,6 @@ def test_power_seeking_over_training_has_opposite_signs(run):
     assert (out / "power_seeking.png").exists()
 
 
-@pytest.mark.slow
 def test_two_agents_published(run):
     out, printed = run("two_agents_published", "--samples", 200)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.split("\n") if line[:1] == "|"]
@@ -110,7 +106,6 @@ def test_two_agents_published(run):
         assert picture.width > 1_000
 
 
-@pytest.mark.slow
 def test_powerplay_differences(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["powerplay_differences.py", "--samples", "20"])
     runpy.run_path(str(EXAMPLES / "powerplay_differences.py"), run_name="__main__")
@@ -126,7 +121,6 @@ def test_powerplay_differences(monkeypatch, capsys):
     assert all(float(row[5]) > 0.1 for row in lost)
 
 
-@pytest.mark.slow
 def test_known_values(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["known_values.py", "--samples", "2000"])
     runpy.run_path(str(EXAMPLES / "known_values.py"), run_name="__main__")

@@ -23,6 +23,8 @@ from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
 from tests.power_metrics.sweeps.test_run import ONE, assert_same_results
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 KILLS = int(os.environ.get("KILLS", "3"))
 """``KILLS=50 python -m pytest tests/test_hard_use.py -k kill`` for more."""
@@ -40,7 +42,6 @@ def python(code, *words):
 SWEEP = "import sys, power_metrics as pm; print('go', flush=True); pm.sweep({config!r}, sys.argv[1], progress=False, figures=False)"
 
 
-@pytest.mark.slow
 def test_a_sweep_killed_again_and_again_ends_with_the_same_results(tmp_path):
     config = {**ONE, "num_samples": 500}
     pm.sweep(config, tmp_path / "whole", progress=False, figures=False)
@@ -56,7 +57,6 @@ def test_a_sweep_killed_again_and_again_ends_with_the_same_results(tmp_path):
     assert list((tmp_path / "killed").rglob(".*-*")) == []
 
 
-@pytest.mark.slow
 def test_a_killed_save_leaves_the_old_file_or_a_new_one(tmp_path):
     small, large = PowerGrid("open_3x3").tables(), PowerGrid("robot_face_20x20").tables()
     for model, name in ((small, "small.npz"), (large, "large.npz")):
@@ -124,7 +124,6 @@ def test_a_full_disk_is_an_error_and_keeps_the_old_file(tmp_path):
 # Threads and processes
 
 
-@pytest.mark.slow
 def test_two_threads_get_what_they_get_alone():
     """In a fresh process, so that both come to kernels that nobody has loaded yet."""
     code = (
@@ -144,7 +143,6 @@ def test_two_threads_get_what_they_get_alone():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
 def test_of_many_processes_one_has_the_folder(tmp_path):
     """Workers that come at once: one sweeps, and the others are told so or find it done."""
     config = {**ONE, "num_samples": 20}
@@ -220,7 +218,6 @@ def _coverage(found, truth, level=0.95):
     return float(np.mean(np.abs(means - truth) <= NormalDist().inv_cdf(0.5 + level / 2) * errors))
 
 
-@pytest.mark.slow
 def test_errors_of_two_agents_cover():
     game = PowerPair("S..").tables()
     truth = pm.multiagent_power(game, 0.6, correlation=0.3, num_samples=400_000, seed=10**6, progress=False)
@@ -252,7 +249,6 @@ def test_errors_of_the_probability_of_optimality_cover():
     assert 0.90 <= _coverage(found, truth[open_ones]) <= 0.99
 
 
-@pytest.mark.slow
 def test_errors_of_policies_cover():
     mdp = PowerGrid("S.\n..").tables()
     truth = pm.power_of_policies(pm.Boltzmann(0.1), mdp, num_samples=100_000, seed=10**6)

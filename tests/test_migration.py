@@ -190,6 +190,7 @@ def test_a_sweep_over_noise_is_run_and_read(tmp_path):
     assert np.isfinite(ends.to_frame()["power"]).all()
 
 
+@pytest.mark.slow
 @covers("num_workers", "wandb", "plot_all_outputs", "wandb project exists")
 def test_the_sweep_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

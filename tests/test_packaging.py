@@ -92,6 +92,7 @@ def build(source: Path, kind: str) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_packages_and_nothing_else(source):
     with zipfile.ZipFile(build(source, "wheel")) as wheel:
         names = set(wheel.namelist())
@@ -117,6 +118,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(source):
     assert {extra for line in requires for extra in re.findall(r"""extra == ["'](\w+)""", line)} == set(EXTRAS)
 
 
+@pytest.mark.slow
 def test_the_source_distribution_holds_the_repository_without_caches(source):
     made = build(source, "sdist")
     with tarfile.open(made) as archive:
@@ -143,6 +145,7 @@ def test_imports_are_required(path):
         assert name in CORE or own or not at_import, f"{name} is optional and imported with the module"
 
 
+@pytest.mark.slow
 def test_an_optional_subpackage_is_imported_only_inside_functions():
     for folder in WHOLE_MODULES.values():
         module = ".".join(folder.relative_to(ROOT).with_suffix("").parts)
@@ -152,6 +155,7 @@ def test_an_optional_subpackage_is_imported_only_inside_functions():
                     assert not (isinstance(node, ast.ImportFrom) and str(node.module).startswith(module)), path
 
 
+@pytest.mark.slow
 def test_requirements_are_imported():
     """No dependency is asked for in vain."""
     used = {name for path in MODULES for name, _ in third_party(path)}

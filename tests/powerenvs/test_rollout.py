@@ -147,6 +147,7 @@ class TestRollout:
         assert_frequencies(counts, np.array([exact.get(label, 0.0) for label in game.state_labels]))
         assert_frequencies(joint, np.outer(masked["human"][40], masked["ai"][40]))  # the agents are independent
 
+    @pytest.mark.slow
     def test_frequencies_where_a_joint_action_is_missing(self):
         counts = np.zeros((2, 2))
         for seed in range(3000):

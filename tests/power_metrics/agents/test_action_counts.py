@@ -17,6 +17,7 @@ from tests.power_metrics.lookup_agents import make, model_of, random_table
 torch.set_num_threads(1)
 
 
+@pytest.mark.slow
 def test_recurrent_policy_is_refused_and_rollouts_work():
     env = make()
     model = RecurrentPPO("MlpLstmPolicy", env, device="cpu", seed=0, n_steps=16)

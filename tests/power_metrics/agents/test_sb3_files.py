@@ -129,6 +129,7 @@ def model_file(tmp_path):
     return str(saved(PPO("MlpPolicy", make(), device="cpu", seed=0, gamma=0.8), tmp_path / "model.zip"))
 
 
+@pytest.mark.slow
 def test_command(model_file, tmp_path, capsys):
     files = ["--plot", str(tmp_path / "c.png"), "--json", str(tmp_path / "c.json")]
     assert (

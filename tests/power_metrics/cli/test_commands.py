@@ -141,6 +141,7 @@ def test_show_works_for_games(run, tmp_path):
     assert "rewards           0 to 1 a step" in out
 
 
+@pytest.mark.slow
 def test_every_registered_id_can_be_shown(run):
     for entry in environments():
         given = [word for name, value in entry.exact.items() for word in ("--kwarg", f"{name}={value}")]
@@ -228,6 +229,7 @@ def test_kwargs_are_json_and_bare_words_are_strings(run):
     assert "stochastic" in out
 
 
+@pytest.mark.slow
 def test_environments_of_other_packages_are_named_with_their_module(run, tmp_path):
     pytest.importorskip("minigrid")
     picture = tmp_path / "grid.png"

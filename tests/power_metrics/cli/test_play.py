@@ -93,6 +93,7 @@ def test_refusals(capsys):
     assert "play: expected a terminal" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are of Unix")
 def test_keys_go_through_a_terminal():
     import pty

@@ -26,6 +26,7 @@ def run(capsys, tmp_path, monkeypatch):
     return call
 
 
+@pytest.mark.slow
 def test_a_figure_is_reported_with_its_numbers_and_files(run, tmp_path):
     status, out, err = run("post1-fig1", "--formats", "svg")
     assert (status, err) == (0, "")

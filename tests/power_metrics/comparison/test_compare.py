@@ -74,6 +74,7 @@ def test_scale_is_one_zero_and_at_most_one(mdp, gamma, seed):
     assert low - 1e-9 <= seeking[TASK_OPTIMAL] <= high + 1e-9
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(mdps(max_states=4, max_actions=3), st.integers(0, 2**32 - 1))
 def test_most_and_least_against_all_deterministic_policies(mdp, seed):

@@ -46,6 +46,7 @@ def test_the_table_by_hand():
     assert same[2].split() == ["learned", "0.500", "0.250", "-", "0.433", "0.250", "-", "-", "-"]
 
 
+@pytest.mark.slow
 def test_what_is_exact_is_told_without_an_interval():
     exact = pm.power(fork(), 0.9, pm.Bernoulli(0.5), method="enumeration")
     text = str(pm.compare(uniform(fork()), fork(), power=exact))

@@ -24,6 +24,8 @@ from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.worlds.power import PowerGrid
 
+pytestmark = pytest.mark.slow
+
 
 def session(level, script, size=(80, 24), num_samples=100, gamma=0.9, **settings):
     """Runs the editor on a level; ``script(pilot, editor)`` presses keys and looks."""
@@ -58,7 +60,6 @@ def shown(pilot):
     return "\n".join(lines(pilot))
 
 
-@pytest.mark.slow
 def test_keys_draw_and_the_saved_text_is_what_was_drawn(tmp_path):
     async def script(pilot, editor):
         await pilot.press("s", "right", "space", "down", "down", "right", "g", "left", "left", "space")
@@ -79,7 +80,6 @@ def test_keys_draw_and_the_saved_text_is_what_was_drawn(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["drawn.txt"]
 
 
-@pytest.mark.slow
 def test_the_power_shown_is_that_of_the_model():
     async def script(pilot, editor):
         await pilot.press("right", "right", "space", "left", "x", "left", "right_square_bracket", "minus")
@@ -132,7 +132,6 @@ def test_pairs_of_reward_functions_have_their_correlation(correlation):
     assert ai.max() <= 1
 
 
-@pytest.mark.slow
 def test_transitions_go_and_come_back():
     async def script(pilot, editor):
         await pilot.press("x", "down")
@@ -264,7 +263,6 @@ def test_removed_transitions_are_saved_in_the_model(tmp_path):
     session(tmp_path / "level.npz", again, noise=0.05)
 
 
-@pytest.mark.slow
 def test_opening_another_level():
     async def script(pilot, editor):
         await pilot.press("space", "ctrl+o")
@@ -314,7 +312,6 @@ def test_quitting_without_edits_does_not_ask():
 # Two agents
 
 
-@pytest.mark.slow
 def test_two_agents():
     async def script(pilot, editor):
         await pilot.press("right", "a", "down", "h", "x", "up")
@@ -367,7 +364,6 @@ def test_a_7x7_level_fits_an_80x24_terminal():
     session("maze_7x7", script)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (40, 12), (200, 60)])
 def test_a_20x20_level_scrolls_with_the_cursor(size):
     async def script(pilot, editor):
@@ -408,7 +404,6 @@ def test_help_has_every_key():
     session("open_3x3", script, size=(100, 40))
 
 
-@pytest.mark.slow
 def test_discounts_stay_within_their_ends():
     async def script(pilot, editor):
         await pilot.press(*["plus"] * 5)
@@ -441,7 +436,6 @@ def test_small_cells_mark_what_large_cells_show():
     assert view.power.low == going_on.min()
 
 
-@pytest.mark.slow
 def test_the_picture_of_the_documentation_is_up_to_date(tmp_path):
     root = Path(__file__).parents[3]
     words = [sys.executable, "docs/make_editor.py", str(tmp_path / "editor.svg")]

@@ -68,12 +68,14 @@ def test_root_with_absorbing_children(children, gamma):
     assert exact(star(children, self_loop=True), gamma)["root"] == F(children + 1, children + 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gamma", GAMMAS)
 @pytest.mark.parametrize("n", [2, 3, 4, 5, 6, 7, 8, 16])
 def test_complete_graph_with_loops(n, gamma):
     assert set(exact(complete(n), gamma).values()) == {F(n, n + 1)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gamma", [*GAMMAS, F(4, 5)])
 @pytest.mark.parametrize("steps", [1, 2, 4, 40])
 def test_forced_steps_before_a_hub(steps, gamma):
@@ -116,6 +118,7 @@ def test_two_by_two_grid():
         assert set(exact(grid(("..", "..")), gamma).values()) == {mean_by_splitting(vectors)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
 @pytest.mark.parametrize("gamma", [F(1, 10), F(1, 2), F(9, 10)])
 def test_corridors(n, gamma):
@@ -200,6 +203,7 @@ graphs = st.integers(2, 4).flatmap(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(graphs, st.sampled_from([*GAMMAS, F(2, 3)]))
 def test_against_all_paths(sets, gamma):

@@ -21,6 +21,8 @@ from power_metrics.expectation import executors
 from power_metrics.expectation.executors import run_shards, shard_ranges
 from tests.power_metrics.worlds import MAZE, grid, joint_walk, without_stay
 
+pytestmark = pytest.mark.slow
+
 COUNT = 40_000
 ROOT = Path(__file__).parents[3]
 
@@ -61,7 +63,6 @@ class Refuses:
         return rng.random(shape)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("build", [lambda: grid(MAZE), without_stay, joint_walk])
 def test_processes_give_the_same_bits(build):
     mdp = build()
@@ -73,7 +74,6 @@ def test_processes_give_the_same_bits(build):
         assert np.array_equal(found.samples, expected.samples)
 
 
-@pytest.mark.slow
 def test_given_rewards():
     rewards = np.random.default_rng(0).random((3000, 31))
     found = pm.power(grid(MAZE), 0.9, rewards=rewards, executor="processes", workers=2)
@@ -82,7 +82,6 @@ def test_given_rewards():
     assert np.array_equal(found.samples, expected.samples)
 
 
-@pytest.mark.slow
 def test_any_executor_and_it_stays_open():
     expected = pm.power(grid(MAZE), num_samples=COUNT)
     executors._models.clear()
@@ -94,13 +93,11 @@ def test_any_executor_and_it_stays_open():
         same(pm.power(grid(MAZE), num_samples=COUNT, executor=pool, workers=1), expected)
 
 
-@pytest.mark.slow
 def test_torch_engine_in_workers():
     found = pm.power(grid(), num_samples=3000, executor="processes", workers=1, device="cpu")
     assert np.allclose(found.mean, pm.power(grid(), num_samples=3000).mean, rtol=0, atol=1e-12)
 
 
-@pytest.mark.slow
 def test_a_killed_worker_does_not_change_the_result(tmp_path):
     marker = tmp_path / "killed"
     reward = Deadly(str(marker), os.getpid())
@@ -111,7 +108,6 @@ def test_a_killed_worker_does_not_change_the_result(tmp_path):
     same(found, expected)
 
 
-@pytest.mark.slow
 def test_workers_that_keep_dying_are_an_error(tmp_path):
     reward = Deadly(str(tmp_path / "killed"), os.getpid(), always=True)
     with pytest.raises(RuntimeError, match="executor: expected workers that stay alive, found that they died 4 times"):
@@ -123,7 +119,6 @@ def test_workers_that_keep_dying_are_an_error(tmp_path):
         pm.power(grid(), reward=reward, num_samples=COUNT, executor=pool)
 
 
-@pytest.mark.slow
 def test_an_error_in_a_worker_is_raised_here():
     with pytest.raises(ZeroDivisionError, match="no draws here"):
         pm.power(grid(), reward=Refuses(os.getpid()), num_samples=COUNT, executor="processes", workers=1)
@@ -176,7 +171,6 @@ def test_closing_cancels_what_is_pending():
     assert len(task.done) <= 3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impatience", [(1.0,), (0.0, 0.05), (0.3, 0.05), (1.0, 0.02)])
 def test_interrupts_end_the_run_and_its_workers(impatience, tmp_path):
     script = tmp_path / "long_run.py"
@@ -208,7 +202,6 @@ def test_interrupts_end_the_run_and_its_workers(impatience, tmp_path):
         wait_for_the_end_of(worker)
 
 
-@pytest.mark.slow
 def test_workers_end_when_the_process_that_waits_for_them_is_killed():
     code = (
         "import os, sys\n"

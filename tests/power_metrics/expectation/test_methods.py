@@ -84,6 +84,7 @@ def test_sampling_methods_agree(gamma):
         assert found.residual < 1e-11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS, ids=str)
 def test_expectations_of_controls(distribution):
     mdp = grid(MAZE)
@@ -142,6 +143,7 @@ def test_threads_and_batches_change_nothing(options):
     assert np.array_equal(one.standard_error, other.standard_error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", SAMPLING[1:], ids=str)
 def test_executors_and_devices_change_nothing(options):
     mdp = grid(MAZE)
@@ -217,6 +219,7 @@ def test_tolerance_out_of_reach():
         pm.power(graph(TURNER), 0.5, tolerance=1e-6, num_samples=2000)
 
 
+@pytest.mark.slow
 def test_auto():
     assert pm.power(grid(), 0.9, pm.Bernoulli(), method="auto").method == "enumeration"
     assert pm.power(graph(TURNER), 0.9, method="auto").method == "closed_form"
@@ -233,6 +236,7 @@ def test_auto_takes_sobol_points_for_up_to_64_states(states, method):
     assert pm.power(ring, 0.5, pm.Normal(), method="auto", num_samples=64).method == method
 
 
+@pytest.mark.slow
 def test_auto_enumerates_up_to_2_to_the_20():
     values = pm.Empirical(range(32))  # 32^4 = 2^20
     assert pm.power(star(3), 0.5, values, method="auto", threads=1).num_samples == 2**20

@@ -46,6 +46,7 @@ class TestPublished:
         agree(four(result), {name: DATA[f"joint_rho0_{name}"] for name in NAMES}, 1e-5)
         assert np.abs(result.seed_policy.sum(axis=1) - 1).max() < 1e-15
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("rho", [0, 1])
     def test_means_of_large_samples(self, rho):
         result = pm.multiagent_power(pair_game(), gamma=0.6, correlation=rho, num_samples=10_000, seed=1)
@@ -54,6 +55,7 @@ class TestPublished:
             error = np.hypot(estimate.standard_error, DATA[f"joint_rho{rho}_{name}_error"])
             assert np.all(np.abs(estimate.mean - DATA[f"joint_rho{rho}_{name}_mean"]) <= 4 * error), name
 
+    @pytest.mark.slow
     def test_averages_over_states(self):
         # POWERplay: .66625, .82003, .66497, .50024 at correlation 0, each from 20,000 pairs; .91055 at 1.
         result = pm.multiagent_power(pair_game(), gamma=0.6, num_samples=4000, seed=5, keep_samples=True)
@@ -95,6 +97,7 @@ class TestPublished:
 
 
 class TestBruteForce:
+    @pytest.mark.slow
     @settings(max_examples=60, deadline=None)
     @given(
         game=games(max_states=5, num_agents=2),
@@ -191,6 +194,7 @@ class TestBruteForce:
 
 
 class TestTies:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("gamma", "tolerance"), [(Fraction(3, 5), 1e-14), (Fraction(9999, 10_000), 1e-11)], ids=str
     )
@@ -342,6 +346,7 @@ class TestMoreAgents:
 
 
 class TestRuns:
+    @pytest.mark.slow
     def test_the_same_seed_gives_the_same_numbers(self):
         game = pair_game()
         runs = [pm.multiagent_power(game, 0.9, num_samples=3000, seed=7, threads=n, progress=False) for n in (1, 2)]

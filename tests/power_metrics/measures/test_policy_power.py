@@ -130,6 +130,7 @@ def test_same_reward_functions_as_power_and_any_number_of_threads():
     assert not np.array_equal(one.power.mean, other.power.mean)
 
 
+@pytest.mark.slow
 def test_summary_and_frame(tmp_path):
     mdp = PowerGrid("maze_7x7").tables()
     result = pm.power_of_policies(pm.EpsilonGreedy(0.5), mdp, num_samples=64)

@@ -136,6 +136,7 @@ def rebuilt(mdp, transitions, states=0):
     )
 
 
+@pytest.mark.slow
 @LAW
 @given(mdps(), GAMMA, st.integers(0, 10**6))
 def test_idle_actions_and_unreachable_states_change_nothing(mdp, gamma, seed):

@@ -31,6 +31,7 @@ def test_turner_figure_1(gamma):
     agrees(estimate, {"empty": 1 / 2, "l_sw": l_sw, "l": l_sw, "r": 2 / 3, "r_ne": 2 / 3, "r_se": 2 / 3, "l_nw": l_nw})
 
 
+@pytest.mark.slow
 def test_turner_figure_1_as_printed():
     for gamma, l_sw, l_nw in ((0.1, 0.6515, 0.5152), (0.5, 0.6111, 0.5556), (0.9, 0.5877, 0.5789)):
         agrees(pm.power(graph(TURNER), gamma, num_samples=SAMPLES, seed=1), {"l_sw": l_sw, "l_nw": l_nw}, 5e-5)

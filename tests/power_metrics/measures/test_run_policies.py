@@ -92,6 +92,7 @@ class TestDrawnPairs:
 
 
 class TestPairPolicies:
+    @pytest.mark.slow
     @settings(max_examples=60, deadline=None)
     @given(game=games(max_states=4, num_agents=2), seed=st.integers(0, 2**32 - 1), ties=st.booleans())
     def test_against_brute_force(self, game, seed, ties):

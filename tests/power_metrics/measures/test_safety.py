@@ -188,6 +188,7 @@ def test_the_benchmark_resumes_and_writes_curves(tmp_path):
     assert "use another folder, or the same --steps and --evaluations" in refused.stderr
 
 
+@pytest.mark.slow
 def test_glyphs_of_the_safety_worlds_are_legible():
     def luminance(colour):
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.array(colour) / 255]

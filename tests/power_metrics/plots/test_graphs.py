@@ -57,6 +57,7 @@ def overlapping(figure):
 
 
 class TestLayouts:
+    @pytest.mark.slow
     @pytest.mark.parametrize("seed", range(6))
     @pytest.mark.parametrize("layout", ["layers", "springs"])
     def test_boxes_stay_apart(self, seed, layout):
@@ -133,6 +134,7 @@ class TestModels:
         assert len(arrows(figure)) == mdp.num_transitions
         assert (tmp_path / "graph.pdf").read_bytes().startswith(b"%PDF")
 
+    @pytest.mark.slow
     def test_actions_of_a_room(self, room):
         figure = plot_mdp(room)
         found = sorted(t.get_text().replace("\n", " ") for t in texts(figure, "label"))
@@ -141,6 +143,7 @@ class TestModels:
         assert overlapping(figure) == []
         assert "9 states, 5 actions" in figure.get_supxlabel()
 
+    @pytest.mark.slow
     def test_probabilities_and_terminal_states(self, lake):
         figure = plot_mdp(lake)
         labels = [t.get_text().replace("\n", " ") for t in texts(figure, "label")]

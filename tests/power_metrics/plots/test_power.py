@@ -88,6 +88,7 @@ def test_labels_say_what_is_shown_and_how_it_was_computed():
     assert "mean of its" not in note(figure)
 
 
+@pytest.mark.slow
 def test_rows_and_columns_are_those_of_the_cells():
     mdp = grid("maze_7x7")
     figure = plot_power(estimate(mdp))
@@ -105,6 +106,7 @@ def test_values_have_the_decimals_that_the_scale_and_the_errors_allow():
     assert texts(plot_power(estimate(mdp, 1000 * mean, 0.0)), "value")[4].get_text() == "840.0"
 
 
+@pytest.mark.slow
 def test_values_are_shown_where_they_are_legible_and_on_request():
     large, small = estimate(grid("maze_7x7")), estimate(grid("robot_face_20x20"))
     assert len(texts(plot_power(large), "value")) == 31
@@ -259,6 +261,7 @@ def test_many_states_are_chosen_at_evenly_spaced_ranks_with_both_ends():
     assert "40 of 500 states, at evenly spaced ranks" in note(figure)
 
 
+@pytest.mark.slow
 def test_a_single_reward_function_has_no_error_to_show():
     for mdp in (turner_figure_1(), grid("open_3x3")):
         figure = plot_power(pm.power(mdp, 0.9, rewards=np.arange(mdp.num_states)))
@@ -308,6 +311,7 @@ def test_no_text_overlaps_another_or_leaves_the_figure(kind):
         assert inside, f"{t.get_text()!r} leaves the figure: {box} in {figure.bbox}"
 
 
+@pytest.mark.slow
 def test_values_stay_inside_their_cells():
     figure = plot_power(estimate(grid("four_rooms")))
     side = figure.axes[0].get_window_extent().width / 13
@@ -351,6 +355,7 @@ def test_axes_in_a_subfigure_belong_to_the_whole_figure():
     assert plot_power(estimate(grid("open_3x3")), ax=ax) is figure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
 def test_pictures_are_saved_whole(tmp_path, suffix):
     path = tmp_path / "new" / f"maze.{suffix}"

@@ -102,6 +102,7 @@ class TestSpread:
 
 
 class TestHistograms:
+    @pytest.mark.slow
     def test_shares_lie_at_their_cells(self, room, tmp_path):
         figure = plot_power_histograms(room, bins=12, path=tmp_path / "histograms.pdf")
         assert (tmp_path / "histograms.pdf").read_bytes().startswith(b"%PDF")
@@ -121,6 +122,7 @@ class TestHistograms:
         assert [t.get_text() for t in texts(figure, "ylabel")] == ["share of reward functions"]
         assert "300 reward functions, Uniform(low=0, high=1)" in note(figure)
 
+    @pytest.mark.slow
     def test_many_states_are_thinned_and_chosen_ones_drawn(self, pair):
         figure = plot_power_histograms(pair["human"])
         assert len(figure.axes) == 25

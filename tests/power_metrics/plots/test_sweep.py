@@ -226,15 +226,18 @@ class TestFilms:
         low, high = kept[0].axes[0].get_xlim()
         assert low <= means.min() < means.max() <= high
 
+    @pytest.mark.slow
     def test_one_agent_of_a_game(self, games, tmp_path):
         animate(games[:2], (-1, 0), "ρ", tmp_path / "film.gif", agent="ai", last_seconds=1)
         assert read(tmp_path / "film.gif")[1] == [500, 1000]
 
+    @pytest.mark.slow
     def test_models_without_a_board(self, tmp_path):
         both = [pm.power(turner_figure_1(), gamma, num_samples=20) for gamma in (0.1, 0.9)]
         animate(both, (0.1, 0.9), "γ", tmp_path / "film.gif")
         assert len(read(tmp_path / "film.gif")[0]) == 2
 
+    @pytest.mark.slow
     def test_any_function_and_mp4(self, tmp_path):
         ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
         rhos = (-1.0, 0.0, 1.0)

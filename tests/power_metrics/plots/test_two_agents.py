@@ -85,6 +85,7 @@ class TestHeatMaps:
         assert ax.images[1].get_array()[1, 0] == small["human"].mean[small.game.index(((0, 2), (1, 0)))]
         assert "1 of 9 places of the human" in figure.get_supxlabel()
 
+    @pytest.mark.slow
     def test_some_places_of_many(self):
         result = solved(PowerPair("maze_7x7"), samples=8)
         figure = plot_joint_power(result["ai"])
@@ -148,6 +149,7 @@ class TestHeatMaps:
 
 
 class TestBothAgents:
+    @pytest.mark.slow
     def test_heat_maps_with_a_scatter_plot_beside_them(self, small):
         figure = small.plot()
         assert len(maps(figure)) == 9
@@ -198,6 +200,7 @@ class TestBothAgents:
 
 
 class TestSweep:
+    @pytest.mark.slow
     def test_points_are_those_of_the_results(self, sweep):
         figure = plot_correlation_sweep(sweep)
         powers, alignments = figure.axes
@@ -220,6 +223,7 @@ class TestSweep:
         assert overlapping(figure) == []
         assert "500 pairs of reward functions" in figure.get_supxlabel()
 
+    @pytest.mark.slow
     def test_titles_and_files(self, sweep, tmp_path):
         figure = plot_correlation_sweep(iter(sweep), title="a small room", path=tmp_path / "sweep.svg")
         assert figure.get_suptitle() == "a small room"

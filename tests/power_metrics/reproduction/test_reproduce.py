@@ -19,6 +19,8 @@ from power_metrics.reproduction.published import OPEN_3X3, compared
 from power_metrics.reproduction.reproduce import named_figures, published_config
 from power_metrics.sweeps import SweepConfig
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 FEW = 40
 PUBLISHED = [
@@ -78,7 +80,6 @@ def test_every_configuration_is_used_and_shipped():
     assert "reproduction/configs/*.yaml" in (ROOT / "setup.cfg").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_figure_is_made_with_few_reward_functions(name, folder):
     (made,) = reproduce(name, folder, num_samples=FEW, formats=["png"], progress=False)
@@ -125,7 +126,6 @@ def test_a_shifted_number_is_found_out(folder):
         assert compared(replace(number, value=number.value + 0.008), result).z > 4
 
 
-@pytest.mark.slow
 def test_the_second_post_has_the_published_numbers(tmp_path):
     """20,000 pairs of reward functions at both ends of the sweep."""
     mapping = published_config("post2-open-3x3").as_dict()
@@ -183,7 +183,6 @@ def test_bad_settings_are_refused_before_any_work(settings, message, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.slow
 def test_formats(tmp_path):
     made = list(
         reproduce(["post1-fig2", "post2-fig9"], tmp_path, num_samples=5, formats=["svg", "mp4"], progress=False)
@@ -198,7 +197,6 @@ def test_formats(tmp_path):
     assert [path.suffix for path in plain.paths] == [".png", ".pdf", ".json"]
 
 
-@pytest.mark.slow
 def test_sweeps_are_shared_and_go_on_where_they_were(tmp_path):
     """The second figure of a sweep, and a run after an interrupted one, solve nothing again."""
     settings = {"num_samples": FEW, "formats": ["svg"], "progress": False}

@@ -189,6 +189,7 @@ def test_all_equal_rewards_are_drawn_again():
     assert 0.4 < estimate["root"] < 0.6
 
 
+@pytest.mark.slow
 def test_rewards_that_are_always_equal():
     with pytest.raises(ValueError, match="allow_all_equal: expected some draws with different rewards"):
         pm.power(star(2), 0.5, pm.Bernoulli(1), num_samples=10, allow_all_equal=False)

@@ -82,6 +82,7 @@ class TestStates:
         assert np.allclose(human + ai, 1)
         assert draw(skewed, 0.5)[1].shape == (20_000, 6)
 
+    @pytest.mark.slow
     def test_rewards_that_are_all_equal_can_be_refused(self):
         for rho in (-0.5, 0.5, 1):
             human, ai = draw(pm.Bernoulli(0.5), rho, allow_all_equal=False)
@@ -129,6 +130,7 @@ class TestAlignment:
         assert np.isnan(alignment(np.full(50, 1e5) + 1e-9 * a, a))
         assert np.isnan(alignment(a[:1], a[:1]))
 
+    @pytest.mark.slow
     @settings(max_examples=20, deadline=None)
     @given(count=st.integers(2, 260), seed=st.integers(0, 1000))
     def test_replicates_are_those_of_resampled_groups(self, count, seed):
@@ -156,6 +158,7 @@ class TestAlignment:
         for r in (0, 1, 999):
             assert abs(replicates[r] - value(np.repeat(np.arange(groups), drawn[r]))) < 1e-9
 
+    @pytest.mark.slow
     def test_noise_is_taken_out(self):
         # Two agents whose POWER over 30 states truly correlates by about 0.8, measured with a lot of noise.
         rng = np.random.default_rng(1)

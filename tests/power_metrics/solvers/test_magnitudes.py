@@ -117,6 +117,7 @@ def test_control_variates_at_the_smallest_discount():
     assert np.all(np.abs(found.mean - at_zero.mean) <= 4 * (found.standard_error + at_zero.standard_error))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exponent", [-460, 460])
 def test_the_alignment_has_no_unit(exponent):
     rng = np.random.default_rng(0)

@@ -31,6 +31,7 @@ from tests.power_metrics.worlds import (
 GAMMAS = (0.0, 0.1, 0.6, 0.9, 0.99, 0.9999)
 
 
+@pytest.mark.slow
 def test_random_models_against_brute_force():
     rng = np.random.default_rng(0)
     for number in range(200):

@@ -102,6 +102,7 @@ def test_optimal_policies_attain_the_optimal_values(mdp, gamma, seed):
     assert torch.allclose(pm.policy_values(mdp, policies, rewards, gamma), values, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(mdps(), st.sampled_from([0.0, 0.5, 0.99, 0.9999]), st.integers(0, 1000))
 def test_policy_values_against_a_dense_solve(mdp, gamma, seed):
@@ -164,6 +165,7 @@ def test_float32_policies_are_renormalised():
     assert np.allclose(pm.policy_values(mdp, exact, rewards, 0.99), 100.0, rtol=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(mdps(), st.sampled_from([0.0, 0.5, 0.99]), st.booleans())
 def test_task_against_dense_policy_iteration(mdp, gamma, performance):
@@ -198,6 +200,7 @@ def test_performance_belongs_to_the_task():
         pm.optimal_policies(grid(), np.ones(9), 0.9, performance=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 11), min_size=12, max_size=12), st.sampled_from([0.0, 0.4, 0.99, 0.999999]))
 def test_following_arrows_against_a_dense_solve(following, gamma):
@@ -212,6 +215,7 @@ def test_following_arrows_against_a_dense_solve(following, gamma):
     assert np.allclose(value, expected, rtol=1e-14 / (1 - gamma))
 
 
+@pytest.mark.slow
 def test_iteration_says_when_it_does_not_get_there():
     S = 3000
     chain = scipy.sparse.csr_array((np.ones(S), np.roll(np.arange(S), 1), np.arange(S + 1)), shape=(S, S))

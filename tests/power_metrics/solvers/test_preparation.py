@@ -15,6 +15,7 @@ from powerenvs.worlds.power import PowerGrid
 from tests.models import mdps
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 7), st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=25))
 def test_neighbours_each_once_and_in_order(extra, edges):
@@ -38,6 +39,7 @@ def groups_of_rows(draw):
     return position, signature, rng.integers(0, 3, size=len(position)).astype(np.float64)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(groups_of_rows())
 def test_first_of_the_best_of_equal_rows_is_kept(rows):

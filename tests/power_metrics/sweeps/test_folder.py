@@ -35,11 +35,12 @@ from tests.power_metrics.small_sweeps import (
     strays,
 )
 
-pytestmark = pytest.mark.usefixtures("no_figures")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_figures")]
 
 # Interruptions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mapping", [ONE, TWO], ids=["one agent", "two agents"])
 def test_an_interrupted_sweep_goes_on(tmp_path, monkeypatch, mapping):
     with monkeypatch.context() as patch:
@@ -163,6 +164,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
         pm.sweep(ONE, tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_one_process_for_each_folder(tmp_path):
     code = f"""
         import sys
@@ -201,6 +203,7 @@ def damaged(data, how):
     }[how]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["cut", "empty", "text", "middle"])
 def test_a_damaged_file_of_points_is_named_and_left_as_it_is(tmp_path, monkeypatch, how):
     pm.sweep(ONE, tmp_path / "whole")
@@ -223,6 +226,7 @@ def test_a_damaged_file_of_points_is_named_and_left_as_it_is(tmp_path, monkeypat
     assert_same_results(tmp_path / "out", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_damaged_results_are_written_anew_from_the_points(tmp_path):
     result = pm.sweep(ONE, tmp_path / "out")
     path = tmp_path / "out" / "results.npz"
@@ -234,6 +238,7 @@ def test_damaged_results_are_written_anew_from_the_points(tmp_path):
     assert pm.load_sweep(tmp_path / "out").to_frame().equals(result.to_frame())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("record", ["", "3", "[]", "{}", '{"runs": 3}', '{"runs": null}', '{"runs": {"a": 1}}'])
 def test_a_record_that_tells_nothing_starts_anew(tmp_path, record):
     result = pm.sweep(ONE, tmp_path / "out")
@@ -243,6 +248,7 @@ def test_a_record_that_tells_nothing_starts_anew(tmp_path, record):
     assert len(json.loads(path.read_text())["runs"]) == 1
 
 
+@pytest.mark.slow
 def test_any_changed_byte_is_noticed_or_harmless(tmp_path):
     result = pm.sweep({**ONE, "noise": 0}, tmp_path / "out")
     path = tmp_path / "out" / "results.npz"
@@ -274,6 +280,7 @@ def test_points_of_another_model_or_release_are_not_mixed_in(tmp_path, monkeypat
         pm.sweep(mapping, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_points_of_another_seed_policy_are_not_mixed_in(tmp_path):
     game = PowerPair("corridor", walls="absent").tables()
     policy = Policy.uniform(game, "ai")
@@ -287,6 +294,7 @@ def test_points_of_another_seed_policy_are_not_mixed_in(tmp_path):
         pm.sweep(mapping, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_points_in_the_file_of_others_are_refused(tmp_path):
     pm.sweep(ONE, tmp_path / "out")
     points = tmp_path / "out" / "points"
@@ -303,6 +311,7 @@ def test_a_folder_without_a_sweep_cannot_be_loaded(tmp_path):
 # A full disk
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_what_is_finished(tmp_path, monkeypatch):
     pm.sweep(ONE, tmp_path / "whole")
     save, calls = np.savez_compressed, itertools.count()
@@ -325,6 +334,7 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path, monkeypatch):
     assert_same_results(tmp_path / "out", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_limit_on_the_size_of_files_keeps_what_is_finished(tmp_path):
     pm.sweep(ONE, tmp_path / "whole")
     largest = max(path.stat().st_size for path in (tmp_path / "whole" / "points").iterdir())

@@ -11,12 +11,13 @@ from power_metrics.sweeps import pictures
 from power_metrics.sweeps.folder import written_files
 from tests.power_metrics.small_sweeps import ONE, TWO
 
+pytestmark = pytest.mark.slow
+
 
 def names(folder):
     return sorted(path.name for path in (folder / "figures").iterdir())
 
 
-@pytest.mark.slow
 def test_points_samples_and_curves(tmp_path):
     config = {**ONE, "noise": [0, 0.1], "keep_samples": 20}
     pm.sweep(config, tmp_path)
@@ -27,7 +28,6 @@ def test_points_samples_and_curves(tmp_path):
             assert np.ptp(np.asarray(picture.convert("L"))) > 100
 
 
-@pytest.mark.slow
 def test_two_agents_and_values_that_are_no_numbers(tmp_path):
     pm.sweep({**TWO, "correlation": [0, 1]}, tmp_path / "two")
     assert names(tmp_path / "two") == ["over-correlation.png", "point-0000.png", "point-0001.png"]

@@ -41,6 +41,7 @@ def test_points_of_one_agent_are_those_of_power(tmp_path):
         assert point.result.fingerprint == mdp.fingerprint
 
 
+@pytest.mark.slow
 def test_points_of_two_agents_are_those_of_multiagent_power(tmp_path):
     changes = {"level": "open_3x3", "gamma_a": 0.3, "without_overlaps": True, "rounds": 2, "num_samples": 400}
     result = pm.sweep({**TWO, **changes}, tmp_path / "out")

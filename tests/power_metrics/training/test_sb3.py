@@ -143,6 +143,7 @@ def test_discount_is_the_models_own_unless_given():
     assert endless.tracker.gamma == 0.9
 
 
+@pytest.mark.slow
 def test_files(tmp_path, capsys):
     table, film = tmp_path / "history.csv", tmp_path / "occupancy.gif"
     learn(PPO, make(), pm.sb3.PowerCallback(16, POWER, save_path=table, animation_path=film, verbose=1), 32)

@@ -73,17 +73,20 @@ def test_tables(env_id, kwargs):
     check_tabular(gym.make(env_id, **kwargs))
 
 
+@pytest.mark.slow
 @every_case
 def test_env_agrees_with_tables(env_id, kwargs):
     check_env_against_tables(gym.make(env_id, **kwargs), num_steps=3000, seed=1)
 
 
+@pytest.mark.slow
 @every_case
 def test_same_seed_same_episode(env_id, kwargs):
     first, second = (gym.make(env_id, **kwargs) for _ in range(2))
     assert data_equivalence(play(first, 150, seed=7), play(second, 150, seed=7), exact=True)
 
 
+@pytest.mark.slow
 @every_case
 @pytest.mark.parametrize(
     "duplicate", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["copy", "pickle"]

@@ -90,6 +90,7 @@ def test_old_pettingzoo_without_a_registry(monkeypatch):
     register_games()
 
 
+@pytest.mark.slow
 @NAMES
 @NUMBERS
 @pytest.mark.parametrize(

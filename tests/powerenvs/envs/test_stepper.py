@@ -14,6 +14,7 @@ STAY, UP, DOWN, LEFT, RIGHT = range(5)
 
 
 class TestGameStepper:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("make", "limit"),
         [

@@ -46,6 +46,7 @@ def ending(mdp: TabularMDP, start: np.random.Generator) -> TabularMDP:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(mdps(), st.sampled_from(MODES), st.integers(0, 1000), st.sampled_from(["state", "onehot"]))
 def test_trajectories_equal_those_of_single_environments(mdp, mode, seed, kind):

@@ -110,6 +110,7 @@ def test_turner_figure_1():
         assert np.allclose(found[:, mdp.index(state)], value, rtol=1e-15, atol=1e-15), state
 
 
+@pytest.mark.slow
 def test_power_in_closed_form():
     for mdp, expected in (
         (grid(), dict.fromkeys(grid().state_labels, 9 / 10)),
@@ -168,6 +169,7 @@ def test_every_policy_of_models_with_several_components(seed, num_states, num_ac
     assert np.allclose(gains(mdp, rewards), brute_force_gains(mdp, rewards), rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(mdps(max_states=5, max_actions=3))
 def test_every_policy_of_dense_models(mdp):
@@ -175,6 +177,7 @@ def test_every_policy_of_dense_models(mdp):
     assert np.allclose(gains(mdp, rewards), brute_force_gains(mdp, rewards), rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_in_rational_arithmetic_with_rare_transitions():
     rng = np.random.default_rng(3)
     for _ in range(60):
@@ -186,6 +189,7 @@ def test_in_rational_arithmetic_with_rare_transitions():
         assert np.abs(error.astype(float)).max() <= 2e-15
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(seeds, st.integers(2, 30), st.integers(1, 4))
 def test_linear_program(seed, num_states, num_actions):
@@ -195,6 +199,7 @@ def test_linear_program(seed, num_states, num_actions):
     assert np.allclose(gains(mdp, reward)[0], linear_program_gains(mdp, reward), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(seeds, st.integers(1, 14), st.integers(1, 3), st.booleans())
 def test_cycle_means(seed, num_states, degree, ties):
@@ -222,6 +227,7 @@ def test_certificates_from_dense_arrays(mdp):
         assert np.abs(violation).max() <= 1e-8
 
 
+@pytest.mark.slow
 def test_precision_where_returns_take_long():
     """Among many noisy mazes are some that an optimal agent crosses only once in millions of steps."""
     mdp = grid(MAZE, noise=0.2)
@@ -321,6 +327,7 @@ def test_periodic_cycles(lengths):
         assert np.allclose(gains(mdp, reward), expected, rtol=1e-15)
 
 
+@pytest.mark.slow
 def test_long_cycle():
     n = 5000
     reward = np.random.default_rng(9).random(n)

@@ -278,6 +278,7 @@ def test_a_graph_of_successors(tmp_path):
     assert TabularMDP.load(tmp_path / "turner.gv") == mdp  # even the order of states, and actions that no state has
 
 
+@pytest.mark.slow
 def test_two_agents_on_a_grid(tmp_path):
     pair = PowerPair("open_3x3", walls="absent").tables()
     save_gv(pair, tmp_path / "pair.gv")
@@ -319,6 +320,7 @@ def test_round_trip_of_decision_processes(tmp_path_factory, mdp, seed):
     assert load_gv(path) == loaded == from_networkx(to_networkx(loaded))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(games(num_agents=2), st.booleans())
 def test_round_trip_of_games(tmp_path_factory, game, cooperative):

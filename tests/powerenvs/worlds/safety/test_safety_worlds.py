@@ -98,6 +98,7 @@ class TestAgainstTheOriginal:
             }
             assert possible, f"step {step}: nothing fits {wanted}"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("name", "kwargs", "states", "terminal", "boards"),
         [
