@@ -14,13 +14,13 @@ import numpy as np
 from gymnasium.utils.seeding import np_random
 from numpy.typing import ArrayLike, NDArray
 
-from powerenvs.envs.sampling import cumulative
 from powerenvs.model.base import Model
-from powerenvs.model.folding import check_table
 from powerenvs.model.game import TabularGame, agent_position
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
-from powerenvs.model.rows import frozen
+from powerenvs.model.policy_table import policy_table
+from powerenvs.model.rows import cumulative, frozen
+from powerenvs.model.text import text_table
 
 if TYPE_CHECKING:
     from powerenvs.authoring.game_world import TableGameWorld
@@ -158,9 +158,7 @@ class Rollout:
             taken = [text for _, text in self._moves(step - 1)] if step else [""] * len(agents)
             shown = (f"{values[s]:.4f}" for values in numbers.values())
             rows.append((str(step) if step else "start", *taken, label_text(self.model.state_labels[s]), *shown))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([*lines, *(["the walk has ended in a terminal state"] if self.terminated else [])])
+        return text_table(rows) + ("\nthe walk has ended in a terminal state" if self.terminated else "")
 
     def frames(
         self,
@@ -246,15 +244,7 @@ def _policy_tables(model: TabularMDP | TabularGame, policies: Any) -> list[NDArr
     if isinstance(model, TabularMDP):
         if isinstance(policies, Mapping):
             raise ValueError(f"policies: expected one table for a model of one agent, found those of {list(policies)}")
-        table = check_table(model, "policies", policies, model.num_actions)
-        absent = np.argwhere((table > 0) & ~model.available)
-        if absent.size:
-            s, a = absent[0].tolist()
-            raise ValueError(
-                f"policies: expected available actions only, found probability {table[s, a]} for action "
-                f"{label_text(model.action_labels[a])} in state {s} ({model.describe(s)})"
-            )
-        return [table]
+        return [_scaled(policy_table(model, policies, "policies", model.action_labels, model.available))]
     if not isinstance(model, TabularGame):
         raise ValueError(f"model: expected a TabularMDP or a TabularGame, found {type(model).__name__}")
     if not isinstance(policies, Mapping):
@@ -267,9 +257,14 @@ def _policy_tables(model: TabularMDP | TabularGame, policies: Any) -> list[NDArr
     if missing:
         raise ValueError(f"policies: expected one for each of {model.agents}, found none for {', '.join(missing)}")
     return [
-        check_table(model, f"policy of {agent}", policies[agent], count)
-        for agent, count in zip(model.agents, model.num_actions, strict=True)
+        _scaled(policy_table(model, policies[agent], f"policy of {agent}", model.action_labels[agent], None))
+        for agent in model.agents
     ]
+
+
+def _scaled(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rows, each divided by its sum."""
+    return table / table.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
 
 
 def _choices(

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from powerenvs.authoring.compile import tabular_model
 from powerenvs.authoring.level import WALL
 from powerenvs.authoring.world import TableWorld, World
-from powerenvs.model import rows as tables
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import closest, encode_label, label_text
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.rows import TOLERANCE, entry_rows, reachable, row_sums
 
 FALSE_ALARM = 1e-8
 """The probability, at most, with which a check of frequencies fails though the environment is right."""
@@ -165,7 +165,7 @@ def _check_frequencies(
     from scipy.special import gammaln, logsumexp
 
     possible = probability > 0
-    rows, x, p = tables.entry_rows(indptr)[possible], counts[possible], probability[possible]
+    rows, x, p = entry_rows(indptr)[possible], counts[possible], probability[possible]
     total = np.bincount(rows, x, len(indptr) - 1)
     evidence = np.array(
         [
@@ -186,15 +186,15 @@ def _check_frequencies(
 
 
 def _check_rows(model: TabularMDP | TabularGame) -> None:
-    sums = tables.row_sums(model.indptr, model.probability)
-    bad = np.flatnonzero((np.diff(model.indptr) > 0) & (np.abs(sums - 1) > tables.TOLERANCE))
+    sums = row_sums(model.indptr, model.probability)
+    bad = np.flatnonzero((np.diff(model.indptr) > 0) & (np.abs(sums - 1) > TOLERANCE))
     _expect(not bad.size, f"rows: expected a sum of 1, found {[float(sums[i]) for i in bad[:1]]} in {bad.size} rows")
     states = np.diff(model.indptr).reshape(model.num_states, -1).any(axis=1)
     _expect(states.all(), f"rows: expected an action in every state, found none in {np.flatnonzero(~states)[:5]}")
 
 
 def _check_terminal(model: TabularMDP | TabularGame) -> None:
-    state = tables.entry_rows(model.indptr) // (model.num_rows // model.num_states)
+    state = entry_rows(model.indptr) // (model.num_rows // model.num_states)
     ended = model.terminal[state]
     leaving = np.flatnonzero(ended & (model.successor != state))
     _expect(
@@ -208,16 +208,9 @@ def _check_terminal(model: TabularMDP | TabularGame) -> None:
 
 def _check_reachable(model: TabularMDP | TabularGame, listed: Sequence[Hashable]) -> None:
     """What a world lists as starts counts as such, with probability 0 too: a world that remembers needs these later."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import breadth_first_order
-
-    S = model.num_states
-    starts = np.union1d(np.flatnonzero(model.initial), np.array([model.index(s) for s in listed], dtype=np.int64))
-    source = np.concatenate([tables.entry_rows(model.indptr) // (model.num_rows // S), np.full(len(starts), S)])
-    graph = coo_array((np.ones(len(source)), (source, np.concatenate([model.successor, starts]))), shape=(S + 1, S + 1))
-    reached = np.zeros(S + 1, dtype=bool)
-    reached[breadth_first_order(graph.tocsr(), S, return_predecessors=False)] = True
-    lost = np.flatnonzero(~reached[:S])
+    starts = model.initial > 0
+    starts[[model.index(state) for state in listed]] = True
+    lost = np.flatnonzero(~reachable(model.indptr, model.successor, starts))
     _expect(
         not lost.size,
         f"states: expected all to be reachable from a start, found {lost.size} that are not, such as "

@@ -17,6 +17,7 @@ from power_metrics.chains.occupancy import start_weights
 from power_metrics.measures.policy_power import PolicyPower
 from powerenvs.model.checks import flag, real
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.rows import cumulative
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -100,11 +101,9 @@ class QLearners:
         self._listed = np.argsort(~mdp.available, axis=1, kind="stable")
         self._choices = mdp.available.sum(axis=1)
         start = np.full(S, 1.0 / S) if settings.exploring_starts else start_weights(mdp)
-        self._starts = _ending_in_one(start.cumsum(), np.flatnonzero(start)[-1:])
-        sums = mdp.probability.cumsum()
-        first = np.repeat(mdp.indptr[:-1], np.diff(mdp.indptr))
-        before = np.concatenate([[0.0], sums])[first]
-        self._cumulative = _ending_in_one(sums - before, mdp.indptr[1:][np.diff(mdp.indptr) > 0] - 1)
+        self._starts = start.cumsum()
+        self._starts[np.flatnonzero(start)[-1]] = 1.0
+        self._cumulative = cumulative(mdp.indptr, mdp.probability)
 
     def run(self, num_steps: int) -> None:
         """Every learner takes so many more steps.
@@ -123,12 +122,6 @@ class QLearners:
     def policies(self) -> Floats:
         """(B, S, A) greedy in what has been learned, ties split evenly."""
         return split_greedy(self.q, self.mdp.available)
-
-
-def _ending_in_one(sums: Floats, last: NDArray[np.int64]) -> Floats:
-    """Cumulative probabilities with 1 from the last possible outcome on, whatever rounding made of it."""
-    sums[last] = 1.0
-    return sums
 
 
 @dataclass(frozen=True, eq=False, repr=False)

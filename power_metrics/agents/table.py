@@ -18,6 +18,7 @@ from power_metrics.arguments.checks import as_float64, check_count, resolve_mode
 from powerenvs.model.checks import flag, real
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.rows import GIVEN_TOLERANCE
 
 if TYPE_CHECKING:
     import torch
@@ -27,8 +28,6 @@ Floats = NDArray[np.float64]
 KINDS = ("probabilities", "logits", "q", "counts")
 TIES = 1e-9
 """Values are tied if they differ by at most this share of the largest in the row."""
-ROW_TOLERANCE = 1e-5
-"""How far from 1 the probabilities that an agent gives may sum: networks compute in float32."""
 
 
 def policy_table(
@@ -211,10 +210,10 @@ def _check_scores(scores: Floats, mdp: TabularMDP, kind: str, live: NDArray[np.b
             + ("" if kind != "probabilities" else '; kind="logits" takes any numbers')
         )
     total = scores.sum(axis=1)
-    if kind == "probabilities" and np.any(live & (np.abs(total - 1.0) > ROW_TOLERANCE)):
-        s = int(np.flatnonzero(live & (np.abs(total - 1.0) > ROW_TOLERANCE))[0])
+    if kind == "probabilities" and np.any(live & (np.abs(total - 1.0) > GIVEN_TOLERANCE)):
+        s = int(np.flatnonzero(live & (np.abs(total - 1.0) > GIVEN_TOLERANCE))[0])
         raise ValueError(
-            f"agent: expected rows that sum to 1 (to {ROW_TOLERANCE}), found {total[s]} in state {s} "
+            f"agent: expected rows that sum to 1 (to {GIVEN_TOLERANCE}), found {total[s]} in state {s} "
             f'({label_text(mdp.state_labels[s])}); say kind="logits", "q" or "counts" if that is what they are'
         )
 

@@ -11,12 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powerenvs.model.checks import array_of, real
-from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.policy_table import policy_table
 from powerenvs.model.rows import LARGEST
-
-POLICY_TOLERANCE = 1e-6
-"""How far from 1 the probabilities of a state may sum, so that float32 policies pass; they are renormalised."""
 
 SMALLEST = 1 / LARGEST
 """The largest reward of a reward function is at least this, or 0: standard errors add up squares."""
@@ -128,40 +125,8 @@ def _check_sizes(name: str, rewards: NDArray[np.float64], first: int) -> None:
 
 def check_policy(policy: Any, mdp: TabularMDP, name: str = "policy") -> NDArray[np.float64]:
     """Policy tables (S, A) or (B, S, A) with rows that sum to 1 over available actions, renormalised exactly."""
-    array = as_float64(name, policy)
-    shape = mdp.available.shape
-    if array.ndim not in (2, 3) or array.shape[-2:] != shape or 0 in array.shape:
-        raise ValueError(f"{name}: expected shape {shape} or (B, {shape[0]}, {shape[1]}), found {array.shape}")
-    if not np.all(np.isfinite(array)) or np.any(array < 0):
-        where = np.argwhere(~np.isfinite(array) | (array < 0))[0]
-        s, a = int(where[-2]), int(where[-1])
-        raise ValueError(
-            f"{name}: expected probabilities of at least 0, found {array[tuple(where)]} in {_state(mdp, s)}, "
-            f"action {_action(mdp, a)}"
-        )
-    absent = (array > 0) & ~mdp.available
-    if np.any(absent):
-        s, a = (int(i) for i in np.argwhere(absent)[0][-2:])
-        raise ValueError(
-            f"{name}: expected available actions only, found probability {array[absent][0]} for "
-            f"action {_action(mdp, a)}, which {_state(mdp, s)} does not have"
-        )
-    total = array.sum(axis=-1)
-    if np.any(np.abs(total - 1) > POLICY_TOLERANCE):
-        where = np.argwhere(np.abs(total - 1) > POLICY_TOLERANCE)[0]
-        raise ValueError(
-            f"{name}: expected rows that sum to 1 (to {POLICY_TOLERANCE}), found {total[tuple(where)]} in "
-            f"{_state(mdp, int(where[-1]))}"
-        )
-    return array / total[..., None]
-
-
-def _state(mdp: TabularMDP, s: int) -> str:
-    return f"state {s} ({label_text(mdp.state_labels[s])})"
-
-
-def _action(mdp: TabularMDP, a: int) -> str:
-    return f"{a} ({label_text(mdp.action_labels[a])})"
+    table = policy_table(mdp, policy, name, mdp.action_labels, mdp.available, batched=True)
+    return table / table.sum(axis=-1)[..., None]
 
 
 def check_count(name: str, value: Any, least: int = 1, most: float = MOST) -> int:

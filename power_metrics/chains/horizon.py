@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_count, check_policy, resolve_model
-from power_metrics.chains.occupancy import action_rewards
 from powerenvs.model.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
@@ -81,8 +80,8 @@ def horizon_optimum(env_or_mdp: Any, steps: int | None = None, objective: str = 
     steps = _steps(env_or_mdp, steps)
     mdp = resolve_model(env_or_mdp)
     matrix, available = mdp.transition_matrix(), mdp.available
-    aim = action_rewards(mdp, performance=objective == "performance")
-    other = action_rewards(mdp, performance=objective == "reward")
+    aim = mdp.action_rewards(performance=objective == "performance")
+    other = mdp.action_rewards(performance=objective == "reward")
     tolerance = TIES * max(float(np.abs(aim).max()), np.finfo(np.float64).tiny)
     gain = np.stack([aim, other, other, other], axis=-1)
     values = np.zeros((mdp.num_states, 4))  # of the objective; of the other one evenly split, at least, at most
@@ -122,7 +121,7 @@ def horizon_score(env_or_mdp: Any, policy: Any = None, steps: int | None = None)
     if policies.ndim == 3 and len(policies) != steps:
         raise ValueError(f"policy: expected one table for each of {steps} steps, found {len(policies)}")
     matrix = mdp.transition_matrix()
-    gain = np.stack([action_rewards(mdp), action_rewards(mdp, performance=True)], axis=-1)
+    gain = np.stack([mdp.action_rewards(), mdp.action_rewards(performance=True)], axis=-1)
     values = np.zeros((mdp.num_states, 2))
     for t in reversed(range(steps)):
         table = policies if policies.ndim == 2 else policies[t]

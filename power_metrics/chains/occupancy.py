@@ -19,7 +19,6 @@ from power_metrics.arguments.checks import check_gamma, check_policy, resolve_mo
 from power_metrics.chains.evaluation import policy_chain
 from power_metrics.chains.flow import expected_visits
 from powerenvs.model import rows as tables
-from powerenvs.model.checks import flag
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
 
@@ -117,15 +116,9 @@ def expected_return(
     """
     mdp, policies, start = _arguments(env_or_mdp, policy, initial)
     visits = _visits(mdp, policies, check_gamma(gamma, closed=True), start)
-    gain = np.einsum("bsa,sa->bs", policies, action_rewards(mdp, flag("performance", performance)))
+    gain = np.einsum("bsa,sa->bs", policies, mdp.action_rewards(performance))
     returns = np.einsum("bs,bs->b", visits, gain)
     return returns if np.ndim(policy) == 3 else float(returns[0])
-
-
-def action_rewards(mdp: TabularMDP, performance: bool = False) -> Floats:
-    """(S, A) the expected reward, or hidden performance, of each action; 0 where it is unavailable."""
-    values = mdp.performance if performance else mdp.reward
-    return tables.row_sums(mdp.indptr, mdp.probability * values).reshape(mdp.available.shape)
 
 
 def start_weights(mdp: TabularMDP, initial: Any = None) -> Floats:
@@ -197,21 +190,11 @@ def _solve_dense(mdp: TabularMDP, policies: Floats, gamma: float, start: Floats)
     return visits
 
 
-def _reached(chain: scipy.sparse.csr_array, start: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(S,) the states that can be reached from those in ``start``, these included."""
-    size = chain.shape[0]
-    source = scipy.sparse.csr_array(start[None].astype(np.float64))
-    graph = scipy.sparse.block_array([[chain, None], [source, scipy.sparse.csr_array((1, 1))]], format="csr")
-    found = scipy.sparse.csgraph.breadth_first_order(graph, size, return_predecessors=False)
-    reached = np.zeros(size + 1, dtype=bool)
-    reached[found] = True
-    return reached[:size]
-
-
 def _episode(mdp: TabularMDP, chain: scipy.sparse.csr_array, start: Floats) -> Floats:
     """(S,) expected visits until the end."""
-    reached = _reached(chain, start > 0)
-    ending = _reached(chain.T.tocsr(), mdp.terminal)
+    reached = tables.reachable(chain.indptr, chain.indices, start)
+    back = chain.T.tocsr()
+    ending = tables.reachable(back.indptr, back.indices, mdp.terminal)
     lost = np.flatnonzero(reached & ~ending)
     if lost.size:
         raise ValueError(
@@ -234,7 +217,7 @@ def _long_run(chain: scipy.sparse.csr_array, start: Floats) -> Floats:
     source = np.repeat(np.arange(chain.shape[0]), np.diff(chain.indptr))
     closed = np.ones(count, dtype=bool)
     closed[component[source[component[source] != component[chain.indices]]]] = False
-    reached = _reached(chain, start > 0)
+    reached = tables.reachable(chain.indptr, chain.indices, start)
     passing = np.flatnonzero(reached & ~closed[component])
     entered = start.copy()
     if passing.size:

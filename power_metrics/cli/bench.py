@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from power_metrics.cli.command import Command, text_table
+from power_metrics.cli.command import Command
 from power_metrics.cli.models import add_model_arguments, load_model
 from power_metrics.results.machine import machine
+from powerenvs.model.text import text_table
 
 if TYPE_CHECKING:
     from powerenvs.model.mdp import TabularMDP

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from power_metrics.cli.command import Command, text_table
+from power_metrics.cli.command import Command
+from powerenvs.model.text import text_table
 
 
 def run(args: argparse.Namespace) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from power_metrics.cli.command import Command, check_writable, text_table, write_results
+from power_metrics.cli.command import Command, check_writable, write_results
 from power_metrics.cli.models import add_model_arguments, load_model
 from power_metrics.cli.two_agents import add_pair_arguments, refuse_pair_options, run_two_agents
 from power_metrics.rewards.text import parse_distribution
 from powerenvs.model.labels import label_text
+from powerenvs.model.text import text_table
 from powerenvs.sources.by_name import LoadedModel, game_name
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from power_metrics.cli.command import Command, text_table
+from power_metrics.cli.command import Command
+from powerenvs.model.text import text_table
 
 if TYPE_CHECKING:
     from power_metrics.reproduction import Reproduced

@@ -7,9 +7,10 @@ import csv
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from power_metrics.cli.command import Command, check_writable, text_table
+from power_metrics.cli.command import Command, check_writable
 from power_metrics.results.stored import json_text
 from powerenvs.model.files import atomic_path
+from powerenvs.model.text import text_table
 from powerenvs.version import __version__
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.cli.command import Command, text_table
+from power_metrics.cli.command import Command
 from power_metrics.cli.models import add_model_arguments, given_kwargs, load_model
 from powerenvs.authoring.game_world import TableGameWorld
 from powerenvs.authoring.level import WALL
@@ -21,6 +21,7 @@ from powerenvs.authoring.world import TableWorld
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.text import text_table
 from powerenvs.registry import family_of
 from powerenvs.sources.by_name import (
     LoadedGame,

@@ -7,7 +7,8 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from power_metrics.cli.command import Command, text_table
+from power_metrics.cli.command import Command
+from powerenvs.model.text import text_table
 
 if TYPE_CHECKING:
     from power_metrics.sweeps.config import SweepConfig

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from power_metrics.cli.command import text_table, write_results
+from power_metrics.cli.command import write_results
 from power_metrics.cli.models import given_kwargs
 from powerenvs.model.labels import label_text
+from powerenvs.model.text import text_table
 from powerenvs.sources.by_name import LoadedGame, game_names, load_game
 
 if TYPE_CHECKING:

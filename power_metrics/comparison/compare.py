@@ -28,7 +28,6 @@ from power_metrics.comparison.references import (
     References,
     normalise,
     power_values,
-    reachable,
 )
 from power_metrics.comparison.result import NO_INTERVALS, PolicySummary, PowerComparison
 from power_metrics.expectation.sampling import DEFAULT_SAMPLES
@@ -37,6 +36,7 @@ from power_metrics.results.estimate import PowerEstimate
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
 from power_metrics.solvers.optimal import solve
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.transforms import reachable_states
 
 Floats = NDArray[np.float64]
 
@@ -123,7 +123,7 @@ def compare_policies(learned: Mapping[str, Floats], references: References, powe
     policies = {**learned, **references.policies}
     shares = occupancy(mdp, np.stack(list(policies.values())), gamma, references.initial)
     occupancies = dict(zip(policies, shares, strict=True))
-    counted = reachable(mdp, references.initial) & ~mdp.terminal
+    counted = reachable_states(mdp, references.initial) & ~mdp.terminal
     stacked = np.stack(list(policies.values()))
     returns = np.atleast_1d(expected_return(mdp, stacked, gamma, references.initial))
     performances = np.atleast_1d(expected_return(mdp, stacked, gamma, references.initial, performance=True))

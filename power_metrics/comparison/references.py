@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse
-import scipy.sparse.csgraph
 from numpy.typing import NDArray
 
 from power_metrics.agents.table import uniform_policy
@@ -16,9 +14,9 @@ from power_metrics.arguments.checks import as_float64
 from power_metrics.chains.occupancy import occupancy
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.solvers.optimal import optimal_policies, solve
-from powerenvs.model import rows as tables
 from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.transforms import restricted
 
 Floats = NDArray[np.float64]
 
@@ -91,7 +89,7 @@ class References:
         this range is not optimal, whichever way ties are broken.
         """
         tied = self.policies[TASK_OPTIMAL] > 0
-        values = solve(restrict(self.mdp, tied), np.stack([self.power, -self.power]), self.gamma).values
+        values = solve(restricted(self.mdp, tied), np.stack([self.power, -self.power]), self.gamma).values
         high, low = (1.0 - self.gamma) * (values @ self.initial)
         return -float(low), float(high)
 
@@ -102,33 +100,6 @@ def normalise(score: Any, random: Any, most: Any, power: Floats) -> Any:
     wide = width > DEGENERATE * np.ptp(power, axis=-1)
     result = np.divide(score - random, width, out=np.full(np.broadcast(score, width).shape, np.nan), where=wide)
     return result if result.ndim else float(result)
-
-
-def restrict(mdp: TabularMDP, kept: NDArray[np.bool_]) -> TabularMDP:
-    """The model with only these actions (S, A), at least one in every state."""
-    rows = kept & mdp.available
-    entries = rows.reshape(-1)[tables.entry_rows(mdp.indptr)]
-    count = np.where(rows.reshape(-1), np.diff(mdp.indptr), 0)
-    return mdp.with_(
-        indptr=np.concatenate([[0], np.cumsum(count)]),
-        successor=mdp.successor[entries],
-        probability=mdp.probability[entries],
-        reward=mdp.reward[entries],
-        performance=mdp.performance[entries],
-        available=rows,
-    )
-
-
-def reachable(mdp: TabularMDP, initial: Floats) -> NDArray[np.bool_]:
-    """(S,) the states that some policy reaches from the start."""
-    S, A = mdp.available.shape
-    starts = np.flatnonzero(initial)
-    source = np.concatenate([tables.entry_rows(mdp.indptr) // A, np.full(len(starts), S)])
-    target = np.concatenate([mdp.successor, starts])
-    graph = scipy.sparse.coo_array((np.ones(len(source)), (source, target)), shape=(S + 1, S + 1)).tocsr()
-    reached = np.zeros(S + 1, dtype=bool)
-    reached[scipy.sparse.csgraph.breadth_first_order(graph, S, return_predecessors=False)] = True
-    return reached[:S]
 
 
 def power_values(power: Any, mdp: TabularMDP) -> Floats:

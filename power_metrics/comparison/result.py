@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.cli.command import text_table
 from power_metrics.comparison.references import MOST, RANDOM, TASK_OPTIMAL, References, normalise
 from power_metrics.results.stored import json_text
 from powerenvs.model.checks import real
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.text import text_table
 
 if TYPE_CHECKING:
     import matplotlib.figure

@@ -12,7 +12,6 @@ from power_metrics.solvers.compiled import prepare_tables, solver_tables
 from power_metrics.solvers.dispatch import num_threads, solve_all
 from power_metrics.solvers.policies import split_ties
 from power_metrics.solvers.solution import Solution
-from powerenvs.model import rows
 from powerenvs.model.checks import flag
 from powerenvs.model.mdp import TabularMDP
 
@@ -62,7 +61,7 @@ def solve_task(env_or_mdp: Any, gamma: float, *, performance: bool = False) -> S
         ValueError: for an argument that does not fit.
     """
     mdp = resolve_model(env_or_mdp)
-    return _solve_task(mdp, _action_rewards(mdp, performance), check_gamma(gamma))
+    return _solve_task(mdp, mdp.action_rewards(performance), check_gamma(gamma))
 
 
 def _solve_task(mdp: TabularMDP, action_rewards: NDArray[np.float64], gamma: float) -> Solution:
@@ -75,12 +74,6 @@ def _solve_task(mdp: TabularMDP, action_rewards: NDArray[np.float64], gamma: flo
     chosen = np.arange(mdp.num_states) * mdp.num_actions + solution.policy[0]
     solution.continuation[0] = mdp.transition_matrix()[chosen] @ solution.values[0]
     return solution
-
-
-def _action_rewards(mdp: TabularMDP, performance: bool) -> NDArray[np.float64]:
-    """(S, A) expected reward of each action."""
-    values = mdp.performance if flag("performance", performance) else mdp.reward
-    return rows.row_sums(mdp.indptr, mdp.probability * values).reshape(mdp.available.shape)
 
 
 def optimal_values(
@@ -154,7 +147,7 @@ def optimal_policies(
     gamma = check_gamma(gamma)
     tolerance = check_tolerance("tie_tolerance", tie_tolerance)
     if rewards is None:
-        bonus, weight = _action_rewards(mdp, performance), gamma
+        bonus, weight = mdp.action_rewards(performance), gamma
         solution = _solve_task(mdp, bonus, gamma)
     elif flag("performance", performance):
         raise ValueError("performance: expected False where rewards are given, found True")

@@ -14,16 +14,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from power_metrics.agents.table import scores_to_policy
 from power_metrics.arguments.checks import check_gamma, check_policy, resolve_model
-from power_metrics.chains.occupancy import action_rewards, occupancy, start_weights
+from power_metrics.chains.occupancy import occupancy, start_weights
 from power_metrics.comparison.behaviour import policy_entropy, power_while_alive, rank_correlation
 from power_metrics.comparison.compare import compare_policies, sampled_power
-from power_metrics.comparison.references import RANDOM, TASK_OPTIMAL, References, power_values, reachable
+from power_metrics.comparison.references import RANDOM, TASK_OPTIMAL, References, power_values
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
 from powerenvs.model.checks import real
 from powerenvs.model.files import atomic_path
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.npz import save_arrays
+from powerenvs.model.transforms import reachable_states
 
 if TYPE_CHECKING:
     import pandas
@@ -74,8 +75,8 @@ class PowerTracker:
         self.policies: list[Floats] = []
         self.occupancies: list[Floats] = []
         self._seen = np.zeros(self.mdp.num_states, dtype=np.int64)  # visits up to the last evaluation
-        self._counted = reachable(self.mdp, start) & ~self.mdp.terminal
-        self._gain = action_rewards(self.mdp), action_rewards(self.mdp, performance=True)
+        self._counted = reachable_states(self.mdp, start) & ~self.mdp.terminal
+        self._gain = self.mdp.action_rewards(), self.mdp.action_rewards(performance=True)
         self._fixed = self._reference_numbers()
 
     @property

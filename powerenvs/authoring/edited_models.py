@@ -8,35 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powerenvs.authoring.level import Cell
-from powerenvs.model import rows
-from powerenvs.model.base import AnyModel
 from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
-
-
-def without_rows(model: AnyModel, gone: NDArray[np.bool_]) -> AnyModel:
-    """The model without some of its rows, which are actions (joint actions of a game) that exist no longer.
-
-    Args:
-        model: a `TabularMDP` or a `TabularGame`.
-        gone: (rows,) which to take out.
-
-    Raises:
-        ValueError: if a state is left without any.
-    """
-    if not gone.any():
-        return model
-    keep = ~gone[rows.entry_rows(model.indptr)]
-    count = np.where(gone, 0, np.diff(model.indptr))
-    changes = {"available": (count > 0).reshape(model.num_states, -1)} if isinstance(model, TabularMDP) else {}
-    return model.with_(
-        indptr=np.concatenate([[0], np.cumsum(count)]),
-        successor=model.successor[keep],
-        probability=model.probability[keep],
-        reward=model.reward[..., keep],
-        performance=model.performance[..., keep],
-        **changes,
-    )
 
 
 def rows_of(model: TabularMDP | TabularGame, removed: Iterable[tuple[Cell, str, str | None]]) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from powerenvs.authoring.edited_content import FLOOR, GLYPHS, Content, Removal, cell_within
-from powerenvs.authoring.edited_models import placed_start, removed_actions, rows_of, start_places, without_rows
+from powerenvs.authoring.edited_models import placed_start, removed_actions, rows_of, start_places
 from powerenvs.authoring.level import START, WALL, Cell, Level
 from powerenvs.authoring.moves import DIRECTIONS
 from powerenvs.model.checks import flag, real
@@ -20,6 +20,7 @@ from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.npz import saved_kind
+from powerenvs.model.transforms import restricted
 from powerenvs.worlds.power.grid import GOAL, PowerGrid, shipped_or_text
 from powerenvs.worlds.power.pair import PowerPair
 
@@ -144,9 +145,9 @@ class EditedWorld:
         world = self._world()
         if isinstance(world, PowerGrid):
             mdp = world.tables()
-            return without_rows(mdp, rows_of(mdp, self.removed))
+            return restricted(mdp, ~rows_of(mdp, self.removed))
         game = world.tables()
-        game = without_rows(game, rows_of(game, self.removed))
+        game = restricted(game, ~rows_of(game, self.removed))
         if not self.places:
             return game
         starts = self.level().places(START) or [(int(r), int(c)) for r, c in self.level().cells]

@@ -21,10 +21,10 @@ from powerenvs.authoring.game_world import TableGameWorld
 from powerenvs.envs.game_views import GamePictures
 from powerenvs.envs.loading import start_state
 from powerenvs.envs.observations import ObservationTable
-from powerenvs.envs.sampling import cumulative
 from powerenvs.envs.stepper import GameStepper
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import closest, label_text
+from powerenvs.model.rows import cumulative
 from powerenvs.render.window import Window
 
 __all__ = ["GameEnv", "GameStepper"]

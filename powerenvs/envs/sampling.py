@@ -12,17 +12,6 @@ BUFFER = 2**22
 """Random numbers that all streams together hold, at most; from 16 to 256 a stream."""
 
 
-def cumulative(indptr: NDArray[np.int64], probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(nnz,) float64: for each entry the sum of its row's probabilities up to it; exactly 1 for the last of a row."""
-    total = probability.copy()
-    first, count = indptr[:-1], np.diff(indptr)
-    for k in range(1, int(count.max(initial=0))):
-        entry = first[count > k] + k
-        total[entry] += total[entry - 1]
-    total[indptr[1:][count > 0] - 1] = 1.0
-    return total
-
-
 def choose(
     total: NDArray[np.float64], first: NDArray[np.int64], count: NDArray[np.int64], uniform: NDArray[np.float64]
 ) -> NDArray[np.int64]:

@@ -18,8 +18,8 @@ from powerenvs.envs.loading import WorldLike, check_options, load_world, refusal
 from powerenvs.envs.memory import EpisodeMemory
 from powerenvs.envs.observations import ObservationTable
 from powerenvs.envs.rendered import RenderedEnv
-from powerenvs.envs.sampling import cumulative
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.rows import cumulative
 from powerenvs.render import StatePictures
 
 Outcome = tuple[int, Any, float, bool, NDArray[np.int8], float]

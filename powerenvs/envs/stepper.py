@@ -9,9 +9,10 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import ArrayLike, NDArray
 
-from powerenvs.envs.sampling import UniformStreams, choose, cumulative, seed_list
+from powerenvs.envs.sampling import UniformStreams, choose, seed_list
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import label_text
+from powerenvs.model.rows import cumulative
 
 Step = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, NDArray[Any]]]
 

@@ -17,8 +17,9 @@ from powerenvs.authoring.world import World
 from powerenvs.envs.loading import WorldLike, check_options, load_world, refusal, start_state
 from powerenvs.envs.memory import EpisodeMemory
 from powerenvs.envs.observations import ObservationTable
-from powerenvs.envs.sampling import UniformStreams, choose, cumulative, seed_list
+from powerenvs.envs.sampling import UniformStreams, choose, seed_list
 from powerenvs.model.labels import closest
+from powerenvs.model.rows import cumulative
 from powerenvs.render import StatePictures
 
 Step = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]

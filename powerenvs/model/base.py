@@ -47,7 +47,7 @@ class Model(ABC):
         """Every kind of label, by name."""
 
     @abstractmethod
-    def _row_name(self, row: int) -> str:
+    def row_name(self, row: int) -> str:
         """State and action of a row, for messages."""
 
     @abstractmethod
@@ -106,7 +106,8 @@ class Model(ABC):
     def _action_notes(self, state: int) -> list[str]:
         """Which actions exist in a state, where some do not."""
 
-    def _state_name(self, s: int) -> str:
+    def state_name(self, s: int) -> str:
+        """A state for messages: its number and its label."""
         return f"state {s} ({label_text(self.state_labels[s])})"
 
     def _check_terminal(self) -> None:
@@ -121,7 +122,7 @@ class Model(ABC):
             i = int(np.flatnonzero(bad)[0])
             raise ValueError(
                 f"terminal: expected a terminal state to loop to itself with reward and performance 0, found "
-                f"{self._row_name(int(rows[i]))} leading to {self._state_name(int(self.successor[i]))} with reward "
+                f"{self.row_name(int(rows[i]))} leading to {self.state_name(int(self.successor[i]))} with reward "
                 f"{self.reward[..., i]} and performance {self.performance[..., i]}"
             )
 
@@ -210,7 +211,7 @@ class Model(ABC):
         if not self.deterministic:
             raise ValueError(
                 "successors: expected a deterministic model, found several next states in "
-                f"{self._row_name(int(self._splits()[0]))}"
+                f"{self.row_name(int(self._splits()[0]))}"
             )
         table = np.full(self.num_rows, -1, dtype=np.int32)
         filled = np.flatnonzero(np.diff(self.indptr))

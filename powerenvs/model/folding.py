@@ -10,16 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powerenvs.model import rows as tables
-from powerenvs.model.base import Model
 from powerenvs.model.checks import mapped
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.policy_table import policy_table
 
 if TYPE_CHECKING:
     from powerenvs.model.game import TabularGame
-
-POLICY_TOLERANCE = 1e-6
-"""How far from 1 the rows of a policy may sum, so that float32 policies pass; they are divided by their sums."""
 
 BLOCK = 1 << 18
 """Joint actions of states that are folded at a time: sorting them takes little memory beside the game."""
@@ -97,7 +94,8 @@ def _fold(game: TabularGame, policies: Mapping[str, Any], rest: list[int]) -> _F
     given = {}
     for name in policies:
         position = game.agents.index(name)
-        given[position] = check_table(game, f"policy of {name}", policies[name], game.num_actions[position])
+        table = policy_table(game, policies[name], f"policy of {name}", game.action_labels[name], None)
+        given[position] = table / table.sum(axis=1, keepdims=True)
     size = max(1, BLOCK // game.num_joint_actions)
     starts = range(0, game.num_states, size)
     parts = [_fold_states(game, given, rest, range(s, min(s + size, game.num_states))) for s in starts]
@@ -151,24 +149,3 @@ def _fold_states(
     )
     half = len(rest)
     return _Folded(folded, successor, probability, np.stack(columns[:half]), np.stack(columns[half:]))
-
-
-def check_table(model: Model, name: str, policy: Any, num_actions: int) -> NDArray[np.float64]:
-    """A policy as an array (S, ``num_actions``) of its own, its rows divided by their sums.
-
-    Raises:
-        ValueError: for another shape, and rows that are no probabilities; messages call the policy ``name``.
-    """
-    if hasattr(policy, "detach"):  # a torch tensor, perhaps on a GPU
-        policy = policy.detach().cpu()
-    table = tables.frozen(name, np.asarray(policy).copy(), np.float64, (model.num_states, num_actions))
-    tables.check_range(name, table)
-    sums = table.sum(axis=1)
-    bad = np.flatnonzero((np.abs(sums - 1) > POLICY_TOLERANCE) | np.any(table < 0, axis=1))
-    if bad.size:
-        s = int(bad[0])
-        raise ValueError(
-            f"{name}: expected probabilities that sum to 1 (to {POLICY_TOLERANCE}), found a sum of {float(sums[s])!r} "
-            f"and a smallest value of {float(table[s].min())!r} in state {s} ({model.describe(s)})"
-        )
-    return np.asarray(table / sums[:, None], np.float64)

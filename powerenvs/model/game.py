@@ -115,7 +115,7 @@ class TabularGame(Model):
         }
 
     def _check(self) -> None:
-        rows.check_rows(self.indptr, self.successor, self.probability, self.num_rows, self.num_states, self._row_name)
+        rows.check_rows(self.indptr, self.successor, self.probability, self.num_rows, self.num_states, self.row_name)
         rows.check_range("reward", self.reward)
         rows.check_range("performance", self.performance)
         rows.check_distribution("initial", self.initial)
@@ -123,7 +123,7 @@ class TabularGame(Model):
         if dead.size:
             raise ValueError(
                 "indptr: expected at least one joint action in every state, found none in "
-                f"{self._state_name(int(dead[0]))}" + (f" and {dead.size - 1} more" if dead.size > 1 else "")
+                f"{self.state_name(int(dead[0]))}" + (f" and {dead.size - 1} more" if dead.size > 1 else "")
             )
         self._check_terminal()
 
@@ -134,11 +134,12 @@ class TabularGame(Model):
     def _features(self) -> Mapping[str, NDArray[Any]]:
         return {} if self.cells is None else {agent: self.cells[:, i] for i, agent in enumerate(self.agents)}
 
-    def _row_name(self, row: int) -> str:
+    def row_name(self, row: int) -> str:
+        """A row for messages: its state and the action of each agent."""
         s, j = divmod(row, self.num_joint_actions)
         taken = zip(self.agents, self.joint_actions[j], strict=True)
         names = (f"{agent}={label_text(self.action_labels[agent][a])}" for agent, a in taken)
-        return f"{self._state_name(s)}, joint action {j} ({', '.join(names)})"
+        return f"{self.state_name(s)}, joint action {j} ({', '.join(names)})"
 
     @classmethod
     def from_transitions(

@@ -114,7 +114,7 @@ class TabularMDP(Model):
 
     def _check(self) -> None:
         S, A = self.available.shape
-        rows.check_rows(self.indptr, self.successor, self.probability, S * A, S, self._row_name)
+        rows.check_rows(self.indptr, self.successor, self.probability, S * A, S, self.row_name)
         rows.check_range("reward", self.reward)
         rows.check_range("performance", self.performance)
         rows.check_distribution("initial", self.initial)
@@ -123,13 +123,13 @@ class TabularMDP(Model):
             s, a = (int(i) for i in np.argwhere(filled != self.available)[0])
             raise ValueError(
                 f"available: expected actions to be available exactly where their row has entries, found "
-                f"{bool(self.available[s, a])} for {self._row_name(s * A + a)}, which has "
+                f"{bool(self.available[s, a])} for {self.row_name(s * A + a)}, which has "
                 f"{'some' if filled[s, a] else 'none'}"
             )
         if not np.all(self.available.any(axis=1)):
             s = int(np.flatnonzero(~self.available.any(axis=1))[0])
             raise ValueError(
-                f"available: expected at least one action in every state, found none in {self._state_name(s)}"
+                f"available: expected at least one action in every state, found none in {self.state_name(s)}"
             )
         self._check_terminal()
 
@@ -139,9 +139,10 @@ class TabularMDP(Model):
     def _features(self) -> Mapping[str, NDArray[Any]]:
         return {} if self.cells is None else {"cell": self.cells}
 
-    def _row_name(self, row: int) -> str:
+    def row_name(self, row: int) -> str:
+        """A row for messages: its state and its action."""
         s, a = divmod(row, self.num_actions)
-        return f"{self._state_name(s)}, action {a} ({label_text(self.action_labels[a])})"
+        return f"{self.state_name(s)}, action {a} ({label_text(self.action_labels[a])})"
 
     @classmethod
     def from_transitions(
@@ -308,8 +309,12 @@ class TabularMDP(Model):
         """
         import torch
 
+        return torch.from_numpy(self.action_rewards(performance))
+
+    def action_rewards(self, performance: bool = False) -> NDArray[np.float64]:
+        """(S, A) the expected reward (or hidden ``performance``) of each action; 0 where it is unavailable."""
         values = self.performance if flag("performance", performance) else self.reward
-        return torch.from_numpy(rows.row_sums(self.indptr, self.probability * values).reshape(self.available.shape))
+        return rows.row_sums(self.indptr, self.probability * values).reshape(self.available.shape)
 
     @cached_property
     def P(self) -> dict[int, dict[int, list[tuple[float, int, float, bool]]]]:  # noqa: N802  the field's name for it

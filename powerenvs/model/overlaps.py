@@ -43,7 +43,7 @@ def without_overlaps(game: TabularGame, no_swaps: bool = False) -> TabularGame:
     if flag("no_swaps", no_swaps):
         keep &= ~np.any(_swapped(places[state], places[game.successor]), axis=1)
     rows = tables.entry_rows(game.indptr)[keep]
-    indptr = _pointers(rows, game.num_rows)
+    indptr = tables.pointers(rows, game.num_rows)
     probability = game.probability[keep]
     probability = probability / np.repeat(tables.row_sums(indptr, probability), np.diff(indptr))
     return _restricted(
@@ -203,12 +203,6 @@ def _first_entries(game: TabularGame, state: NDArray[np.int64], successor: NDArr
     return first[place]
 
 
-def _pointers(rows: NDArray[np.int64], num_rows: int) -> NDArray[np.int64]:
-    indptr = np.zeros(num_rows + 1, dtype=np.int64)
-    np.cumsum(np.bincount(rows, minlength=num_rows), out=indptr[1:])
-    return indptr
-
-
 def _restricted(
     game: TabularGame,
     indptr: NDArray[np.int64],
@@ -226,7 +220,7 @@ def _restricted(
     state, joint = np.divmod(rows, game.num_joint_actions)
     stays = kept[state]
     return game.with_(
-        indptr=_pointers(
+        indptr=tables.pointers(
             number[state[stays]].astype(np.int64) * game.num_joint_actions + joint[stays],
             len(states) * game.num_joint_actions,
         ),

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from powerenvs.model.checks import array_of
 from powerenvs.model.game import TabularGame, agent_position
 from powerenvs.model.labels import Lookup, label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.npz import load_arrays, save_arrays
-
-TOLERANCE = 1e-6
-"""How far from 1 the probabilities of a state may sum; what is within it is removed."""
+from powerenvs.model.policy_table import check_policy_rows, policy_table
 
 
 class Policy:
@@ -59,7 +55,11 @@ class Policy:
         self.model, self.agent = model, agent
         self._actions = Lookup("action", self._action_labels)
         uniform = self._available / self._available.sum(axis=1, keepdims=True)
-        self._table: NDArray[np.float64] = uniform if table is None else self._checked(table)
+        self._table: NDArray[np.float64] = (
+            uniform
+            if table is None
+            else _without_rounding(policy_table(model, table, "table", self._action_labels, self._available))
+        )
 
     @classmethod
     def uniform(cls, model: TabularMDP | TabularGame, agent: str | None = None) -> Policy:
@@ -91,17 +91,18 @@ class Policy:
             a = self._actions.index(name, "action")
             if not self._available[s, a]:
                 names = ", ".join(label_text(self._action_labels[i]) for i in np.flatnonzero(self._available[s]))
-                raise ValueError(f"action: {name!r} does not exist in state {self._name(s)}, which has {names}")
+                raise ValueError(f"action: {name!r} does not exist in {self.model.state_name(s)}, which has {names}")
             try:
                 chance = float(probability)
             except (TypeError, ValueError, OverflowError):
                 raise ValueError(f"action: expected a probability of {name!r}, found {probability!r}") from None
             if chance < 0:  # which could vanish in a sum: two names may mean one action
-                raise ValueError(
-                    f"action: expected probabilities of at least 0, found a smallest value of {chance} for {name!r}"
-                )
+                raise ValueError(f"action: expected probabilities of at least 0, found {chance} for {name!r}")
             row[a] += chance
-        self._table[s] = self._checked_rows(row[None], "action", [s])[0]
+        check_policy_rows(
+            row[None], "action", self._action_labels, self._available[s], lambda _: self.model.state_name(s)
+        )
+        self._table[s] = _without_rounding(row)
 
     def get(self, state: Hashable) -> dict[Hashable, float]:
         """{action: probability} of the actions that exist in a state.
@@ -235,34 +236,12 @@ class Policy:
             f"model {self.model.fingerprint[:12]})"
         )
 
-    def _name(self, s: int) -> str:
-        return f"{s} ({label_text(self.model.state_labels[s])})"
 
-    def _checked(self, table: ArrayLike) -> NDArray[np.float64]:
-        if hasattr(table, "detach"):  # a torch tensor, perhaps on a GPU
-            table = table.detach().cpu()
-        array = np.array(array_of("table", table, np.float64))
-        if array.shape != self._available.shape:
-            raise ValueError(f"table: expected shape {self._available.shape}, found {array.shape}")
-        return self._checked_rows(array, "table", range(len(array)))
+def _without_rounding(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rows, (..., A), divided by their sums; sums of 1 but for their own rounding stay.
 
-    def _checked_rows(self, rows: NDArray[np.float64], argument: str, states: Sequence[int]) -> NDArray[np.float64]:
-        """The rows of these states, (n, actions), with rounding removed from their sums."""
-        absent = np.argwhere((rows != 0) & ~self._available[states])
-        if absent.size:
-            where, a = absent[0].tolist()
-            raise ValueError(
-                f"{argument}: expected probability on available actions only, found {rows[where, a]} on "
-                f"{label_text(self._action_labels[a])!r}, which state {self._name(states[where])} does not have"
-            )
-        for i, row in enumerate(rows):
-            total = math.fsum(row)
-            if not (abs(total - 1) <= TOLERANCE and row.min() >= 0):
-                raise ValueError(
-                    f"{argument}: expected probabilities of at least 0 that sum to 1 (to {TOLERANCE}), found a sum of "
-                    f"{total!r} and a smallest value of {float(row.min())!r} in state {self._name(states[i])}"
-                )
-        total = rows.sum(axis=1, keepdims=True)
-        # sums of 1 but for their own rounding stay, so that what was saved reads back equal
-        inexact = np.abs(total - 1) > rows.shape[1] * np.finfo(np.float64).eps
-        return np.where(inexact, rows / total, rows)
+    So what was saved reads back equal.
+    """
+    total = rows.sum(axis=-1, keepdims=True)
+    inexact = np.abs(total - 1) > rows.shape[-1] * np.finfo(np.float64).eps
+    return np.where(inexact, rows / total, rows)

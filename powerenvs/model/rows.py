@@ -27,8 +27,9 @@ LARGEST = 1e140
 _CHECKED_ROWS = 1 << 20
 """Rows are summed up this many at a time, so that checking a large table takes little memory beside it."""
 
-LIST_TOLERANCE = 1e-6
-"""How far from 1 they may sum in a list of transitions: such lists are often written in float32."""
+GIVEN_TOLERANCE = 1e-6
+"""How far from 1 probabilities may sum that are given by lists, policies or files: these are often written in float32.
+They are divided by their sums."""
 
 
 def frozen(name: str, values: ArrayLike, dtype: Any, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
@@ -73,6 +74,17 @@ def row_sums(indptr: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[
     return sums
 
 
+def cumulative(indptr: NDArray[np.int64], probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(nnz,) float64: for each entry the sum of its row's probabilities up to it; exactly 1 for the last of a row."""
+    total = probability.copy()
+    first, count = indptr[:-1], np.diff(indptr)
+    for k in range(1, int(count.max(initial=0))):
+        entry = first[count > k] + k
+        total[entry] += total[entry - 1]
+    total[indptr[1:][count > 0] - 1] = 1.0
+    return total
+
+
 def entry_rows(indptr: NDArray[np.int64]) -> NDArray[np.int64]:
     """The row of each entry, shape (nnz,)."""
     return np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
@@ -112,9 +124,9 @@ def check_rows(
     first: tuple[int, float] | None = None
     wrong = 0
     for begin in range(0, num_rows, _CHECKED_ROWS):
-        pointers = indptr[begin : begin + _CHECKED_ROWS + 1]
-        sums = row_sums(pointers - pointers[0], probability[pointers[0] : pointers[-1]])
-        bad = np.flatnonzero((pointers[1:] > pointers[:-1]) & (np.abs(sums - 1) > TOLERANCE))
+        part = indptr[begin : begin + _CHECKED_ROWS + 1]
+        sums = row_sums(part - part[0], probability[part[0] : part[-1]])
+        bad = np.flatnonzero((part[1:] > part[:-1]) & (np.abs(sums - 1) > TOLERANCE))
         if bad.size and first is None:
             first = begin + int(bad[0]), float(sums[bad[0]])
         wrong += bad.size
@@ -178,9 +190,7 @@ def compress(
         probability = np.add.reduceat(probability, starts)
         rows, successor = rows[starts], successor[starts]
         columns = tuple(c[starts] for c in columns)
-    indptr = np.zeros(num_rows + 1, dtype=np.int64)
-    np.cumsum(np.bincount(rows, minlength=num_rows), out=indptr[1:])
-    return indptr, successor, probability, *columns
+    return pointers(rows, num_rows), successor, probability, *columns
 
 
 def _rising(rows: NDArray[np.int64], successor: NDArray[np.int32]) -> bool:
@@ -239,7 +249,7 @@ def compress_list(
 ) -> tuple[NDArray[Any], ...]:
     """`compress` for a list of transitions; terminal states without any loop to themselves under every action.
 
-    Rows that sum to 1 only to `LIST_TOLERANCE` are scaled to do so.
+    Rows that sum to 1 only to `GIVEN_TOLERANCE` are scaled to do so.
     """
     silent = np.flatnonzero(terminal & ~np.isin(np.arange(len(terminal)), source))
     loops = np.repeat(silent, num_actions)
@@ -252,7 +262,7 @@ def compress_list(
         *(np.concatenate([column, np.zeros(len(loops))]) for column in columns),
     )
     sums = np.repeat(row_sums(indptr, probability), np.diff(indptr))
-    rounded = (np.abs(sums - 1) > TOLERANCE) & (np.abs(sums - 1) <= LIST_TOLERANCE)
+    rounded = (np.abs(sums - 1) > TOLERANCE) & (np.abs(sums - 1) <= GIVEN_TOLERANCE)
     return indptr, successor, np.where(rounded, probability / sums, probability), *merged
 
 
@@ -266,19 +276,32 @@ def _probabilities(listed: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
     return found
 
 
+def pointers(rows: NDArray[np.integer[Any]], num_rows: int) -> NDArray[np.int64]:
+    """(num_rows + 1,) where the entries of each row begin; ``rows`` has the row of each entry, in order."""
+    indptr = np.zeros(num_rows + 1, dtype=np.int64)
+    np.cumsum(np.bincount(rows, minlength=num_rows), out=indptr[1:])
+    return indptr
+
+
 def reachable(
-    indptr: NDArray[np.int64], successor: NDArray[np.int32], initial: NDArray[np.float64]
+    indptr: NDArray[np.integer[Any]], successor: NDArray[np.integer[Any]], starts: NDArray[Any]
 ) -> NDArray[np.bool_]:
-    """(S,) the states that can be reached from the start states, those included."""
+    """(S,) the states that can be reached from where ``starts``, (S,), is not 0, those included.
+
+    Args:
+        indptr: row pointers; every state has as many rows as any other.
+        successor: where each entry leads.
+        starts: a start distribution, or a mask.
+    """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import breadth_first_order
 
-    count = len(initial)
-    starts = np.flatnonzero(initial)
+    count = len(starts)
+    starts = np.flatnonzero(starts)
     # one more node with an edge to every start makes it a search from a single node
     edges = np.concatenate([successor, starts])
-    pointers = np.append(indptr[:: (len(indptr) - 1) // count], len(edges))
-    graph = csr_array((np.ones(len(edges), dtype=np.int8), edges, pointers), shape=(count + 1, count + 1))
+    begins = np.append(indptr[:: (len(indptr) - 1) // count], len(edges))
+    graph = csr_array((np.ones(len(edges), dtype=np.int8), edges, begins), shape=(count + 1, count + 1))
     found = np.zeros(count + 1, dtype=bool)
     found[breadth_first_order(graph, count, return_predecessors=False)] = True
     return found[:count]
@@ -353,7 +376,7 @@ def per_transition(
 
 def start_distribution(initial: Any, labels: Sequence[Hashable], terminal: NDArray[np.bool_]) -> NDArray[np.float64]:
     """A start distribution (S,) from an array, a state, a mapping state -> probability, or None: uniform over the
-    states that are not terminal. One that sums to 1 only to `LIST_TOLERANCE` is scaled to do so.
+    states that are not terminal. One that sums to 1 only to `GIVEN_TOLERANCE` is scaled to do so.
     """
     if initial is None:
         weights = (~terminal if not terminal.all() else np.ones(len(labels), dtype=bool)).astype(np.float64)
@@ -374,7 +397,7 @@ def start_distribution(initial: Any, labels: Sequence[Hashable], terminal: NDArr
     else:
         array = array_of("initial", initial, np.float64)
     total = array.sum()
-    return array / total if TOLERANCE < abs(total - 1) <= LIST_TOLERANCE else array
+    return array / total if TOLERANCE < abs(total - 1) <= GIVEN_TOLERANCE else array
 
 
 def terminal_mask(terminal: Iterable[Hashable] | None, labels: Sequence[Hashable]) -> NDArray[np.bool_]:

@@ -69,7 +69,10 @@ def read_p(
         s, a = divmod(int(row[np.argmin(probability >= 0)]), A)
         raise ValueError(f"P: expected probabilities of at least 0, found {P[s][a]} in P[{s}][{a}]")
 
-    live = _reachable(S, row // A, target, (probability > 0) & ~ends, start > 0)
+    goes_on = (probability > 0) & ~ends
+    source = row[goes_on] // A
+    order = np.argsort(source, kind="stable")
+    live = rows.reachable(rows.pointers(source[order], S), target[goes_on][order], start > 0)
     taken = live[row // A] & (probability > 0)
     entered_alive = live.copy()
     entered_ended = np.zeros(S, dtype=bool)
@@ -105,27 +108,6 @@ def read_p(
         board=None if board is None else tuple(board),
         cells=None if place is None else np.concatenate([place, place[twins]]),
     )
-
-
-def _reachable(
-    num_states: int,
-    source: NDArray[np.int64],
-    target: NDArray[np.int64],
-    edge: NDArray[np.bool_],
-    start: NDArray[np.bool_],
-) -> NDArray[np.bool_]:
-    """(S,) whether an episode that has not ended can be in the state."""
-    import scipy.sparse
-    from scipy.sparse.csgraph import breadth_first_order
-
-    origin = num_states  # one extra node with an edge to every start
-    starts = np.flatnonzero(start)
-    source = np.concatenate([source[edge], np.full(len(starts), origin)])
-    target = np.concatenate([target[edge], starts])
-    graph = scipy.sparse.coo_array((np.ones(len(source)), (source, target)), shape=(num_states + 1,) * 2).tocsr()
-    reached = np.zeros(num_states + 1, dtype=bool)
-    reached[breadth_first_order(graph, origin, return_predecessors=False)] = True
-    return reached[:num_states]
 
 
 def from_gymnasium(env: Any) -> TabularMDP:

@@ -296,9 +296,9 @@ def replaced(agent, table):
         (FORK, FORK_POLICY, "frok", "unknown state 'frok'; did you mean 'fork'"),
         (FORK, FORK_POLICY, 7, "unknown state 7"),
         (FORK, FORK_POLICY[:2], "fork", r"policies: expected shape \(3, 2\), found \(2, 2\)"),
-        (FORK, FORK_POLICY * 0.9, "fork", "policies: expected probabilities that sum to 1"),
+        (FORK, FORK_POLICY * 0.9, "fork", "policies: expected rows that sum to 1"),
         (FORK, -FORK_POLICY, "fork", "policies: expected probabilities"),
-        (FORK, np.full((3, 2), np.nan), "fork", "policies: expected finite numbers"),
+        (FORK, np.full((3, 2), np.nan), "fork", "policies: expected probabilities of at least 0, found nan"),
         (FORK, {"ai": FORK_POLICY}, "fork", "policies: expected one table for a model of one agent"),
         (CROSSING, FORK_POLICY, "apart", "policies: expected {agent: table} for human, ai, found ndarray"),
         (CROSSING, {"human": FORK_POLICY}, "apart", "policies: .* found none for ai"),
@@ -317,7 +317,9 @@ def test_bad_models_policies_and_states(model, policies, state, message):
 
 def test_actions_that_do_not_exist():
     mdp = PowerGrid("open_3x3", walls="absent").tables()
-    with pytest.raises(ValueError, match=r"policies: .* found probability 1.0 for action up in state 0 \(\(0, 0\)"):
+    with pytest.raises(
+        ValueError, match=r"policies: .* found probability 1.0 for action 1 \(up\), which state 0 \(\(0, 0\)"
+    ):
         next_states(mdp, np.eye(5)[[mdp.action_index("up")] * 9], "(0, 0)")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powerenvs.model.labels import label_text, label_type
+from powerenvs.model.rows import GIVEN_TOLERANCE
 from powerenvs.sources.graphviz.dot import Graph
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ JOINT = "_H^"
 JOINT_END = "_A"
 ENDS = ("_H", "_A")
 """How the attributes of H and of A end."""
-SUM_TOLERANCE = 1e-6
-"""How far from 1 the weights of a row may sum; what is within it is rounding."""
 
 _CELL = re.compile(r"\((0|[1-9][0-9]{0,2}), (0|[1-9][0-9]{0,2})\)")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -75,8 +74,8 @@ def number(graph: Graph, where: str | tuple[str, str], key: str, found: str, low
 def check_sum(graph: Graph, where: str, what: str, weights: Iterable[float]) -> None:
     """Raises a ValueError unless the weights sum to 1."""
     total = math.fsum(weights)
-    if abs(total - 1) > SUM_TOLERANCE:
-        graph.fail(where, f"expected the probabilities of {what} to sum to 1 (to {SUM_TOLERANCE}), found {total!r}")
+    if abs(total - 1) > GIVEN_TOLERANCE:
+        graph.fail(where, f"expected the probabilities of {what} to sum to 1 (to {GIVEN_TOLERANCE}), found {total!r}")
 
 
 def mdp_names(mdp: TabularMDP) -> Names:

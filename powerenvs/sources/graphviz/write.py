@@ -30,7 +30,7 @@ def graph_of(model: TabularMDP | TabularGame) -> Graph:
     if again.size:
         raise ValueError(
             "reward: expected one reward for each transition, as an edge has, found several for "
-            f"{model._row_name(int(rows[again[0]]))}"
+            f"{model.row_name(int(rows[again[0]]))}"
         )
     choices = isinstance(model, TabularMDP) and actions == states
     plain = choices and bool(np.all(rows % len(actions) == model.successor))

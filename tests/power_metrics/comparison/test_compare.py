@@ -18,8 +18,9 @@ from torch import nn
 import power_metrics as pm
 import powerenvs
 from power_metrics.comparison.behaviour import rank_correlation, share_to_more_power
-from power_metrics.comparison.references import LEAST, MOST, RANDOM, TASK_OPTIMAL, References, reachable, restrict
+from power_metrics.comparison.references import LEAST, MOST, RANDOM, TASK_OPTIMAL, References
 from powerenvs import TabularMDP
+from powerenvs.model.transforms import reachable_states, restricted
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from tests.models import mdps
 
@@ -149,7 +150,7 @@ def test_correlation_leaves_out_terminal_and_unreachable_states():
         [(s, a, (s + a + 1) % 4, 1.0) for s in range(4) for a in (0, 1)] + [(4, 0, 0, 1.0), (3, 2, 5, 1.0)],
         state_labels=range(6), initial=0, terminal=[5],
     )  # fmt: skip
-    assert reachable(mdp, mdp.initial).tolist() == [True] * 4 + [False, True]
+    assert reachable_states(mdp).tolist() == [True] * 4 + [False, True]
     power, table = np.array([0.1, 0.4, 0.2, 0.9, 0.0, 0.5]), random_table(mdp)
     comparison = pm.compare(table, mdp, 0.9, power)
     expected = scipy.stats.spearmanr(comparison.occupancies["learned"][:4], power[:4])
@@ -198,7 +199,7 @@ def test_restrict_keeps_only_what_is_kept():
     mdp = hub_and_end()
     kept = np.ones(mdp.available.shape, dtype=bool)
     kept[0, 0] = False
-    fewer = restrict(mdp, kept)
+    fewer = restricted(mdp, kept)
     assert fewer.available[0].tolist() == [False, True, False, False]
     assert np.array_equal(fewer.transition_tensor().numpy()[2:], mdp.transition_tensor().numpy()[2:])
 

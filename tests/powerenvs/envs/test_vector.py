@@ -16,7 +16,8 @@ from hypothesis import given, settings, strategies as st
 
 from powerenvs import TabularMDP, tabular_model
 from powerenvs.envs import TabularEnv, TabularVectorEnv
-from powerenvs.envs.sampling import UniformStreams, choose, cumulative
+from powerenvs.envs.sampling import UniformStreams, choose
+from powerenvs.model.rows import cumulative
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from tests.models import mdps
 

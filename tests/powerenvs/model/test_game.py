@@ -396,8 +396,8 @@ class TestAgainst:
             ({"al": np.ones((3, 2)) / 2}, "policies: unknown agent 'al'; did you mean 'ai'"),
             ({"ai": np.ones((2, 2)) / 2}, r"policy of ai: expected shape \(3, 2\), found \(2, 2\)"),
             ({"ai": [[1, 0], [1, 1e-5], [1, 0]]}, r"policy of ai: .* sum to 1 .* in state 1 \(human in"),
-            ({"ai": [[1, 0], [1, 0], [-0.5, 1.5]]}, r"policy of ai: .* smallest value of -0.5 in state 2"),
-            ({"ai": np.full((3, 2), np.nan)}, "policy of ai: expected finite numbers"),
+            ({"ai": [[1, 0], [1, 0], [-0.5, 1.5]]}, r"policy of ai: .* at least 0, found -0.5 in state 2"),
+            ({"ai": np.full((3, 2), np.nan)}, "policy of ai: expected probabilities of at least 0, found nan"),
         ],
     )
     def test_bad_input(self, door, policies, message):
