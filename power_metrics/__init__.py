@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         LearningCurve as LearningCurve,
         QLearners as QLearners,
         QLearning as QLearning,
+        q_learning_curve as q_learning_curve,
     )
     from power_metrics.agents.rollouts import rollout_counts as rollout_counts
     from power_metrics.agents.table import policy_table as policy_table
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     )
     from power_metrics.comparison.compare import compare as compare
     from power_metrics.comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
-    from power_metrics.measures.learning_curve import q_learning_curve as q_learning_curve
     from power_metrics.measures.multiagent_power import multiagent_power as multiagent_power
     from power_metrics.measures.optimality import (
         OptimalityEstimate as OptimalityEstimate,
@@ -58,6 +58,8 @@ if TYPE_CHECKING:
         safety_scores as safety_scores,
         safety_table as safety_table,
     )
+    from power_metrics.results.base import Result as Result
+    from power_metrics.results.dims import Dims as Dims
     from power_metrics.results.estimate import PowerEstimate as PowerEstimate
     from power_metrics.results.multiagent import MultiagentPower as MultiagentPower
     from power_metrics.rewards.distributions import (
@@ -96,6 +98,8 @@ _MODULES = {
     "compare": "comparison.compare",
     "PolicySummary": "comparison.result",
     "PowerComparison": "comparison.result",
+    "Dims": "results.dims",
+    "Result": "results.base",
     "PowerEstimate": "results.estimate",
     "HorizonOptimum": "chains.horizon",
     "Score": "chains.horizon",
@@ -118,7 +122,7 @@ _MODULES = {
     "LearningCurve": "agents.q_learning",
     "QLearners": "agents.q_learning",
     "QLearning": "agents.q_learning",
-    "q_learning_curve": "measures.learning_curve",
+    "q_learning_curve": "agents.q_learning",
     "Bernoulli": "rewards.distributions",
     "Beta": "rewards.distributions",
     "Empirical": "rewards.distributions",

@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.results.stored import json_text, reading, stored_facts, stored_floats
+from power_metrics.results.base import Result
+from power_metrics.results.dims import Dims
 from powerenvs.model.checks import real
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
-from powerenvs.model.npz import load_arrays, save_arrays
 
-if TYPE_CHECKING:
-    import matplotlib.figure
-    import pandas
-
-_KIND = "PowerEstimate"
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    "gamma": (float, int), "num_samples": (int,), "reward": (str,), "method": (str,), "seed": (int, type(None)),
-    "residual": (float, int), "max_iterations": (int,), "mean_iterations": (float, int), "seconds": (float, int),
-    "cpu_seconds": (float, int), "replicates": (int, type(None)),
-}  # fmt: skip
-FACTS = tuple(_KINDS)
-"""The attributes that say how an estimate was made."""
+Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class PowerEstimate:
+@dataclass(frozen=True)
+class PowerEstimate(Result):
     """POWER of the S states of a model.
 
     Attributes:
@@ -60,12 +45,13 @@ class PowerEstimate:
         replicates: the number of independent point sets behind ``standard_error`` where they are few, as in
             ``method="sobol"``; intervals then use Student's t with one degree of freedom less.
         exact: POWER of each state as a fraction, from ``method="closed_form"``; else None.
+        versions: the releases that it was made with, by package.
     """
 
     model: TabularMDP | TabularGame
     gamma: float
-    mean: NDArray[np.float64]
-    standard_error: NDArray[np.float64]
+    mean: Annotated[Floats, Dims("state", column="power")]
+    standard_error: Annotated[Floats, Dims("state", finite=False, least=0)]
     num_samples: int
     reward: str
     method: str
@@ -73,11 +59,18 @@ class PowerEstimate:
     residual: float
     max_iterations: int
     mean_iterations: float
-    seconds: float
-    cpu_seconds: float
+    seconds: float = field(compare=False)
+    cpu_seconds: float = field(compare=False)
     replicates: int | None = None
     exact: tuple[Fraction, ...] | None = None
-    _samples: NDArray[np.float64] | None = field(default=None)
+    _samples: Annotated[Floats | None, Dims("sample", "state")] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.gamma <= 1 or self.num_samples < (self.exact is None) or (self.replicates or 2) < 2:
+            raise ValueError(f"expected a discount in [0, 1] and counts of at least 1, found {self.facts()}")
+        if self.exact is not None and len(self.exact) != self.model.num_states:
+            raise ValueError(f"exact: expected {self.model.num_states} fractions, found {len(self.exact)}")
 
     @property
     def mdp(self) -> TabularMDP:
@@ -89,11 +82,6 @@ class PowerEstimate:
         if not isinstance(self.model, TabularMDP):
             raise ValueError(f"mdp: expected POWER in a model of one agent, found {self.model!r}; use .model")
         return self.model
-
-    @property
-    def fingerprint(self) -> str:
-        """The fingerprint of the model."""
-        return self.model.fingerprint
 
     @property
     def samples(self) -> NDArray[np.float64]:
@@ -120,108 +108,6 @@ class PowerEstimate:
     def __getitem__(self, label: Any) -> float:
         """POWER of the state with this label."""
         return float(self.mean[self.model.index(label)])
-
-    def to_frame(self) -> pandas.DataFrame:
-        """A table with one row for each state, indexed by its label: ``power`` and ``standard_error``."""
-        import pandas
-
-        index = pandas.Index([label_text(label) for label in self.model.state_labels], name="state")
-        return pandas.DataFrame({"power": self.mean, "standard_error": self.standard_error}, index=index)
-
-    def facts(self) -> dict[str, Any]:
-        """How the estimate was made, as JSON values."""
-        return {name: getattr(self, name) for name in FACTS}
-
-    def as_dict(self) -> dict[str, Any]:
-        """The estimate as JSON values: how it was made, and one entry for each state (None for nan)."""
-        rows = zip(self.model.state_labels, self.mean.tolist(), self.standard_error.tolist(), strict=True)
-        return {
-            **self.facts(),
-            "fingerprint": self.fingerprint,
-            "states": [
-                {"state": label_text(label), "power": mean, "standard_error": error if error == error else None}
-                for label, mean, error in rows
-            ],
-        }
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """`as_dict` as JSON text; also written to ``path``, whole or not at all, if one is given."""
-        return json_text(self.as_dict(), path)
-
-    def plot(self, **kwargs: Any) -> matplotlib.figure.Figure:
-        """A heat map on the model's board, or a bar chart; see `power_metrics.plots.plot_power`.
-
-        Of a game, a heat map for each place of the second agent; see `power_metrics.plots.plot_joint_power`.
-        """
-        from power_metrics.plots import plot_joint_power, plot_power
-
-        return plot_power(self, **kwargs) if isinstance(self.model, TabularMDP) else plot_joint_power(self, **kwargs)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the estimate, with its model and any samples, to an ``.npz`` file, whole or not at all.
-
-        Raises:
-            ValueError: if ``path`` does not end in ``.npz``, or a state label cannot be stored.
-        """
-        arrays: dict[str, NDArray[Any]] = {
-            "mean": self.mean,
-            "standard_error": self.standard_error,
-            "model": model_bytes(self.model),
-        }
-        if self._samples is not None:
-            arrays["samples"] = self._samples
-        exact = None if self.exact is None else [str(value) for value in self.exact]
-        save_arrays(path, _KIND, arrays, {"model": type(self.model).__name__, "exact": exact, **self.facts()})
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> PowerEstimate:
-        """Reads an estimate that `save` wrote.
-
-        Raises:
-            ValueError: if the file is not a saved estimate.
-        """
-        arrays, header = load_arrays(path, _KIND)
-        with reading(path, _KIND):
-            model = model_from_bytes(arrays["model"], header["model"])
-            exact = header.get("exact")  # files from before closed forms have none
-            if exact is not None and len(exact) != model.num_states:
-                raise ValueError(f"exact: expected {model.num_states} fractions, found {len(exact)}")
-            return cls.stored(model, arrays, header, exact=None if exact is None else tuple(map(Fraction, exact)))
-
-    @classmethod
-    def stored(
-        cls,
-        model: TabularMDP | TabularGame,
-        arrays: Mapping[str, NDArray[Any]],
-        facts: Mapping[str, Any],
-        prefix: str = "",
-        exact: tuple[Fraction, ...] | None = None,
-    ) -> PowerEstimate:
-        """The estimate that a file holds, checked.
-
-        Args:
-            model: the tables that were solved.
-            arrays: of the file.
-            facts: the attributes that say how it was made.
-            prefix: of the names of its arrays.
-            exact: POWER as fractions, where it is.
-
-        Raises:
-            ValueError: for arrays of another shape, values that make no sense, and facts of another kind.
-            KeyError: for what is missing.
-        """
-        S, found = model.num_states, stored_facts(facts, _KINDS)
-        if not 0 <= found["gamma"] <= 1 or found["num_samples"] < (exact is None) or (found["replicates"] or 2) < 2:
-            raise ValueError(f"expected a discount in [0, 1] and counts of at least 1, found {found}")
-        samples = f"{prefix}samples"
-        return cls(
-            model=model,
-            mean=stored_floats(arrays, f"{prefix}mean", (S,)),
-            standard_error=stored_floats(arrays, f"{prefix}standard_error", (S,), finite=False, least=0),
-            exact=exact,
-            _samples=stored_floats(arrays, samples, (found["num_samples"], S)) if samples in arrays else None,
-            **found,
-        )
 
     def __repr__(self) -> str:
         high, low = int(np.argmax(self.mean)), int(np.argmin(self.mean))
@@ -251,31 +137,3 @@ def critical_value(level: float, replicates: int | None = None) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(replicates - 1, quantile))
-
-
-def model_bytes(model: TabularMDP | TabularGame) -> NDArray[np.uint8]:
-    """The file that ``model.save`` writes, as an array, so that another file can hold it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.npz"
-        model.save(path)
-        return np.frombuffer(path.read_bytes(), dtype=np.uint8)
-
-
-def model_from_bytes(data: NDArray[np.uint8], kind: str) -> TabularMDP | TabularGame:
-    """The model that `model_bytes` wrote; ``kind`` is the name of its class.
-
-    Raises:
-        ValueError: if it is no such model.
-    """
-    classes: dict[str, type[TabularMDP] | type[TabularGame]] = {
-        found.__name__: found for found in (TabularMDP, TabularGame)
-    }
-    if kind not in classes:
-        raise ValueError(f"model: expected one of {', '.join(classes)}, found {kind!r}")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.npz"
-        path.write_bytes(data.tobytes())
-        try:
-            return classes[kind].load(path)
-        except ValueError as error:
-            raise ValueError(str(error).replace(repr(os.fspath(path)), "model")) from None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from powerenvs.version import __version__
 
 
 def processor() -> str:
@@ -27,6 +30,16 @@ def versions(packages: Iterable[str]) -> dict[str, str | None]:
         except PackageNotFoundError:
             found[name] = None
     return found
+
+
+@functools.cache
+def _released() -> Mapping[str, str | None]:
+    return {"powerenvs": __version__, **versions(("numpy", "torch"))}
+
+
+def current_versions() -> dict[str, str | None]:
+    """The releases that results are made with: of this package, and of those that compute."""
+    return dict(_released())
 
 
 def machine() -> str:

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.expectation.alignment import NUM_REPLICATES
-from power_metrics.results.estimate import PowerEstimate, model_bytes, model_from_bytes
-from power_metrics.results.stored import json_text, reading, stored_facts, stored_floats
+from power_metrics.results.base import Result
+from power_metrics.results.dims import Dims
+from power_metrics.results.estimate import PowerEstimate
 from powerenvs.model.checks import flag, real
 from powerenvs.model.game import TabularGame, agent_position, check_agents
-from powerenvs.model.labels import closest, label_text
-from powerenvs.model.npz import load_arrays, save_arrays
+from powerenvs.model.labels import closest
 
-if TYPE_CHECKING:
-    import matplotlib.figure
-    import pandas
-
-_KIND = "MultiagentPower"
-_PARTS = ("human", "ai", "human_baseline", "ai_baseline")
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    "agents": (list,), "changes": (list,), "correlation": (float, int, type(None)),
-    "alignment": (float, type(None)), "alignment_corrected": (float, type(None)),
-}  # fmt: skip
-_CHANGE: Mapping[str, tuple[type, ...]] = {"human": (float,), "ai": (float,), "settled": (float,)}
+Floats = NDArray[np.float64]
 
 
 class RoundChange(NamedTuple):
@@ -45,8 +33,8 @@ class RoundChange(NamedTuple):
     settled: float
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class MultiagentPower:
+@dataclass(frozen=True)
+class MultiagentPower(Result):
     """POWER of two agents, H and A: ``result["human"]``, ``result["ai"]``, or whatever their names are.
 
     Attributes:
@@ -59,18 +47,36 @@ class MultiagentPower:
             reward functions are few; nan where they are too few to tell.
         seed_policy: (S, A_a) the policy of A that H prepares for.
         changes: what each round after the first changed.
+        versions: the releases that it was made with, by package.
     """
 
     agents: tuple[str, str]
     estimates: Mapping[str, PowerEstimate]
     baseline: Mapping[str, PowerEstimate]
     correlation: float | None
-    alignment: float
-    alignment_corrected: float
-    seed_policy: NDArray[np.float64]
+    alignment: Annotated[float, Dims(finite=False)]
+    alignment_corrected: Annotated[float, Dims(finite=False)]
+    seed_policy: Annotated[Floats, Dims("state", "action of the second", least=0)]
     changes: tuple[RoundChange, ...]
-    _average_errors: NDArray[np.float64]
-    _replicates: NDArray[np.float64]
+    _average_errors: Annotated[Floats, Dims("average", finite=False, least=0)]
+    _replicates: Annotated[Floats, Dims("replicate", finite=False)]
+
+    def __post_init__(self) -> None:
+        names = check_agents(self.agents)
+        for parts in (self.estimates, self.baseline):
+            if tuple(parts) != names:
+                raise ValueError(f"agents: expected {' and '.join(names)}, found POWER of {' and '.join(parts)}")
+        for name in names:
+            agent_position("agents", name, self.game.agents)
+        super().__post_init__()
+
+    def coordinates(self, dim: str) -> Sequence[Any] | None:
+        """See `Result.coordinates`; the averages are those of POWER and of the baselines of H and A."""
+        if dim == "action of the second":
+            return self.game.action_labels[self.agents[1]]
+        if dim == "average":
+            return (*self.agents, *(f"{agent} baseline" for agent in self.agents))
+        return super().coordinates(dim)
 
     def __getitem__(self, agent: str) -> PowerEstimate:
         """POWER of an agent; a ValueError with the closest name if there is none of that name."""
@@ -82,8 +88,14 @@ class MultiagentPower:
     def game(self) -> TabularGame:
         """The game of the two agents."""
         model = self.estimates[self.agents[0]].model
-        assert isinstance(model, TabularGame)
+        if not isinstance(model, TabularGame):
+            raise ValueError(f"model: expected a TabularGame, found {model!r}")
         return model
+
+    @property
+    def model(self) -> TabularGame:
+        """The game of the two agents, as results of other kinds call it."""
+        return self.game
 
     @property
     def num_samples(self) -> int:
@@ -124,100 +136,23 @@ class MultiagentPower:
         self[agent]  # refuses unknown names
         return float(self._average_errors[2 * flag("baseline", baseline) + self.agents.index(agent)])
 
-    def to_frame(self) -> pandas.DataFrame:
-        """A table with one row for each state: POWER, standard error and baseline of each agent."""
-        import pandas
-
-        index = pandas.Index([label_text(label) for label in self.game.state_labels], name="state")
+    def tables(self) -> dict[tuple[str, ...], dict[str, NDArray[Any]]]:
+        """{dimensions: {column: array}} of what is shown: by state POWER, standard error and baseline of each agent."""
         columns = {}
         for agent in self.agents:
             columns[agent] = self.estimates[agent].mean
             columns[f"{agent} standard error"] = self.estimates[agent].standard_error
             columns[f"{agent} baseline"] = self.baseline[agent].mean
             columns[f"{agent} baseline standard error"] = self.baseline[agent].standard_error
-        return pandas.DataFrame(columns, index=index)
+        return {("state",): columns}
 
     def as_dict(self) -> dict[str, Any]:
-        """The result as JSON values: how it was made, and one entry for each state (None for nan)."""
-        return {
-            "agents": list(self.agents),
-            "correlation": self.correlation,
-            "alignment": _json(self.alignment),
-            "alignment_corrected": _json(self.alignment_corrected),
-            "alignment_interval_95": [_json(end) for end in self.alignment_interval(0.95)],
-            "rounds": self.rounds,
-            "changes": [change._asdict() for change in self.changes],
-            "estimates": {agent: estimate.as_dict() for agent, estimate in self.estimates.items()},
-            "baseline": {agent: estimate.as_dict() for agent, estimate in self.baseline.items()},
-        }
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """`as_dict` as JSON text; also written to ``path``, whole or not at all, if one is given."""
-        return json_text(self.as_dict(), path)
-
-    def plot(self, **kwargs: Any) -> matplotlib.figure.Figure:
-        """POWER of both agents for each place of the second; see `power_metrics.plots.plot_two_agents`."""
-        from power_metrics.plots import plot_two_agents
-
-        return plot_two_agents(self, **kwargs)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the result, with its game and any samples, to an ``.npz`` file, whole or not at all.
-
-        Raises:
-            ValueError: if ``path`` does not end in ``.npz``, or a state label cannot be stored.
-        """
-        arrays: dict[str, NDArray[Any]] = {
-            "model": model_bytes(self.game),
-            "seed_policy": self.seed_policy,
-            "average_errors": self._average_errors,
-            "replicates": self._replicates,
-        }
-        header: dict[str, Any] = {
-            "agents": self.agents,
-            "correlation": self.correlation,
-            "alignment": _json(self.alignment),
-            "alignment_corrected": _json(self.alignment_corrected),
-            "changes": self.changes,
-        }
-        for part, estimate in zip(_PARTS, [*self.estimates.values(), *self.baseline.values()], strict=True):
-            arrays[f"{part}.mean"], arrays[f"{part}.standard_error"] = estimate.mean, estimate.standard_error
-            if estimate._samples is not None:
-                arrays[f"{part}.samples"] = estimate._samples
-            header[part] = estimate.facts()
-        save_arrays(path, _KIND, arrays, header)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> MultiagentPower:
-        """Reads a result that `save` wrote.
-
-        Raises:
-            ValueError: if the file is not a saved result.
-        """
-        arrays, header = load_arrays(path, _KIND)
-        with reading(path, _KIND):
-            game = model_from_bytes(arrays["model"], TabularGame.__name__)
-            assert isinstance(game, TabularGame)
-            parts = [PowerEstimate.stored(game, arrays, header[part], f"{part}.") for part in _PARTS]
-            facts = stored_facts(header, _KINDS)
-            human, ai = check_agents(facts["agents"])
-            position = agent_position("agents", ai, game.agents)
-            agent_position("agents", human, game.agents)
-            changes = tuple(RoundChange(**stored_facts(_change(change), _CHANGE)) for change in facts["changes"])
-            return cls(
-                agents=(human, ai),
-                estimates={human: parts[0], ai: parts[1]},
-                baseline={human: parts[2], ai: parts[3]},
-                correlation=facts["correlation"],
-                alignment=_number(facts["alignment"]),
-                alignment_corrected=_number(facts["alignment_corrected"]),
-                seed_policy=stored_floats(
-                    arrays, "seed_policy", (game.num_states, game.num_actions[position]), least=0
-                ),
-                changes=changes,
-                _average_errors=stored_floats(arrays, "average_errors", (len(_PARTS),), finite=False, least=0),
-                _replicates=stored_floats(arrays, "replicates", (NUM_REPLICATES,), finite=False),
-            )
+        """The result as JSON values: how it was made, and POWER and baseline of each agent (None for nan)."""
+        found = super().as_dict()
+        interval = [end if end == end else None for end in self.alignment_interval(0.95)]
+        changes = [change._asdict() for change in self.changes]
+        del found["states"]  # they are in the agents' estimates
+        return {**found, "alignment_interval_95": interval, "rounds": self.rounds, "changes": changes}
 
     def __repr__(self) -> str:
         low, high = self.alignment_interval(0.95)
@@ -232,16 +167,3 @@ class MultiagentPower:
             f"{self.num_samples:,} pairs of reward functions, {drawn}; means over states: {averages}; "
             f"alignment {self.alignment:.3f}, without noise {self.alignment_corrected:.3f} [{low:.3f}, {high:.3f}])"
         )
-
-
-def _json(number: float) -> float | None:
-    return number if number == number else None
-
-
-def _change(values: Any) -> dict[str, Any]:
-    """The fields of a `RoundChange`, by name, from a list of them."""
-    return dict(zip(_CHANGE, values, strict=True))
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value

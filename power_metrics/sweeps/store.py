@@ -3,135 +3,100 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from power_metrics.results.base import FORMAT, result_class, same
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.results.multiagent import MultiagentPower
+from power_metrics.results.release_0_1 import upgraded
+from power_metrics.results.stored import Stored, part
 from power_metrics.sweeps.points import Unit
 from power_metrics.sweeps.solve import KeptSamples, Outcome
 from powerenvs.model.npz import load_arrays, save_arrays
 from powerenvs.version import __version__
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = Mapping[str, NDArray[Any]]
+
+Kept = Mapping[str, KeptSamples]
 
 _UNIT, _RESULTS = "SweepUnit", "SweepResults"
-_CLASSES: Mapping[str, type[PowerEstimate] | type[MultiagentPower]] = {
-    "PowerEstimate": PowerEstimate,
-    "MultiagentPower": MultiagentPower,
-}
 
 
 @dataclass(frozen=True)
 class StoredPoint:
-    """A point as it is written.
+    """A point as files hold it.
 
     Attributes:
-        kind: the class of the result.
-        header: what it saves as JSON values.
-        arrays: what it saves as arrays, without the model.
-        model: the bytes of the file of its model.
-        fingerprint: of the model.
+        result: POWER of one agent, or of two.
         kept: {agent: samples kept}.
+
+    Raises:
+        ValueError: if the samples are of other states than the result.
     """
 
-    kind: str
-    header: Mapping[str, Any]
-    arrays: Mapping[str, NDArray[Any]]
-    model: NDArray[np.uint8]
-    fingerprint: str
-    kept: Mapping[str, KeptSamples]
+    result: PowerEstimate | MultiagentPower
+    kept: Kept
 
-    @classmethod
-    def of(cls, outcome: Outcome) -> StoredPoint:
-        """What `power_metrics.sweeps.solve.solve` gave, to be written."""
-        result, kept = outcome
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "result.npz"
-            result.save(path)
-            arrays, header = load_arrays(path, type(result).__name__)
-        model = arrays.pop("model")
-        fingerprint = result.fingerprint if isinstance(result, PowerEstimate) else result.game.fingerprint
-        return cls(type(result).__name__, header, arrays, model, fingerprint, kept)
+    def __post_init__(self) -> None:
+        states = (self.result.model.num_states,)
+        for agent, samples in self.kept.items():
+            shape = samples.rewards.shape
+            if samples.rewards.dtype != np.float64 or shape != samples.powers.shape or shape[1:] != states:
+                raise ValueError(
+                    f"kept samples of {agent}: expected rewards and POWER of {states[0]} states, found others"
+                )
 
-    @cached_property
-    def result(self) -> PowerEstimate | MultiagentPower:
-        """The result, as it was.
-
-        Raises:
-            ValueError: if what is stored makes no sense.
-        """
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "result.npz"
-            save_arrays(path, self.kind, {**self.arrays, "model": self.model}, self.header)
-            try:
-                return _CLASSES[self.kind].load(path)
-            except ValueError as error:
-                raise ValueError(str(error).removeprefix(f"{os.fspath(path)!r}: ")) from None
+    @property
+    def fingerprint(self) -> str:
+        """Of the model."""
+        return self.result.model.fingerprint
 
     @property
     def seconds(self) -> float:
         """Wall-clock time of the run that gave it; points of one unit share it."""
-        parts = [self.header, *(value for value in self.header.values() if isinstance(value, Mapping))]
-        return next(float(part["seconds"]) for part in parts if "seconds" in part)
+        one = self.result if isinstance(self.result, PowerEstimate) else self.result[self.result.agents[0]]
+        return one.seconds
 
 
-def _packed(points: Mapping[int, StoredPoint]) -> tuple[Arrays, dict[str, Any]]:
+def _packed(points: Mapping[int, StoredPoint]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Points, by number, as the arrays and the header of one file; equal models are stored once."""
-    arrays: Arrays = {}
-    models: dict[str, int] = {}
-    entries = {}
+    stored = Stored()
     for number, point in points.items():
-        if point.fingerprint not in models:
-            models[point.fingerprint] = len(models)
-            arrays[f"model.{len(models) - 1}"] = point.model
-        arrays |= {f"{number}.{name}": array for name, array in point.arrays.items()}
-        for agent, samples in point.kept.items():
-            arrays[f"{number}.kept.{agent}.rewards"] = samples.rewards
-            arrays[f"{number}.kept.{agent}.powers"] = samples.powers
-        entries[str(number)] = {
-            "class": point.kind,
-            "model": models[point.fingerprint],
-            "fingerprint": point.fingerprint,
-            "kept": list(point.kept),
-            "header": dict(point.header),
+        stored.header[str(number)] = {
+            "class": type(point.result).__name__,
+            "result": stored.put(point.result, str(number)),
+            "kept": stored.put(point.kept, f"{number}.kept"),
         }
-    return arrays, {"points": entries}
+    return stored.packed()
 
 
 def _unpacked(arrays: Arrays, header: Mapping[str, Any]) -> dict[int, StoredPoint]:
-    points = {}
-    for text, entry in header["points"].items():
-        own = {name.removeprefix(f"{text}."): a for name, a in arrays.items() if name.startswith(f"{text}.")}
-        kept = {
-            agent: KeptSamples(own[f"kept.{agent}.rewards"], own[f"kept.{agent}.powers"]) for agent in entry["kept"]
-        }
-        result = {name: array for name, array in own.items() if not name.startswith("kept.")}
-        model = arrays[f"model.{entry['model']}"]
-        point = StoredPoint(entry["class"], entry["header"], result, model, entry["fingerprint"], kept)
-        _check(point)
-        points[int(text)] = point
+    if header["version"] < FORMAT:
+        return _of_release_0_1(arrays, header)
+    stored, points = Stored.unpacked(arrays, header), {}
+    for number, entry in stored.header.items():
+        result = stored.get(result_class(entry["class"]), entry["result"], number)
+        points[int(number)] = StoredPoint(result, stored.get(Kept, entry["kept"], f"{number}.kept"))
     return points
 
 
-def _check(point: StoredPoint) -> None:
-    """Raises a ValueError unless the parts of a point belong together."""
-    result = point.result
-    model = result.model if isinstance(result, PowerEstimate) else result.game
-    if model.fingerprint != point.fingerprint:
-        raise ValueError(f"fingerprint: expected {model.fingerprint[:12]}, found {point.fingerprint!r}")
-    for agent, samples in point.kept.items():
-        shape = samples.rewards.shape
-        if samples.rewards.dtype != np.float64 or shape != samples.powers.shape or shape[1:] != (model.num_states,):
-            raise ValueError(f"kept samples of {agent}: expected rewards and POWER of the same states, found others")
+def _of_release_0_1(arrays: Arrays, header: Mapping[str, Any]) -> dict[int, StoredPoint]:
+    points = {}
+    for number, entry in header["points"].items():
+        own = part(arrays, f"{number}.")
+        kept = {
+            agent: KeptSamples(own[f"kept.{agent}.rewards"], own[f"kept.{agent}.powers"]) for agent in entry["kept"]
+        }
+        stored = upgraded({**own, "model": arrays[f"model.{entry['model']}"]}, entry["header"])
+        points[int(number)] = StoredPoint(stored.get(result_class(entry["class"]), stored.header), kept)
+    return points
 
 
 def unit_path(folder: Path, number: int) -> Path:
@@ -143,9 +108,9 @@ def write_unit(folder: Path, unit: Unit, outcomes: Sequence[Outcome]) -> dict[in
     """Writes the points of a unit, whole or not at all; returns them as they are stored."""
     path = unit_path(folder, unit.number)
     with naming_what_stays(path):
-        points = {number: StoredPoint.of(outcome) for number, outcome in zip(unit.points, outcomes, strict=True)}
+        points = {number: StoredPoint(*outcome) for number, outcome in zip(unit.points, outcomes, strict=True)}
         arrays, header = _packed(points)
-        save_arrays(path, _UNIT, arrays, {**header, "powerenvs": __version__})
+        save_arrays(path, _UNIT, arrays, {**header, "powerenvs": __version__}, version=FORMAT)
     return points
 
 
@@ -168,7 +133,8 @@ def read_unit(folder: Path, unit: Unit) -> dict[int, StoredPoint]:
     for point in found.values():
         if point.fingerprint != unit.model.fingerprint:
             raise ValueError(f"{os.fspath(path)!r}: made with a model that has changed since; {_AGAIN}")
-        if unit.seed_policy is not None and not np.array_equal(point.arrays["seed_policy"], unit.seed_policy):
+        found_policy = getattr(point.result, "seed_policy", None)
+        if unit.seed_policy is not None and not same(found_policy, unit.seed_policy):
             raise ValueError(f"{os.fspath(path)!r}: made with a seed policy that has changed since; {_AGAIN}")
     return found
 
@@ -199,8 +165,7 @@ def _read_unit(path: Path) -> tuple[dict[int, StoredPoint], str]:
 
 def write_results(path: Path, points: Mapping[int, StoredPoint]) -> None:
     """Writes all points to one file, whole or not at all."""
-    arrays, header = _packed(points)
-    save_arrays(path, _RESULTS, arrays, header)
+    save_arrays(path, _RESULTS, *_packed(points), version=FORMAT)
 
 
 def read_results(path: Path) -> dict[int, StoredPoint]:

@@ -72,9 +72,25 @@ class Model(ABC):
 
             save_gv(self, path)  # type: ignore[arg-type]  # there are two subclasses
             return
+        save_arrays(path, type(self).__name__, *self.to_store())
+
+    def to_store(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """The arrays and the header (JSON values) that a file holds of the model; other files may hold them too."""
         arrays = {name: getattr(self, name) for name in self.content}
         arrays |= {name: getattr(self, name) for name in self.pictures if getattr(self, name) is not None}
-        save_arrays(path, type(self).__name__, arrays, self._header())
+        return arrays, self._header()
+
+    @classmethod
+    def from_store(cls: type[AnyModel], arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> AnyModel:
+        """The model of which `to_store` gave the parts; all checks run again.
+
+        Raises:
+            ValueError: if they do not make a model of this kind.
+        """
+        try:
+            return cls._from_stored(dict(arrays), header)
+        except (KeyError, TypeError, RecursionError) as error:
+            raise ValueError(f"expected a complete {cls.__name__}, found none ({error})") from None
 
     @classmethod
     def load(cls: type[AnyModel], path: str | os.PathLike[str]) -> AnyModel:
@@ -92,9 +108,7 @@ class Model(ABC):
             return found
         arrays, header = load_arrays(path, cls.__name__)
         try:
-            return cls._from_stored(arrays, header)
-        except (KeyError, TypeError, RecursionError) as error:
-            raise ValueError(f"{os.fspath(path)!r}: expected a complete {cls.__name__}, found none ({error})") from None
+            return cls.from_store(arrays, header)
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)!r}: {error}") from None
 

@@ -13,11 +13,16 @@ from numpy.typing import NDArray
 
 from powerenvs.model.files import atomic_path
 
-VERSION = 1
+VERSION = 2
+"""The newest format that this release reads: 1 of all kinds of files, 2 of results with their models beside them."""
 
 
 def save_arrays(
-    path: str | os.PathLike[str], kind: str, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]
+    path: str | os.PathLike[str],
+    kind: str,
+    arrays: Mapping[str, NDArray[Any]],
+    header: Mapping[str, Any],
+    version: int = 1,
 ) -> None:
     """Writes the arrays and a JSON ``header`` to one ``.npz`` file, atomically.
 
@@ -26,7 +31,7 @@ def save_arrays(
     """
     if not str(path).endswith(".npz"):
         raise ValueError(f"path: expected a name that ends in .npz, found {str(path)!r}")
-    text = json.dumps({"kind": kind, "version": VERSION, **header})
+    text = json.dumps({"kind": kind, "version": version, **header})
     with atomic_path(path) as temporary:
         np.savez_compressed(temporary, header=np.array(text), **arrays)  # type: ignore[arg-type]
 

@@ -112,7 +112,7 @@ def test_other_files_are_refused(result, tmp_path):
         pm.MultiagentPower.load(tmp_path / "ai.npz")
     result.save(tmp_path / "both.npz")
     with np.load(tmp_path / "both.npz") as archive:
-        arrays = {name: archive[name] for name in archive.files if name != "human.mean"}
+        arrays = {name: archive[name] for name in archive.files if name != "estimates.0.mean"}
     np.savez(tmp_path / "part.npz", **arrays)
-    with pytest.raises(ValueError, match=r"expected a complete MultiagentPower, found no 'human\.mean"):
+    with pytest.raises(ValueError, match=r"expected a complete MultiagentPower, found no 'estimates\.0\.mean"):
         pm.MultiagentPower.load(tmp_path / "part.npz")
