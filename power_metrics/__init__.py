@@ -20,7 +20,6 @@ if TYPE_CHECKING:
         LearningCurve as LearningCurve,
         QLearners as QLearners,
         QLearning as QLearning,
-        q_learning_curve as q_learning_curve,
     )
     from power_metrics.agents.rollouts import rollout_counts as rollout_counts
     from power_metrics.agents.table import policy_table as policy_table
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     )
     from power_metrics.comparison.compare import compare as compare
     from power_metrics.comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
+    from power_metrics.measures.learning_curve import q_learning_curve as q_learning_curve
     from power_metrics.measures.multiagent_power import multiagent_power as multiagent_power
     from power_metrics.measures.optimality import (
         OptimalityEstimate as OptimalityEstimate,
@@ -122,7 +122,7 @@ _MODULES = {
     "LearningCurve": "agents.q_learning",
     "QLearners": "agents.q_learning",
     "QLearning": "agents.q_learning",
-    "q_learning_curve": "agents.q_learning",
+    "q_learning_curve": "measures.learning_curve",
     "Bernoulli": "rewards.distributions",
     "Beta": "rewards.distributions",
     "Empirical": "rewards.distributions",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +14,8 @@ from power_metrics.agents.q_learning_steps import q_learning_steps
 from power_metrics.agents.table import split_greedy
 from power_metrics.arguments.checks import check_count, check_gamma, check_rewards
 from power_metrics.chains.occupancy import start_weights
-from power_metrics.measures.policy_power import PolicyPower, power_of_stages
-from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
-from powerenvs.model.checks import as_list, flag, real
+from power_metrics.measures.policy_power import PolicyPower
+from powerenvs.model.checks import flag, real
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.rows import cumulative
 
@@ -181,50 +178,3 @@ class LearningCurve:
     def __repr__(self) -> str:
         heading = f"LearningCurve({self.settings}, {len(self.stages[0].seeking):,} learners)"
         return f"{heading}\n{self.to_frame().to_string(index=False)}"
-
-
-def q_learning_curve(
-    env_or_mdp: Any,
-    steps: Sequence[int] = (0, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000),
-    gamma: float = 0.9,
-    settings: QLearning | None = None,
-    reward: RewardDistribution | PerState = DEFAULT,
-    num_learners: int = 1_000,
-    seed: int | None = 0,
-    *,
-    rewards: Any = None,
-    threads: int | None = None,
-) -> LearningCurve:
-    """POWER of tabular Q-learners after each number of steps; it converges to optimal POWER from below.
-
-    Args:
-        env_or_mdp: an environment or a `powerenvs.TabularMDP`, with S states.
-        steps: rising numbers of steps after which to look.
-        gamma: discount in [0, 1).
-        settings: how they learn; ``num_steps`` is not used. None for the defaults of `QLearning`.
-        reward: the distribution of reward functions, one for each learner.
-        num_learners: how many.
-        seed: of the reward functions and of all learners.
-        rewards: (N, S): exactly these reward functions instead.
-        threads: how many; None for one on each core.
-
-    Raises:
-        ValueError: for an argument that does not fit.
-    """
-    settings = QLearning() if settings is None else settings
-    checked = tuple(check_count("steps", n, least=0) for n in as_list("steps", steps, "rising numbers"))
-    if not checked or any(later <= n for n, later in pairwise(checked)):
-        raise ValueError(f"steps: expected rising numbers, found {checked}")
-
-    def stages(mdp: TabularMDP, drawn: Floats, discount: float, rng: np.random.Generator) -> Iterator[Floats]:
-        learners, done = QLearners(mdp, drawn, discount, settings, rng), 0
-        for n in checked:
-            learners.run(n - done)
-            done = n
-            yield learners.policies()
-
-    names = [f"Q-learning, {n:,} steps" for n in checked]
-    found = power_of_stages(
-        stages, names, env_or_mdp, gamma, reward, num_learners, seed, rewards=rewards, threads=threads
-    )
-    return LearningCurve(checked, tuple(found), replace(settings, num_steps=checked[-1]))

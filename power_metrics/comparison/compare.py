@@ -30,7 +30,7 @@ from power_metrics.comparison.references import (
     power_values,
 )
 from power_metrics.comparison.result import NO_INTERVALS, PolicySummary, PowerComparison
-from power_metrics.expectation.methods import DEFAULT_SAMPLES
+from power_metrics.expectation.sampling import DEFAULT_SAMPLES
 from power_metrics.measures.power import power as compute_power
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution

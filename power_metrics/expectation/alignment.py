@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from power_metrics.expectation.draws import Draws
+from power_metrics.expectation.statistic import Block
 from power_metrics.rewards.sampler import block_generator
 
 NUM_GROUPS = 100
@@ -29,35 +33,56 @@ def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.ldexp(values, -int(np.frexp(np.abs(values).max())[1]))
 
 
-class AlignmentBootstrap:
-    """Collects what a bootstrap of the alignment needs, without keeping the samples.
+class GroupSums:
+    """A reduction that collects what a bootstrap of the alignment needs, without keeping the samples.
 
     Sample k belongs to group k mod 100; only the groups' sums are kept. A replicate draws as many groups as there
     are, with replacement. Groups are independent and of the same size (but for one), so this is the bootstrap of
-    Efron (1979) with groups as its units; up to 100 samples each is a group of its own.
+    Efron (1979) with groups as its units; up to 100 samples each is a group of its own. Samples that depend on each
+    other, antithetic pairs and the points of one scrambling, go into one group together.
+    """
+
+    def partial(self, rows: NDArray[np.float64], block: Block) -> NDArray[np.float64]:
+        """(2, at most 100, S): the sums of the samples (n, 2, S) of a block, group by group, from its first one on."""
+        unit, groups = block.draws.unit, num_groups(block.draws)
+        first = block.start // unit
+        sums = np.zeros((2, min(groups, -(-len(rows) // unit) + (block.start % unit > 0)), rows.shape[2]))
+        for k in range(0, len(rows), groups) if unit == 1 else ():
+            part = rows[k : k + groups]
+            sums[:, : len(part)] += part.swapaxes(0, 1)
+        if unit > 1:
+            places = ((block.start + np.arange(len(rows))) // unit - first) % groups
+            np.add.at(sums, (slice(None), places), rows.swapaxes(0, 1))
+        return sums
+
+    def total(self, draws: Draws) -> AlignmentBootstrap:
+        """See `power_metrics.expectation.statistic.Reduction`."""
+        return AlignmentBootstrap(num_groups(draws), draws.unit)
+
+
+def num_groups(draws: Draws) -> int:
+    """How many groups the samples of a run make up."""
+    return min(NUM_GROUPS, -(-draws.count // draws.unit))
+
+
+class AlignmentBootstrap:
+    """The sums over groups of samples, and resampled alignments.
 
     The noise of two means hides part of their correlation, and a plain replicate adds as much noise again. So
     variances and covariances over states are taken from products of *different* groups, whose noise is
     independent: what is resampled is an estimate that noise does not pull towards 0.
     """
 
-    def __init__(self, num_samples: int, num_states: int) -> None:
-        """Starts with nothing collected."""
-        self.num_groups = min(NUM_GROUPS, num_samples)
-        self._sums = np.zeros((2, self.num_groups, num_states))
+    def __init__(self, num_groups: int, unit: int = 1) -> None:
+        """Starts with nothing collected; ``unit`` samples in a row are in one group."""
+        self.num_groups, self._unit = num_groups, unit
+        self._sums: Any = None
 
-    def partial_sums(self, human: NDArray[np.float64], ai: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(2, at most 100, S): sums over every hundredth of some samples, from the first, the second, ... on."""
-        sums = np.zeros((2, min(self.num_groups, len(human)), human.shape[1]))
-        for total, powers in zip(sums, (human, ai), strict=True):
-            for first in range(0, len(powers), self.num_groups):
-                rows = powers[first : first + self.num_groups]
-                total[: len(rows)] += rows
-        return sums
-
-    def add(self, start: int, sums: NDArray[np.float64]) -> None:
-        """Takes in the `partial_sums` of samples of which the first is sample ``start`` of the run."""
-        self._sums[:, (start + np.arange(sums.shape[1])) % self.num_groups] += sums
+    def add(self, partial: NDArray[np.float64], start: int) -> None:
+        """Takes in what `GroupSums` made of samples of which the first is sample ``start`` of the run."""
+        if self._sums is None:
+            self._sums = np.zeros((2, self.num_groups, partial.shape[2]))
+        self._sums[:, (start // self._unit + np.arange(partial.shape[1])) % self.num_groups] += partial
 
     def replicates(self, seed: int) -> tuple[float, NDArray[np.float64]]:
         """The alignment freed of noise, and (1000,) values of it in resampled runs.

@@ -22,9 +22,8 @@ import numpy as np
 import scipy.sparse.csgraph
 from numpy.typing import NDArray
 
-from power_metrics.expectation.draws import check_offers, marginals
 from power_metrics.rewards.distributions import RewardDistribution
-from power_metrics.rewards.sampler import RewardSampler
+from power_metrics.rewards.sampler import RewardSampler, check_offers
 from power_metrics.solvers.jit import kernel
 from powerenvs.model.mdp import TabularMDP
 
@@ -99,7 +98,7 @@ def check_controls(mdp: TabularMDP, sampler: RewardSampler) -> None:
             "method='sobol' has no such limit"
         )
     check_offers(sampler, "cdf", "control_variates")
-    for distribution, _ in marginals(sampler):
+    for distribution, _ in sampler.marginals():
         if not np.isfinite(distribution.mean):
             raise ValueError(f"control_variates: expected distributions with a finite mean, found {distribution!r}")
 
@@ -111,7 +110,7 @@ def control_variates(mdp: TabularMDP, gamma: float, sampler: RewardSampler) -> C
     mean, low, high = np.empty(S), np.empty(S), np.empty(S)
     kind = np.empty(S, dtype=np.int64)
     distributions = []
-    for number, (distribution, states) in enumerate(marginals(sampler)):
+    for number, (distribution, states) in enumerate(sampler.marginals()):
         distributions.append(distribution)
         bottom, top = distribution.support
         tails = distribution.quantile(np.array([_TAIL, 1.0 - _TAIL]))  # type: ignore[attr-defined]

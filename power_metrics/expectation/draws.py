@@ -13,13 +13,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.rewards.distributions import RewardDistribution
-from power_metrics.rewards.sampler import Moments, RewardSampler, block_generator, block_rows, checked_draws
+from power_metrics.expectation.moments import Moments
+from power_metrics.rewards.sampler import RewardSampler, Sampler, block_generator, block_rows, checked_draws
 
 Floats = NDArray[np.float64]
 
 REPLICATES = 16
 """Independent scramblings of a Sobol sequence; their spread gives the standard error."""
+
+MAX_DIMENSIONS = 21_201
+"""Of the Sobol points that SciPy knows."""
 
 MAX_ENUMERATED = 1 << 20
 """The most reward functions that are enumerated."""
@@ -52,6 +55,7 @@ class Draws(Protocol):
         count: how many.
         rows: how many in a block; the last may have fewer.
         replicates: how many independent point sets there are; None where every block has many independent rows.
+        unit: how many reward functions in a row belong together: those of a unit depend on each other, units do not.
     """
 
     @property
@@ -69,12 +73,17 @@ class Draws(Protocol):
         """Point sets."""
         ...
 
+    @property
+    def unit(self) -> int:
+        """Reward functions that belong together."""
+        ...
+
     def part(self, blocks: range) -> Draws:
         """The same, with no more data than these blocks need."""
         ...
 
     def block(self, number: int) -> Floats:
-        """(n, S) the reward functions of one block."""
+        """(n, S) the reward functions of one block; of two agents (n, 2, S) the pairs."""
         ...
 
     def moments(self, powers: Floats, number: int) -> Moments:
@@ -88,26 +97,23 @@ class Draws(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """Exactly these reward functions: ``rewards`` (B, S), from block ``first`` on."""
+    """Exactly these reward functions: ``rewards`` (B, S) or pairs (B, 2, S), from block ``first`` on."""
 
     rewards: Floats
+    rows: int
     first: int = 0
     replicates: None = None
+    unit: int = 1
 
     @property
     def count(self) -> int:
         """How many."""
         return len(self.rewards)
 
-    @property
-    def rows(self) -> int:
-        """How many in a block."""
-        return block_rows(self.rewards.shape[1])
-
     def part(self, blocks: range) -> Given:
         """See `Draws`."""
         start, stop = ((number - self.first) * self.rows for number in (blocks.start, blocks.stop))
-        return Given(self.rewards[start:stop], blocks.start)
+        return Given(self.rewards[start:stop], self.rows, blocks.start)
 
     def block(self, number: int) -> Floats:
         """See `Draws`."""
@@ -127,16 +133,17 @@ class Given:
 class MonteCarlo:
     """Independent reward functions; the first n of a longer run are those of a shorter one."""
 
-    sampler: RewardSampler
+    sampler: Sampler
     seed: int
     count: int
     stream: tuple[int, ...] = ()
     replicates: int | None = None
+    unit: int = 1
 
     @property
     def rows(self) -> int:
         """How many in a block."""
-        return block_rows(self.sampler.num_states)
+        return self.sampler.rows
 
     def part(self, blocks: range) -> MonteCarlo:
         """See `Draws`."""
@@ -144,8 +151,7 @@ class MonteCarlo:
 
     def block(self, number: int) -> Floats:
         """See `Draws`."""
-        drawn = self.sampler.draw(block_generator(self.seed, number, *self.stream), self.rows)
-        return drawn[: self.count - number * self.rows]
+        return self.sampler.block(self.seed, number, self.stream)[: self.count - number * self.rows]
 
     def moments(self, powers: Floats, number: int) -> Moments:
         """See `Draws`."""
@@ -160,11 +166,12 @@ class MonteCarlo:
 class Antithetic:
     """Pairs of reward functions at mirrored quantiles, u and 1 - u; pairs are independent of each other."""
 
-    sampler: RewardSampler
+    sampler: Sampler
     seed: int
     count: int
     stream: tuple[int, ...] = ()
     replicates: int | None = None
+    unit: int = 2
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "count", self.count + self.count % 2)
@@ -172,7 +179,7 @@ class Antithetic:
     @property
     def rows(self) -> int:
         """How many in a block: an even number."""
-        return max(2, block_rows(self.sampler.num_states) // 2 * 2)
+        return max(2, self.sampler.rows // 2 * 2)
 
     def part(self, blocks: range) -> Antithetic:
         """See `Draws`."""
@@ -181,9 +188,9 @@ class Antithetic:
     def block(self, number: int) -> Floats:
         """See `Draws`; a pair is two rows, one after the other."""
         rng = block_generator(self.seed, number, _ANTITHETIC, *self.stream)
-        u = np.maximum(rng.random((self.rows // 2, self.sampler.num_states)), np.finfo(np.float64).epsneg)
-        both = np.stack([at_quantiles(self.sampler, u), at_quantiles(self.sampler, 1.0 - u)], axis=1)
-        return both.reshape(self.rows, -1)[: self.count - number * self.rows]
+        u = np.maximum(rng.random((self.rows // 2, self.sampler.width)), np.finfo(np.float64).epsneg)
+        both = np.stack([self.sampler.at(u), self.sampler.at(1.0 - u)], axis=1)
+        return both.reshape(self.rows, *both.shape[2:])[: self.count - number * self.rows]
 
     def moments(self, powers: Floats, number: int) -> Moments:
         """See `Draws`."""
@@ -201,19 +208,24 @@ class Sobol:
     Every scrambling has a power of two of points, at least 2, and ``count`` is rounded up to fit.
     """
 
-    sampler: RewardSampler
+    sampler: Sampler
     seed: int
     count: int
     stream: tuple[int, ...] = ()
     replicates: int | None = REPLICATES
     rows: int = field(init=False)
-    _points: int = field(init=False)
+    unit: int = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.sampler.width > MAX_DIMENSIONS:
+            raise ValueError(
+                f"method: expected at most {MAX_DIMENSIONS:,} random numbers for a reward function with 'sobol', found "
+                f"{self.sampler.width:,}; 'monte_carlo' has no such limit"
+            )
         points = 1 << max(1, math.ceil(math.log2(self.count / REPLICATES)))
         object.__setattr__(self, "count", points * REPLICATES)
-        object.__setattr__(self, "_points", points)
-        most = 1 << int(math.log2(block_rows(self.sampler.num_states)))
+        object.__setattr__(self, "unit", points)
+        most = 1 << int(math.log2(self.sampler.rows))
         object.__setattr__(self, "rows", min(points, most))
 
     def part(self, blocks: range) -> Sobol:
@@ -224,13 +236,13 @@ class Sobol:
         """See `Draws`; blocks go through one scrambling after the other."""
         from scipy.stats import qmc
 
-        replicate, part = divmod(number, self._points // self.rows)
+        replicate, part = divmod(number, self.unit // self.rows)
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(replicate, _SOBOL, *self.stream)))
-        engine = qmc.Sobol(self.sampler.num_states, scramble=True, bits=30, seed=rng)
+        engine = qmc.Sobol(self.sampler.width, scramble=True, bits=30, seed=rng)
         if part:
             engine.fast_forward(part * self.rows)
         # Points are multiples of 2^-30, from 0 on: half a step further, none is at the end of the interval.
-        return at_quantiles(self.sampler, engine.random(self.rows) + 2.0**-31)
+        return self.sampler.at(engine.random(self.rows) + 2.0**-31)
 
     def moments(self, powers: Floats, number: int) -> Moments:
         """See `Draws`."""
@@ -238,7 +250,7 @@ class Sobol:
 
     def total(self, num_states: int) -> Replicates:
         """See `Draws`."""
-        return Replicates(self._points // self.rows, num_states)
+        return Replicates(self.unit // self.rows, num_states)
 
 
 class Replicates:
@@ -276,6 +288,7 @@ class Enumeration:
 
     sampler: RewardSampler
     replicates: int | None = None
+    unit: int = 1
     _digits: list[tuple[Floats, Floats, NDArray[np.int64]]] = field(init=False)
     _kept: float = field(init=False)
     count: int = field(init=False)
@@ -289,7 +302,7 @@ class Enumeration:
                 + ("one without" if found is None else f"{found:.3g} of them")
             )
         digits = []
-        for distribution, states in _independent(self.sampler):
+        for distribution, states in self.sampler.independent():
             values, chances = distribution.atoms  # type: ignore[attr-defined]  # checked above
             digits.append((checked_draws(distribution, values, np.shape(values)), chances, states))
         object.__setattr__(self, "_digits", digits)
@@ -361,49 +374,9 @@ class Sum:
         self.mean = self.mean + other.mean
 
 
-def marginals(sampler: RewardSampler) -> list[tuple[RewardDistribution, NDArray[np.int64]]]:
-    """The distributions of a sampler, each with the indices of its states."""
-    named = [states for _, states in sampler.overrides]
-    rest = np.setdiff1d(np.arange(sampler.num_states), np.concatenate(named) if named else [])
-    return [*sampler.overrides, *([(sampler.default, rest)] if rest.size else [])]
-
-
-def _independent(sampler: RewardSampler) -> list[tuple[RewardDistribution, NDArray[np.int64]]]:
-    """One entry for each independent draw: its distribution, and the states that share it."""
-    group = {int(states[0]): states for states in sampler.identical}
-    followers = {int(s) for states in sampler.identical for s in states[1:]}
-    return [
-        (distribution, group.get(int(s), np.array([s])))
-        for distribution, states in marginals(sampler)
-        for s in states
-        if int(s) not in followers
-    ]
-
-
 def num_reward_functions(sampler: RewardSampler) -> int | None:
     """How many different reward functions there are; None where a distribution does not list its values."""
-    draws = _independent(sampler)
+    draws = sampler.independent()
     if any(getattr(distribution, "atoms", None) is None for distribution, _ in draws):
         return None
     return math.prod(len(distribution.atoms[0]) for distribution, _ in draws)  # type: ignore[attr-defined,misc]
-
-
-def at_quantiles(sampler: RewardSampler, u: Floats) -> Floats:
-    """(n, S) rewards at the quantiles u (n, S)."""
-    rewards = np.empty_like(u)
-    for distribution, states in marginals(sampler):
-        places = u[:, states]
-        found = distribution.quantile(places)  # type: ignore[attr-defined]  # see `check_offers`
-        rewards[:, states] = checked_draws(distribution, found, places.shape)
-    for group in sampler.identical:
-        rewards[:, group[1:]] = rewards[:, group[:1]]
-    return rewards
-
-
-def check_offers(sampler: RewardSampler, what: str, used_for: str) -> None:
-    """Raises a ValueError unless every distribution has a method ``what`` and draws are independent over states."""
-    for distribution, _ in marginals(sampler):
-        if not callable(getattr(distribution, what, None)):
-            raise ValueError(f"{used_for}: expected distributions with a {what} method, found {distribution!r}")
-    if not sampler.allow_all_equal:
-        raise ValueError(f"{used_for}: expected allow_all_equal=True, found False, which plain Monte Carlo can do")

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.arguments.checks import (
-    as_float64,
-    check_count,
-    check_gamma,
-    check_progress,
-    check_rewards,
-    check_seed,
-    check_tolerance,
-)
-from power_metrics.expectation.alignment import AlignmentBootstrap, alignment
+from power_metrics.arguments.checks import as_float64, check_count, check_gamma, check_rewards, check_tolerance
+from power_metrics.expectation.alignment import GroupSums, alignment
+from power_metrics.expectation.draws import Draws
+from power_metrics.expectation.expect import Work, expect
+from power_metrics.expectation.sampling import GIVEN, Identical, Sampling
+from power_metrics.expectation.statistic import Block, Largest, Mean, Reduction, Statistic, Sum
+from power_metrics.measures.registry import measure
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.results.multiagent import MultiagentPower, RoundChange
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
-from power_metrics.rewards.pairs import Pair, pair_sampler, pairs_in_block
-from power_metrics.rewards.sampler import Moments
-from power_metrics.solvers.dispatch import in_order, num_threads
-from power_metrics.solvers.joint.pairs import Responses
+from power_metrics.rewards.pairs import PairSampler, pair_sampler, pairs_in_block
 from power_metrics.solvers.joint.problem import JointProblem
 from power_metrics.solvers.optimal import TIE_TOLERANCE
 from powerenvs.model.checks import as_list, flag, mapped
@@ -35,16 +30,20 @@ from powerenvs.model.labels import closest, label_text
 SETTLED = 1e-9
 """A pair of reward functions has settled if a round changes POWER by no more than this share of its largest."""
 
+PARTS = ("human", "ai", "human baseline", "ai baseline")
+"""H and A after the last answer, H against the seed policy, and A playing it."""
+
 SeedPolicy = Any | Callable[[Hashable], Any] | None
 
 
+@measure(game=True)
 def multiagent_power(
     env_or_game: Any,
     gamma: float = 0.9,
     gamma_a: float | None = None,
     correlation: float = 0.0,
     reward: RewardDistribution | PerState = DEFAULT,
-    num_samples: int = 10_000,
+    num_samples: int | None = None,
     seed: int | None = 0,
     *,
     seed_policy: SeedPolicy = None,
@@ -53,12 +52,17 @@ def multiagent_power(
     agents: tuple[str, str] | None = None,
     others: Mapping[str, Any] | None = None,
     tie_tolerance: float = TIE_TOLERANCE,
-    states_with_identical_rewards: Iterable[Collection[Hashable]] | None = None,
+    method: str = "monte_carlo",
+    tolerance: float | None = None,
+    level: float = 0.95,
+    states_with_identical_rewards: Identical = None,
     allow_all_equal: bool = True,
     keep_samples: bool = False,
     threads: int | None = None,
+    executor: str | Executor | None = None,
+    workers: int | None = None,
     progress: bool | None = None,
-) -> MultiagentPower:
+) -> Generator[None, None, MultiagentPower]:
     """POWER of two agents, H and A, whose reward functions are correlated (POWERplay's definition).
 
     For each pair (R_H, R_A):
@@ -72,9 +76,10 @@ def multiagent_power(
     faces while the other plays a policy is `powerenvs.TabularGame.against`: a policy is renormalised over the
     actions that exist together with the other's.
 
-    Every value is exact to rounding, only the expectation over pairs is an estimate. The same seed gives the same
-    numbers, whatever ``threads`` is, and the first n pairs of a longer run are those of a shorter one. Runs that
-    differ in the correlation alone have the same R_H, and the same fresh draws for A.
+    Every value is exact to rounding, only the expectation over pairs is an estimate, taken by ``method`` as
+    `power_metrics.power` does. The same seed gives the same numbers, whatever ``threads`` and ``executor`` are, and the
+    first n pairs of a longer run are those of a shorter one. Runs that differ in the correlation alone have the same
+    R_H, and the same fresh draws for A.
 
     Args:
         env_or_game: a PettingZoo environment of ours or a `powerenvs.TabularGame`, with S states.
@@ -84,7 +89,7 @@ def multiagent_power(
             draw; for ρ < 0 it is low + high - R_H(s) with probability |ρ|, which needs a distribution that is
             symmetric on a bounded interval.
         reward: the distribution of a state's reward, the same for all states or a `PerState`.
-        num_samples: how many pairs to draw.
+        num_samples: how many pairs to draw; by default 10,000. With ``tolerance``, the most to draw; by default 10^8.
         seed: of the draws; None for a fresh one, which the result then tells.
         seed_policy: of A: a table (S, A_a); or a function from a state's label to the probabilities of A's
             actions, in order or by label; None for uniform over the available actions.
@@ -94,11 +99,17 @@ def multiagent_power(
         others: policies (S, A_i) of all further agents, which are folded into the game.
         tie_tolerance: actions are tied if what follows them is worth the same to this share of max|V|; in games of
             thousands of states, which are solved iteratively, to at least 3e-14 / (1 - γ) of it.
+        method: ``"monte_carlo"``, ``"antithetic"`` or ``"sobol"``; see `power_metrics.power`.
+        tolerance: draw until the widest interval of POWER, of either agent in any state, with or without an answer,
+            reaches no further than this to each side.
+        level: of the intervals that ``tolerance`` looks at.
         states_with_identical_rewards: disjoint sets of state labels; the states of a set share one draw, and
             whether A takes it over.
         allow_all_equal: False to draw again where all states have the same reward.
         keep_samples: keep POWER under every pair in ``samples`` of the estimates. With ``rewards`` they always are.
-        threads: how many; None for one on each core.
+        threads: how many; None for one on each core. A worker of an executor has one.
+        executor: ``"processes"``, ``"ray"`` or a `concurrent.futures.Executor`; bit for bit the same numbers.
+        workers: how many processes to start, or shards that an executor gets at a time; None for one on each core.
         progress: True for a progress bar, False for none, None for one in a terminal after two seconds.
 
     Returns:
@@ -111,168 +122,129 @@ def multiagent_power(
     gamma_h = _discount(gamma, "gamma")
     gamma_a = gamma_h if gamma_a is None else _discount(gamma_a, "gamma_a")
     rounds = check_count("rounds", rounds)
-    tolerance = check_tolerance("tie_tolerance", tie_tolerance)
-    threads = num_threads(None if threads is None else check_count("threads", threads))
-    show = check_progress(progress)
-    allow_all_equal, keep_samples = flag("allow_all_equal", allow_all_equal), flag("keep_samples", keep_samples)
+    ties = check_tolerance("tie_tolerance", tie_tolerance)
+    work = Work.checked(threads, executor, workers, progress)
+    keep = flag("keep_samples", keep_samples)
     game, agents = _two_agents(env_or_game, agents, others)
     policy = _seed_table(game, agents[1], seed_policy)
-    rows = pairs_in_block(game.num_states)
-    if rewards is None:
-        count, start_seed = check_count("num_samples", num_samples), check_seed(seed)
-        sampler = pair_sampler(game, reward, correlation, states_with_identical_rewards, allow_all_equal)
-    else:
-        defaults = {
-            "correlation": correlation == 0.0,
-            "states_with_identical_rewards": states_with_identical_rewards is None,
-            "allow_all_equal": allow_all_equal,
-        }
-        changed = next((name for name, default in defaults.items() if not default), None)
-        if changed is not None:
-            raise ValueError(f"{changed}: expected the default where rewards are given, since nothing is drawn")
-        given = _given_pairs(rewards, game.num_states)
-        count = len(given[0])
-    problem = JointProblem.prepare(game, agents, policy, gamma_h, gamma_a, tolerance)
-    bootstrap = AlignmentBootstrap(count, game.num_states)
-    kept = [np.empty((count, game.num_states)) if keep_samples or rewards is not None else None for _ in range(4)]
 
-    def solve_block(block: int) -> _Tally:
-        start, stop = block * rows, min((block + 1) * rows, count)
-        if rewards is None:
-            human, ai = (drawn[: stop - start] for drawn in sampler.draw(start_seed, block, rows))
-        else:
-            human, ai = (drawn[start:stop] for drawn in given)
-        found = problem.solve(human, ai, rounds)
-        powers = (found.human[:, -1], found.ai[:, -1], found.human_seed[:, 0], found.ai_seed[:, 0])
-        for samples, values in zip(kept, powers, strict=True):
-            if samples is not None:
-                samples[start:stop] = values
-        return _Tally(
-            start,
-            [Moments.of(values) for values in powers],
-            Moments.of(np.stack([values.mean(axis=1) for values in powers], axis=1)),
-            bootstrap.partial_sums(*powers[:2]),
-            *_changes(found),
-            float(found.residual.max()),
-            found.iterations.max(axis=0),
-            found.iterations.sum(axis=0),
-        )
+    def sampler(*arguments: Any) -> PairSampler:
+        model, distribution, identical, all_equal = arguments
+        return pair_sampler(model, distribution, correlation, identical, all_equal)
 
-    from tqdm import tqdm
+    sampling = Sampling.checked(
+        game, reward, num_samples, seed, method=method, tolerance=tolerance, level=level, rewards=rewards,
+        states_with_identical_rewards=states_with_identical_rewards, allow_all_equal=allow_all_equal,
+        sampler=sampler, check_given=_given_pairs, rows=pairs_in_block(game.num_states), correlation=correlation != 0.0,
+    )  # fmt: skip
+    drawn = sampling.method != GIVEN
+    yield
+    statistic = PairStatistic(agents, policy, gamma_h, gamma_a, ties, rounds, keep or not drawn)
 
-    wall, cpu = time.perf_counter(), time.process_time()
-    total = _Tally.empty(game.num_states, rounds)
-    hidden = None if show is None else not show
-    with tqdm(total=count, desc="POWER", unit=" pairs", delay=0 if show else 2, disable=hidden) as bar:
-        for tally in in_order(solve_block, -(-count // rows), threads):
-            total = total.plus(tally)
-            bootstrap.add(tally.start, tally.sums)
-            bar.update(tally.moments[0].count)
+    def average(draws: Draws, trial: bool) -> tuple[dict[str, Any], Draws]:
+        return expect(statistic, draws, game, work, trial=trial), draws
+
+    def half_width(made: tuple[dict[str, Any], Draws], draws: Draws) -> float:
+        return sampling.half_width(max(float(np.max(made[0][part].standard_error)) for part in PARTS), draws)
+
+    found, draws = sampling.run(average, half_width)
     shared: dict[str, Any] = {
         "model": game,
-        "num_samples": count,
-        "reward": repr(reward) if rewards is None else "given",
-        "method": "monte_carlo" if rewards is None else "given_rewards",
-        "seed": start_seed if rewards is None else None,
-        "residual": total.residual,
-        "seconds": time.perf_counter() - wall,
-        "cpu_seconds": time.process_time() - cpu,
+        "num_samples": draws.count,
+        "residual": float(found["residual"].value),
+        "replicates": draws.replicates,
+        **sampling.facts,
+        **work.times,
     }
+    most, policies = found["most policies"].value, found["policies"].value
     estimates = [
         PowerEstimate(
-            mean=moments.mean,
-            standard_error=moments.standard_error,
+            mean=found[part].mean,
+            standard_error=found[part].standard_error,
             gamma=discount,
-            max_iterations=int(total.most[agent]) if solved else 1,
-            mean_iterations=float(total.steps[agent]) / count if solved else 1.0,
-            _samples=samples,
+            max_iterations=int(most[agent]) if solved else 1,
+            mean_iterations=float(policies[agent]) / draws.count if solved else 1.0,
+            _samples=found[part].samples,
             **shared,
         )
-        for moments, discount, agent, solved, samples in zip(
-            total.moments, (gamma_h, gamma_a) * 2, (0, 1) * 2, (True, True, True, False), kept, strict=True
+        for part, discount, agent, solved in zip(
+            PARTS, (gamma_h, gamma_a) * 2, (0, 1) * 2, (True, True, True, False), strict=True
         )
     ]
-    means = total.round_sums / count
+    means = found["rounds"].value / draws.count
     moved = np.abs(np.diff(means, axis=1)).max(axis=2)  # (agent, round)
-    corrected, replicates = bootstrap.replicates(shared["seed"] or 0)
+    corrected, replicates = found["groups"].replicates(sampling.facts["seed"] or 0)
     return MultiagentPower(
         agents=agents,
         estimates=dict(zip(agents, estimates[:2], strict=True)),
         baseline=dict(zip(agents, estimates[2:], strict=True)),
-        correlation=float(correlation) if rewards is None else None,
+        correlation=float(correlation) if drawn else None,
         alignment=alignment(estimates[0].mean, estimates[1].mean),
         alignment_corrected=corrected,
         seed_policy=policy,
         changes=tuple(
-            RoundChange(float(human), float(ai), float(settled) / count)
-            for (human, ai), settled in zip(moved.T, total.settled, strict=True)
+            RoundChange(float(human), float(ai), float(settled) / draws.count)
+            for (human, ai), settled in zip(moved.T, found["settled"].value, strict=True)
         ),
-        _average_errors=total.averages.standard_error,
+        _average_errors=found["averages"].standard_error,
         _replicates=replicates,
     )
 
 
-class _Tally(NamedTuple):
-    """What a block of pairs adds up to.
+@dataclass(frozen=True, eq=False)
+class PairStatistic(Statistic):
+    """POWER of two agents who answer each other, under pairs of reward functions.
 
     Attributes:
-        start: the first pair of the block.
-        moments: of H, A, H against the seed policy, and A playing it.
-        averages: of the four, averaged over states.
-        sums: for the bootstrap.
-        round_sums: (2, rounds, S) POWER of H and A after each round, summed over pairs.
-        settled: (rounds - 1,) pairs in which a round changed nothing.
-        residual: the largest.
-        most: (2,) policies that H and A evaluated, at most.
-        steps: (2,) their sums.
+        agents: H and A.
+        seed_policy: (S, A_a) of A.
+        gamma_h: discount of H.
+        gamma_a: discount of A.
+        tolerance: for ties.
+        rounds: how often each answers the other.
+        keep: whether to keep POWER under every pair.
     """
 
-    start: int
-    moments: list[Moments]
-    averages: Moments
-    sums: NDArray[np.float64]
-    round_sums: NDArray[np.float64]
-    settled: NDArray[np.int64]
-    residual: float
-    most: NDArray[np.int32]
-    steps: NDArray[np.int64]
+    agents: tuple[str, str]
+    seed_policy: NDArray[np.float64]
+    gamma_h: float
+    gamma_a: float
+    tolerance: float
+    rounds: int
+    keep: bool
+    unit = "pairs"
 
-    @classmethod
-    def empty(cls, num_states: int, rounds: int) -> _Tally:
-        """Of no pairs."""
-        zeros = np.zeros((2, rounds, num_states))
-        return cls(
-            start=0,
-            moments=[Moments(num_states) for _ in range(4)],
-            averages=Moments(4),
-            sums=zeros[:, :0],
-            round_sums=zeros,
-            settled=np.zeros(rounds - 1, int),
-            residual=0.0,
-            most=np.zeros(2, np.int32),
-            steps=np.zeros(2, int),
-        )
+    def reductions(self, trial: bool) -> Mapping[str, Reduction]:
+        """See `Statistic`."""
+        return {
+            **dict.fromkeys(PARTS, Mean(self.keep and not trial)),
+            "averages": Mean(),
+            "groups": GroupSums(),
+            "rounds": Sum(),
+            "settled": Sum(),
+            "residual": Largest(),
+            "most policies": Largest(),
+            "policies": Sum(),
+        }
 
-    def plus(self, other: _Tally) -> _Tally:
-        """Of both, except for the bootstrap's sums."""
-        for own, new in zip(self.moments, other.moments, strict=True):
-            own.add(new)
-        self.averages.add(other.averages)
-        return self._replace(
-            round_sums=self.round_sums + other.round_sums,
-            settled=self.settled + other.settled,
-            residual=max(self.residual, other.residual),
-            most=np.maximum(self.most, other.most),
-            steps=self.steps + other.steps,
-        )
+    def shared(self, model: TabularGame) -> JointProblem:
+        """See `Statistic`."""
+        return JointProblem.prepare(model, self.agents, self.seed_policy, self.gamma_h, self.gamma_a, self.tolerance)
 
-
-def _changes(found: Responses) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """POWER after each round summed over pairs, and the number of pairs that each further round left as they were."""
-    powers = np.stack([found.human, found.ai])
-    moved = np.abs(np.diff(powers, axis=2)).max(axis=(0, 3))
-    least = SETTLED * np.abs(powers).max(axis=(0, 2, 3))
-    return powers.sum(axis=1), np.count_nonzero(moved <= least[:, None], axis=0)
+    def __call__(self, model: TabularGame, block: Block) -> Iterator[tuple[str, NDArray[Any]]]:
+        """See `Statistic`."""
+        found = self.prepared(model).solve(block.rewards[:, 0], block.rewards[:, 1], self.rounds)
+        powers = (found.human[:, -1], found.ai[:, -1], found.human_seed[:, 0], found.ai_seed[:, 0])
+        yield from zip(PARTS, powers, strict=True)
+        yield "averages", np.stack([values.mean(axis=1) for values in powers], axis=1)
+        yield "groups", np.stack(powers[:2], axis=1)
+        both = np.stack([found.human, found.ai], axis=1)  # (n, agent, round, state)
+        moved = np.abs(np.diff(both, axis=2)).max(axis=(1, 3))
+        yield "rounds", both
+        yield "settled", moved <= SETTLED * np.abs(both).max(axis=(1, 2, 3))[:, None]
+        yield "residual", found.residual
+        yield "most policies", found.iterations
+        yield "policies", found.iterations
 
 
 def _discount(gamma: float, name: str) -> float:
@@ -341,10 +313,11 @@ def _probabilities(game: TabularGame, agent: str, label: Hashable, given: Any) -
     return row
 
 
-def _given_pairs(rewards: tuple[Any, Any], num_states: int) -> Pair:
+def _given_pairs(rewards: tuple[Any, Any], num_states: int) -> NDArray[np.float64]:
+    """(B, 2, S) from a pair of reward functions (B, S) each."""
     if not isinstance(rewards, (tuple, list)) or len(rewards) != 2:
         raise ValueError(f"rewards: expected a pair (R_H, R_A), found {type(rewards).__name__}")
     human, ai = (check_rewards(given, num_states, f"rewards[{i}]") for i, given in enumerate(rewards))
     if len(human) != len(ai):
         raise ValueError(f"rewards: expected as many reward functions for H as for A, found {len(human)} and {len(ai)}")
-    return human, ai
+    return np.stack([human, ai], axis=1)

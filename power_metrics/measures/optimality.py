@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.arguments.checks import check_count, check_gamma, check_rewards, check_seed, resolve_model
-from power_metrics.measures.policy_power import reward_functions
+from power_metrics.arguments.checks import check_gamma, resolve_model
+from power_metrics.expectation.draws import Draws
+from power_metrics.expectation.expect import Work, expect
+from power_metrics.expectation.sampling import SAMPLED, Identical, Sampling
+from power_metrics.expectation.statistic import Average, Block, Mean, Reduction, Statistic
+from power_metrics.measures.registry import measure
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
-from power_metrics.rewards.sampler import block_rows
-from power_metrics.solvers.dispatch import in_order, num_threads
+from power_metrics.solvers.compiled import solver_tables
 from power_metrics.solvers.optimal import optimal_policies
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
@@ -70,28 +75,45 @@ class OptimalityEstimate:
         )
 
 
+@measure()
 def optimality_probability(
     env_or_mdp: Any,
     gamma: float = 0.9,
     reward: RewardDistribution | PerState = DEFAULT,
-    num_samples: int = 10_000,
+    num_samples: int | None = None,
     seed: int | None = 0,
     *,
     rewards: Any = None,
     ties: str = "count",
+    method: str = "monte_carlo",
+    tolerance: float | None = None,
+    level: float = 0.95,
+    states_with_identical_rewards: Identical = None,
+    allow_all_equal: bool = True,
     threads: int | None = None,
-) -> OptimalityEstimate:
+    executor: str | Executor | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> Generator[None, None, OptimalityEstimate]:
     """The share of reward functions for which each action is optimal (Turner et al., arXiv 1912.01683, definition 4.3).
 
     Args:
         env_or_mdp: an environment or a `powerenvs.TabularMDP`, with S states and A actions.
         gamma: discount in [0, 1).
         reward: the distribution of reward functions.
-        num_samples: how many to draw.
+        num_samples: how many to draw; by default 10,000. With ``tolerance``, the most to draw; by default 10^8.
         seed: of the draws, which are those of `power` with the same seed.
         rewards: (B, S): exactly these reward functions instead.
         ties: "count" or "split"; see `OptimalityEstimate`. Two actions with the same outcome are always tied.
-        threads: how many; None for one on each core.
+        method: ``"monte_carlo"``, ``"antithetic"``, ``"sobol"`` or ``"enumeration"``; see `power_metrics.power`.
+        tolerance: draw until the widest interval of an action reaches no further than this to each side.
+        level: of the intervals that ``tolerance`` looks at.
+        states_with_identical_rewards: disjoint sets of state labels; the states of a set share one draw.
+        allow_all_equal: False to draw again where all states have the same reward.
+        threads: how many; None for one on each core. A worker of an executor has one.
+        executor: ``"processes"``, ``"ray"`` or a `concurrent.futures.Executor`; bit for bit the same numbers.
+        workers: how many processes to start, or shards that an executor gets at a time; None for one on each core.
+        progress: True for a progress bar, False for none, None for one in a terminal after two seconds.
 
     Raises:
         ValueError: for an argument that does not fit.
@@ -100,29 +122,51 @@ def optimality_probability(
     gamma = check_gamma(gamma)
     if not isinstance(ties, str) or ties not in TIES:
         raise ValueError(f"ties: expected 'count' or 'split', found {ties!r}; {closest(ties, TIES)}")
-    first_seed = check_seed(seed)
-    threads = num_threads(None if threads is None else check_count("threads", threads))
-    drawn = (
-        reward_functions(mdp, reward, num_samples, first_seed)
-        if rewards is None
-        else check_rewards(rewards, mdp.num_states)
-    )
-    count, rows = len(drawn), block_rows(mdp.num_states)
+    work = Work.checked(threads, executor, workers, progress)
+    sampling = Sampling.checked(
+        mdp, reward, num_samples, seed, method=method, tolerance=tolerance, level=level, rewards=rewards,
+        states_with_identical_rewards=states_with_identical_rewards, allow_all_equal=allow_all_equal,
+        methods=(*SAMPLED, "enumeration"),
+    )  # fmt: skip
+    yield
+    statistic = OptimalActions(gamma, ties)
 
-    def block(number: int) -> tuple[Floats, Floats]:
-        share = optimal_policies(mdp, drawn[number * rows : (number + 1) * rows], gamma, threads=1).numpy()
-        if ties == "count":
-            share = (share > 0).astype(np.float64)
-        return share.sum(axis=0), np.square(share).sum(axis=0)
+    def average(draws: Draws, trial: bool) -> tuple[Average, Draws]:
+        return expect(statistic, draws, mdp, work, trial=trial, title="optimal actions")["optimal"], draws
 
-    total, squares = np.zeros(mdp.available.shape), np.zeros(mdp.available.shape)
-    for sums, sums_of_squares in in_order(block, -(-count // rows), threads):
-        total += sums
-        squares += sums_of_squares
-    mean = total / count
-    variance = (
-        np.maximum(squares / count - mean * mean, 0.0) / (count - 1) if count > 1 else np.full(mean.shape, np.nan)
+    found, draws = sampling.run(
+        average, lambda made, draws: sampling.half_width(float(np.max(made[0].standard_error)), draws)
     )
+    shape = mdp.available.shape
     return OptimalityEstimate(
-        mdp, gamma, mean, np.sqrt(variance), ties, count, repr(reward) if rewards is None else "given"
+        model=mdp,
+        gamma=gamma,
+        mean=found.mean.reshape(shape),
+        standard_error=found.standard_error.reshape(shape),
+        ties=ties,
+        num_samples=draws.count,
+        reward=sampling.words,
     )
+
+
+@dataclass(frozen=True)
+class OptimalActions(Statistic):
+    """Which actions are optimal, (n, S A) in [0, 1]."""
+
+    gamma: float
+    ties: str
+
+    def reductions(self, trial: bool) -> Mapping[str, Reduction]:
+        """See `Statistic`."""
+        return {"optimal": Mean()}
+
+    def shared(self, model: TabularMDP) -> None:
+        """See `Statistic`."""
+        _ = solver_tables(model).method
+
+    def __call__(self, model: TabularMDP, block: Block) -> Iterator[tuple[str, Floats]]:
+        """See `Statistic`."""
+        share = optimal_policies(model, block.rewards, self.gamma, threads=1).numpy()
+        if self.ties == "count":
+            share = (share > 0).astype(np.float64)
+        yield "optimal", share.reshape(len(share), -1)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+import pickle
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.agents.bounded import as_learner, checked_policies, following
-from power_metrics.arguments.checks import check_count, check_gamma, check_rewards, check_seed, resolve_model
+from power_metrics.agents.bounded import Learner, as_learner, checked_policies, following
+from power_metrics.arguments.checks import check_gamma, resolve_model
 from power_metrics.chains.evaluation import policy_values
 from power_metrics.chains.occupancy import occupancy, start_weights
 from power_metrics.comparison.references import References
-from power_metrics.measures.power import power as compute_power
+from power_metrics.expectation.draws import Draws
+from power_metrics.expectation.expect import Work, expect
+from power_metrics.expectation.sampling import SAMPLED, Identical, Sampling
+from power_metrics.expectation.statistic import Block, Largest, Mean, Reduction, Statistic
+from power_metrics.measures.power import PowerStatistic, block_powers, estimate_of
+from power_metrics.measures.registry import measure
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
-from power_metrics.rewards.sampler import Moments, block_generator, block_rows, reward_sampler
-from power_metrics.solvers.dispatch import in_order, num_threads
+from power_metrics.rewards.sampler import block_generator
+from power_metrics.solvers.compiled import solver_tables
 from power_metrics.solvers.optimal import optimal_policies
 from powerenvs.model.mdp import TabularMDP
 
@@ -29,8 +35,37 @@ if TYPE_CHECKING:
     import pandas
 
 Floats = NDArray[np.float64]
-Stages = Callable[[TabularMDP, Floats, float, np.random.Generator], Iterator[Any]]
-"""(model, reward functions (B, S), discount, generator) -> one or several times policies (B, S, A)."""
+
+DEFAULT_SAMPLES = 1_000
+
+
+class Stages(Protocol):
+    """A learner that is looked at one or several times. Frozen, and picklable for work in other processes."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What it is called at each look."""
+        ...
+
+    def __call__(self, mdp: TabularMDP, rewards: Floats, gamma: float, rng: np.random.Generator) -> Iterator[Any]:
+        """Policies (B, S, A) for reward functions (B, S), at each look."""
+        ...
+
+
+@dataclass(frozen=True)
+class Once:
+    """A learner that is looked at once."""
+
+    learner: Learner
+
+    @property
+    def names(self) -> tuple[str]:
+        """See `Stages`."""
+        return (repr(self.learner),)
+
+    def __call__(self, mdp: TabularMDP, rewards: Floats, gamma: float, rng: np.random.Generator) -> Iterator[Any]:
+        """See `Stages`."""
+        yield self.learner.policies(mdp, rewards, gamma, rng)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,18 +141,27 @@ class PolicyPower:
         )
 
 
+@measure()
 def power_of_policies(
-    learner: Any,
+    learner: Learner | Any,
     env_or_mdp: Any,
     gamma: float = 0.9,
     reward: RewardDistribution | PerState = DEFAULT,
-    num_samples: int = 1_000,
+    num_samples: int | None = None,
     seed: int | None = 0,
     *,
     rewards: Any = None,
     initial: Any = None,
+    method: str = "monte_carlo",
+    tolerance: float | None = None,
+    level: float = 0.95,
+    states_with_identical_rewards: Identical = None,
+    allow_all_equal: bool = True,
     threads: int | None = None,
-) -> PolicyPower:
+    executor: str | Executor | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> Generator[None, None, PolicyPower]:
     """POWER of an agent that has some policy, not the optimal one, for each reward function; evaluated exactly.
 
     POWER_pol(s, γ) = (1 - γ)/γ · E_R[V_pol(R)(s) - R(s)] (Turner et al., arXiv 1912.01683, appendix C; Turner &
@@ -129,11 +173,20 @@ def power_of_policies(
         env_or_mdp: an environment or a `powerenvs.TabularMDP`, with S states and A actions.
         gamma: discount in [0, 1).
         reward: the distribution of reward functions.
-        num_samples: how many to draw: N.
+        num_samples: how many to draw: N; by default 1,000. With ``tolerance``, the most to draw; by default 10^8.
         seed: of the draws, which are those of `power` with the same seed; also of the learner's own randomness.
         rewards: (N, S): exactly these reward functions instead.
-        initial: where power-seeking starts from: as for `occupancy`.
-        threads: how many; None for one on each core.
+        initial: where learners and power-seeking start from: as for `occupancy`.
+        method: ``"monte_carlo"``, ``"antithetic"`` or ``"sobol"``; see `power_metrics.power`.
+        tolerance: draw until the widest interval of the learner's POWER reaches no further than this to each side.
+        level: of the intervals that ``tolerance`` looks at.
+        states_with_identical_rewards: disjoint sets of state labels; the states of a set share one draw.
+        allow_all_equal: False to draw again where all states have the same reward.
+        threads: how many; None for one on each core. A worker of an executor has one.
+        executor: ``"processes"``, ``"ray"`` or a `concurrent.futures.Executor`, for learners that can be pickled; bit
+            for bit the same numbers.
+        workers: how many processes to start, or shards that an executor gets at a time; None for one on each core.
+        progress: True for a progress bar, False for none, None for one in a terminal after two seconds.
 
     Returns:
         POWER of the learner and optimal POWER by state, and the power-seeking of both by reward function.
@@ -141,134 +194,140 @@ def power_of_policies(
     Raises:
         ValueError: for an argument that does not fit, and a learner that gives no policies.
     """
-    agent = as_learner(learner)
-
-    def one(mdp: TabularMDP, drawn: Floats, discount: float, rng: np.random.Generator) -> Iterator[Any]:
-        yield agent.policies(mdp, drawn, discount, rng)
-
-    return power_of_stages(
-        one,
-        [repr(agent)],
-        env_or_mdp,
-        gamma,
-        reward,
-        num_samples,
-        seed,
-        rewards=rewards,
-        initial=initial,
-        threads=threads,
-    )[0]
+    work = Work.checked(threads, executor, workers, progress)
+    looked_at = StagesOfPower.checked(Once(as_learner(learner)), env_or_mdp, gamma, initial, work)
+    count = DEFAULT_SAMPLES if num_samples is None and tolerance is None else num_samples
+    sampling = Sampling.checked(
+        looked_at.mdp, reward, count, seed, method=method, tolerance=tolerance, level=level, rewards=rewards,
+        states_with_identical_rewards=states_with_identical_rewards, allow_all_equal=allow_all_equal,
+        methods=tuple(SAMPLED),
+    )  # fmt: skip
+    yield
+    return looked_at.measured(sampling, work)[0]
 
 
-def power_of_stages(
-    stages: Stages,
-    names: Sequence[str],
-    env_or_mdp: Any,
-    gamma: float,
-    reward: RewardDistribution | PerState,
-    num_samples: int,
-    seed: int | None,
-    *,
-    rewards: Any = None,
-    initial: Any = None,
-    threads: int | None = None,
-) -> list[PolicyPower]:
-    """`power_of_policies` for a learner that is looked at several times, under each of ``names``."""
-    mdp = resolve_model(env_or_mdp)
-    gamma = check_gamma(gamma)
-    start = start_weights(mdp, initial)
-    first_seed = check_seed(seed)
-    drawn = (
-        reward_functions(mdp, reward, num_samples, first_seed)
-        if rewards is None
-        else check_rewards(rewards, mdp.num_states)
-    )
-    threads = num_threads(None if threads is None else check_count("threads", threads))
-    began, began_cpu = time.perf_counter(), time.process_time()
-    optimal = compute_power(mdp, gamma, rewards=drawn, threads=threads)
-    if rewards is None:
-        optimal = replace(optimal, reward=repr(reward), method="monte_carlo", seed=first_seed)
-    references = References.of(mdp, gamma, optimal.mean, start)
-    rows = block_rows(mdp.num_states)
+@dataclass(frozen=True, eq=False)
+class StagesOfPower:
+    """POWER of a learner that is looked at one or several times, ready to be measured.
 
-    def block(number: int) -> tuple[list[_Stage], Floats]:
-        part = slice(number * rows, (number + 1) * rows)
-        own, best_powers = drawn[part], optimal.samples[part]
-        rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(first_seed, spawn_key=(number, 1))))
-        best = optimal_policies(mdp, own, gamma, threads=1).numpy()
-        found = [
-            _measure(mdp, checked_policies(policies, mdp, len(own)), own, gamma, references, best_powers)
-            for policies in stages(mdp, own, gamma, rng)
+    Attributes:
+        stages: the learner.
+        mdp: the model.
+        gamma: discount in [0, 1).
+        initial: (S,) where learners and power-seeking start.
+    """
+
+    stages: Stages
+    mdp: TabularMDP
+    gamma: float
+    initial: Floats
+
+    @classmethod
+    def checked(cls, stages: Stages, env_or_mdp: Any, gamma: float, initial: Any, work: Work) -> StagesOfPower:
+        """From arguments of these names.
+
+        Raises:
+            ValueError: for one that does not fit, or a learner that cannot go to other processes.
+        """
+        mdp = resolve_model(env_or_mdp)
+        start = start_weights(mdp, initial)
+        if work.pool is not None:
+            try:
+                pickle.dumps(stages)
+            except Exception as error:  # pickle raises whatever the object's own code does
+                raise ValueError(f"learner: expected one that can be pickled, for an executor ({error})") from None
+        return cls(stages, mdp, check_gamma(gamma), start)
+
+    def measured(self, sampling: Sampling, work: Work) -> list[PolicyPower]:
+        """A result for each look."""
+        names = self.stages.names
+
+        def average(draws: Draws, trial: bool) -> tuple[dict[str, Any], dict[str, Any], References, Draws]:
+            best = expect(PowerStatistic((self.gamma,), keep=not trial), draws, self.mdp, work, trial=trial)
+            references = References.of(self.mdp, self.gamma, best["power 0"].mean, self.initial)
+            statistic = StagePowers(self.stages, self.gamma, self.initial, references.power, sampling.seed or 0)
+            found = expect(statistic, draws, self.mdp, work, trial=trial, title="policies")
+            return best, found, references, draws
+
+        def half_width(made: tuple[Any, dict[str, Any], Any, Any], draws: Draws) -> float:
+            errors = [float(np.max(made[1][f"power {n}"].standard_error)) for n in range(len(names))]
+            return sampling.half_width(max(errors), draws)
+
+        best, found, references, draws = sampling.run(average, half_width)
+        facts = sampling.facts | work.times
+        optimal = estimate_of(best, 0, self.mdp, self.gamma, draws, facts)
+        return [
+            PolicyPower(
+                learner=name,
+                power=PowerEstimate(
+                    model=self.mdp,
+                    gamma=self.gamma,
+                    mean=found[f"power {n}"].mean,
+                    standard_error=found[f"power {n}"].standard_error,
+                    num_samples=draws.count,
+                    residual=float(found[f"residual {n}"].value),
+                    max_iterations=1,
+                    mean_iterations=1.0,
+                    replicates=draws.replicates,
+                    **facts | {"method": f"policies of {name}"},
+                ),
+                optimal=optimal,
+                shortfall=found[f"shortfall {n}"].mean,
+                shortfall_error=found[f"shortfall {n}"].standard_error,
+                seeking=found[f"seeking {n}"].samples[:, 0],
+                optimal_seeking=found["optimal seeking"].samples[:, 0],
+                references=references,
+            )
+            for n, name in enumerate(names)
         ]
-        return found, references.power_seeking(occupancy(mdp, best, gamma, start))
-
-    totals = [_Stage(Moments(mdp.num_states), Moments(mdp.num_states), [], 0.0) for _ in names]
-    optimal_seeking = []
-    for found, best_seeking in in_order(block, -(-len(drawn) // rows), threads):
-        for total, part in zip(totals, found, strict=True):
-            total.add(part)
-        optimal_seeking.append(best_seeking)
-    return [
-        PolicyPower(
-            learner=name,
-            power=PowerEstimate(
-                model=mdp,
-                gamma=gamma,
-                mean=total.powers.mean,
-                standard_error=total.powers.standard_error,
-                num_samples=len(drawn),
-                reward=optimal.reward,
-                method=f"policies of {name}",
-                seed=optimal.seed,
-                residual=total.residual,
-                max_iterations=1,
-                mean_iterations=1.0,
-                seconds=time.perf_counter() - began,
-                cpu_seconds=time.process_time() - began_cpu,
-            ),
-            optimal=optimal,
-            shortfall=total.shortfalls.mean,
-            shortfall_error=total.shortfalls.standard_error,
-            seeking=np.concatenate(total.seeking),
-            optimal_seeking=np.concatenate(optimal_seeking),
-            references=references,
-        )
-        for name, total in zip(names, totals, strict=True)
-    ]
 
 
-def reward_functions(mdp: TabularMDP, reward: RewardDistribution | PerState, num_samples: int, seed: int) -> Floats:
-    """(num_samples, S) the reward functions that `power` draws with this seed."""
-    count, rows = check_count("num_samples", num_samples), block_rows(mdp.num_states)
-    sampler = reward_sampler(mdp, reward)
-    blocks = [sampler.draw(block_generator(seed, number), rows) for number in range(-(-count // rows))]
-    return np.concatenate(blocks)[:count]
+@dataclass(frozen=True, eq=False)
+class StagePowers(Statistic):
+    """POWER of a learner's policies at each look, what it lacks, and power-seeking beside that of optimal policies.
 
+    Attributes:
+        stages: the learner.
+        gamma: discount.
+        initial: (S,) where learners and power-seeking start.
+        power: (S,) the optimal POWER that power-seeking is measured by.
+        seed: of the learners' own randomness.
+    """
 
-@dataclass
-class _Stage:
-    """What has been measured of one stage of learning."""
+    stages: Stages
+    gamma: float
+    initial: Floats
+    power: Floats
+    seed: int
 
-    powers: Moments
-    shortfalls: Moments
-    seeking: list[Floats]
-    residual: float
+    def reductions(self, trial: bool) -> Mapping[str, Reduction]:
+        """See `Statistic`."""
+        found: dict[str, Reduction] = {"optimal seeking": Mean(not trial)}
+        for n in range(len(self.stages.names)):
+            found |= {f"power {n}": Mean(), f"shortfall {n}": Mean(), f"seeking {n}": Mean(not trial)}
+            found[f"residual {n}"] = Largest()
+        return found
 
-    def add(self, other: _Stage) -> None:
-        self.powers.add(other.powers)
-        self.shortfalls.add(other.shortfalls)
-        self.seeking += other.seeking
-        self.residual = max(self.residual, other.residual)
+    def shared(self, model: TabularMDP) -> TabularMDP:
+        """See `Statistic`: the model as learners are given it."""
+        _ = solver_tables(model).method
+        return model if np.array_equal(self.initial, model.initial) else model.with_(initial=self.initial)
 
-
-def _measure(
-    mdp: TabularMDP, policies: Floats, rewards: Floats, gamma: float, references: References, optimal: Floats
-) -> _Stage:
-    """POWER of policies (B, S, A) under their reward functions (B, S), with optimal POWER (B, S) beside it."""
-    values = policy_values(mdp, policies, rewards, gamma).numpy()
-    continuation = np.einsum("bsa,bsa->bs", policies, following(mdp, values))
-    error = np.abs(values - rewards - gamma * continuation).max(axis=1)
-    size = np.maximum(np.abs(values).max(axis=1), np.finfo(np.float64).tiny)
-    powers = (1.0 - gamma) * continuation
-    seeking = references.power_seeking(occupancy(mdp, policies, gamma, references.initial))
-    return _Stage(Moments.of(powers), Moments.of(optimal - powers), [seeking], float((error / size).max()))
+    def __call__(self, model: TabularMDP, block: Block) -> Iterator[tuple[str, Floats]]:
+        """See `Statistic`."""
+        rewards, gamma, start = block.rewards, self.gamma, self.initial
+        rng = block_generator(self.seed, block.number, 1)
+        best = optimal_policies(model, rewards, gamma, threads=1).numpy()
+        ((optimal, _, _),) = block_powers(solver_tables(model), rewards, (gamma,), None, keep=True)
+        yield "optimal seeking", (occupancy(model, best, gamma, start) @ self.power)[:, None]
+        for n, given in enumerate(self.stages(self.prepared(model), rewards, gamma, rng)):
+            policies = checked_policies(given, model, len(rewards))
+            values = policy_values(model, policies, rewards, gamma).numpy()
+            continuation = np.einsum("bsa,bsa->bs", policies, following(model, values))
+            error = np.abs(values - rewards - gamma * continuation).max(axis=1)
+            size = np.maximum(np.abs(values).max(axis=1), np.finfo(np.float64).tiny)
+            powers = (1.0 - gamma) * continuation
+            yield f"power {n}", powers
+            yield f"shortfall {n}", optimal - powers
+            yield f"seeking {n}", (occupancy(model, policies, gamma, start) @ self.power)[:, None]
+            yield f"residual {n}", error / size

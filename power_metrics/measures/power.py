@@ -2,95 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator
+import math
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from power_metrics.arguments.checks import (
-    check_count,
-    check_gammas,
-    check_progress,
-    check_rewards,
-    check_seed,
-    resolve_model,
-)
+from power_metrics.arguments.checks import check_count, check_gammas, resolve_model
 from power_metrics.expectation.closed_form import estimates as closed_form
-from power_metrics.expectation.controls import check_controls
-from power_metrics.expectation.draws import TRIAL, Given
-from power_metrics.expectation.executors import check_executor
-from power_metrics.expectation.methods import (
-    DEFAULT_SAMPLES,
-    EXACT,
-    MAX_SAMPLES,
-    check_method,
-    choose,
-    draws_of,
-    until_within,
-)
-from power_metrics.expectation.runs import Job, Run
-from power_metrics.results.estimate import PowerEstimate, critical_value
+from power_metrics.expectation.controls import Controlled, check_controls, control_variates as control_variates_of
+from power_metrics.expectation.draws import CONTROLS, MAX_ENUMERATED, Draws, MonteCarlo, num_reward_functions
+from power_metrics.expectation.expect import Work, expect
+from power_metrics.expectation.sampling import GIVEN, SAMPLED, TRIAL_SAMPLES, Identical, Sampling, refuse_changed
+from power_metrics.expectation.statistic import Block, Largest, Mean, Reduction, Statistic, Sum
+from power_metrics.measures.registry import measure
+from power_metrics.results.estimate import PowerEstimate
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
-from power_metrics.rewards.sampler import reward_sampler
-from power_metrics.solvers.dispatch import num_threads
-from powerenvs.model.checks import flag, real
+from power_metrics.rewards.sampler import RewardSampler
+from power_metrics.solvers.average.components import gain_tables
+from power_metrics.solvers.average.gain import GainSolution, solve_gain_into
+from power_metrics.solvers.compiled import SolverTables, solver_tables
+from power_metrics.solvers.dispatch import solve_into
+from power_metrics.solvers.solution import Solution
+from powerenvs.model.checks import flag
+from powerenvs.model.mdp import TabularMDP
 
 if TYPE_CHECKING:
     import torch
 
+EXACT = ("enumeration", "closed_form")
+METHODS = ("auto", *SAMPLED, *EXACT)
 
-@overload
-def power(
-    env_or_mdp: Any,
-    gamma: float | Fraction = ...,
-    reward: RewardDistribution | PerState = ...,
-    num_samples: int | None = ...,
-    seed: int | None = ...,
-    *,
-    method: str = ...,
-    control_variates: bool | None = ...,
-    tolerance: float | None = ...,
-    level: float = ...,
-    rewards: Any = ...,
-    states_with_identical_rewards: Iterable[Collection[Hashable]] | None = ...,
-    allow_all_equal: bool = ...,
-    keep_samples: bool = ...,
-    batch_size: int | None = ...,
-    threads: int | None = ...,
-    device: str | torch.device | None = ...,
-    executor: str | Executor | None = ...,
-    workers: int | None = ...,
-    progress: bool | None = ...,
-) -> PowerEstimate: ...
+AUTO_STATES = 64
+"""Above this many states solving is so fast, beside better points and controls, that Monte Carlo takes less time."""
 
 
 @overload
 def power(
-    env_or_mdp: Any,
-    gamma: Iterable[float | Fraction],
-    reward: RewardDistribution | PerState = ...,
-    num_samples: int | None = ...,
-    seed: int | None = ...,
-    *,
-    method: str = ...,
-    control_variates: bool | None = ...,
-    tolerance: float | None = ...,
-    level: float = ...,
-    rewards: Any = ...,
-    states_with_identical_rewards: Iterable[Collection[Hashable]] | None = ...,
-    allow_all_equal: bool = ...,
-    keep_samples: bool = ...,
-    batch_size: int | None = ...,
-    threads: int | None = ...,
-    device: str | torch.device | None = ...,
-    executor: str | Executor | None = ...,
-    workers: int | None = ...,
-    progress: bool | None = ...,
-) -> list[PowerEstimate]: ...
+    env_or_mdp: Any, gamma: float | Fraction = ..., *args: Any, **options: Any
+) -> PowerEstimate: ...  # options: as below
 
 
+@overload
+def power(env_or_mdp: Any, gamma: Iterable[float | Fraction], *args: Any, **options: Any) -> list[PowerEstimate]: ...
+
+
+@measure(together="gamma")
 def power(
     env_or_mdp: Any,
     gamma: float | Fraction | Iterable[float | Fraction] = 0.9,
@@ -103,7 +64,7 @@ def power(
     tolerance: float | None = None,
     level: float = 0.95,
     rewards: Any = None,
-    states_with_identical_rewards: Iterable[Collection[Hashable]] | None = None,
+    states_with_identical_rewards: Identical = None,
     allow_all_equal: bool = True,
     keep_samples: bool = False,
     batch_size: int | None = None,
@@ -112,7 +73,7 @@ def power(
     executor: str | Executor | None = None,
     workers: int | None = None,
     progress: bool | None = None,
-) -> PowerEstimate | list[PowerEstimate]:
+) -> Generator[None, None, PowerEstimate | list[PowerEstimate]]:
     """POWER of every state: the expected optimal value of what follows, over reward functions R ~ D.
 
     POWER(s, γ) = (1 - γ) E_R[max_a Σ_s' P(s'|s, a) V*_R(s')], which is (1 - γ)/γ · E[V*_R(s) - R(s)] for
@@ -175,75 +136,213 @@ def power(
     if isinstance(gamma, Iterator):
         gamma = list(gamma)  # it is read twice
     gammas, several = check_gammas(gamma)  # type: ignore[arg-type]  # it takes fractions
-    threads = num_threads(None if threads is None else check_count("threads", threads))
-    show = check_progress(progress)
+    work = Work.checked(threads, executor, workers, progress)
     batch = None if batch_size is None else check_count("batch_size", batch_size)
-    if workers is not None and executor is None:
-        raise ValueError(f"workers: expected None without an executor, found {workers!r}; threads=... is for this one")
-    pool = None if executor is None else check_executor(executor, workers)
     if device is not None:
         from power_metrics.solvers.gpu import check_device
 
         device = str(check_device(device))
         if 1.0 in gammas:
             raise ValueError(f"device: expected None for gamma = 1, which the CPU kernels solve, found {device!r}")
-    method = check_method(method)
-    critical_value(level)
-    keep_samples = flag("keep_samples", keep_samples)
-    control_variates = None if control_variates is None else flag("control_variates", control_variates)
-    job = Job(mdp, gammas, batch, keep_samples or rewards is not None, device, threads, pool, show)
-    if rewards is not None:
-        _check_defaults(
-            "where rewards are given, since nothing is drawn",
-            method=method != "monte_carlo",
-            control_variates=control_variates is not None,
-            tolerance=tolerance is not None,
-            states_with_identical_rewards=states_with_identical_rewards is not None,
-            allow_all_equal=not flag("allow_all_equal", allow_all_equal),
-        )
-        runs = job.run(Given(check_rewards(rewards, mdp.num_states)))
-        estimates = job.estimates(runs, "given", "given_rewards", None)
-        return estimates if several else estimates[0]
-    count = None if num_samples is None else check_count("num_samples", num_samples)
-    start_seed = check_seed(seed)
-    sampler = reward_sampler(mdp, reward, states_with_identical_rewards, allow_all_equal)
-    if tolerance is not None and not 0 < real(tolerance) < np.inf:
-        raise ValueError(f"tolerance: expected a number above 0, found {tolerance!r}")
-    if method in EXACT:
-        _check_defaults(f"with method {method!r}", num_samples=count is not None)
-    method, controlled = choose(method, control_variates, keep_samples, mdp, gammas, sampler)
-    if method in EXACT:
-        _check_defaults(f"with method {method!r}", control_variates=controlled, keep_samples=keep_samples)
-        if method == "closed_form":
-            as_given: Any = gamma if several else [gamma]  # fractions stay fractions
-            estimates = closed_form.estimates(mdp, as_given, sampler, repr(reward))
-        else:
-            estimates = job.estimates(job.run(draws_of(method, sampler, 0, 0)), repr(reward), method, None)
-        return estimates if several else estimates[0]
+    keep = flag("keep_samples", keep_samples)
+    controlled = None if control_variates is None else flag("control_variates", control_variates)
+    sampling = Sampling.checked(
+        mdp, reward, num_samples, seed, method=method, tolerance=tolerance, level=level, rewards=rewards,
+        states_with_identical_rewards=states_with_identical_rewards, allow_all_equal=allow_all_equal,
+        methods=METHODS, control_variates=controlled is not None,
+    )  # fmt: skip
+    if sampling.method in EXACT:
+        refuse_changed(f"with method {sampling.method!r}", num_samples=sampling.count is not None)
+    if sampling.method == "auto":
+        sampling, controlled = _automatic(sampling, controlled, keep, mdp, gammas)
+    if sampling.method in EXACT:
+        refuse_changed(f"with method {sampling.method!r}", control_variates=controlled is True, keep_samples=keep)
+    if sampling.method == "closed_form":
+        closed_form.check_closed_form(mdp, sampling.sampler)
     if controlled:
-        check_controls(mdp, sampler)
+        check_controls(mdp, sampling.sampler)
+    yield
+    if sampling.method == "closed_form":
+        as_given: Any = gamma if several else [gamma]  # fractions stay fractions
+        estimates = closed_form.estimates(mdp, as_given, sampling.sampler, sampling.words)
+        return estimates if several else estimates[0]
+    statistic = PowerStatistic(tuple(gammas), batch, keep or sampling.method == GIVEN, device)
+    if controlled:
+        statistic = statistic.controlled(mdp, sampling.sampler, sampling.seed or 0)
 
-    def run(number: int, trial: bool) -> list[Run]:
-        draws = draws_of(method, sampler, start_seed, number, (TRIAL,) if trial else ())
-        return job.run(draws, controls, trial)
+    def average(draws: Draws, trial: bool) -> tuple[dict[str, Any], Draws]:
+        return expect(statistic, draws, mdp, work, trial=trial), draws
 
-    draws_of(method, sampler, start_seed, 1)  # its checks come before any long work
-    controls = job.controls(sampler, start_seed) if controlled else None
-    if tolerance is None:
-        runs = run(DEFAULT_SAMPLES if count is None else count, False)
-    else:
-        runs = until_within(
-            run, lambda found: max(one.half_width(level) for one in found), float(tolerance),
-            count or MAX_SAMPLES,
-            doubling=method == "sobol",
-        )  # fmt: skip
-    name = f"{method} with control variates" if controlled else method
-    estimates = job.estimates(runs, repr(reward), name, start_seed)
+    def half_width(made: tuple[dict[str, Any], Draws], draws: Draws) -> float:
+        errors = [float(np.max(made[0][f"power {n}"].standard_error)) for n in range(len(gammas))]
+        return sampling.half_width(max(errors), draws)
+
+    found, draws = sampling.run(average, half_width)
+    facts = sampling.facts | ({"method": f"{sampling.method} with control variates"} if controlled else {})
+    times = work.times
+    estimates = [estimate_of(found, n, mdp, discount, draws, facts | times) for n, discount in enumerate(gammas)]
     return estimates if several else estimates[0]
 
 
-def _check_defaults(when: str, **changed: bool) -> None:
-    """Raises a ValueError for the first argument that was changed."""
-    for name, is_changed in changed.items():
-        if is_changed:
-            raise ValueError(f"{name}: expected the default {when}")
+def estimate_of(
+    found: Mapping[str, Any], n: int, mdp: TabularMDP, gamma: float, draws: Draws, facts: Mapping[str, Any]
+) -> PowerEstimate:
+    """The estimate for discount number ``n`` of what `PowerStatistic` gave."""
+    return PowerEstimate(
+        model=mdp,
+        gamma=gamma,
+        mean=found[f"power {n}"].mean,
+        standard_error=found[f"power {n}"].standard_error,
+        num_samples=draws.count,
+        residual=float(found[f"residual {n}"].value),
+        max_iterations=int(found[f"most iterations {n}"].value),
+        mean_iterations=int(found[f"iterations {n}"].value) / draws.count,
+        replicates=draws.replicates,
+        _samples=found[f"power {n}"].samples,
+        **facts,
+    )
+
+
+def _automatic(
+    sampling: Sampling, controlled: bool | None, keep: bool, mdp: TabularMDP, gammas: list[float]
+) -> tuple[Sampling, bool]:
+    """The method that ``"auto"`` stands for, and whether there are control variates.
+
+    What is exact comes first: enumeration, then the closed form. Else, up to `AUTO_STATES` states, Sobol points, with
+    control variates, as far as the distributions allow; else plain Monte Carlo. What is exact has no samples to keep.
+    """
+    sampler: RewardSampler = sampling.sampler
+    small = mdp.num_states <= AUTO_STATES
+    if controlled is None and not keep:
+        number = num_reward_functions(sampler)
+        if number is not None and number <= MAX_ENUMERATED:
+            return sampling.settled("enumeration"), False
+        if closed_form.fits(mdp, gammas, sampler):
+            return sampling.settled("closed_form"), False
+    if controlled is None:
+        controlled = small and _offer(sampler, "cdf") and _offer(sampler, "quantile")
+    return sampling.settled("sobol" if small and _offer(sampler, "quantile") else "monte_carlo"), controlled
+
+
+def _offer(sampler: RewardSampler, what: str) -> bool:
+    return sampler.allow_all_equal and all(
+        callable(getattr(distribution, what, None)) and math.isfinite(distribution.mean)
+        for distribution, _ in sampler.marginals()
+    )
+
+
+Powers = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]
+"""POWER under each reward function (n, S), and the residual and the iterations of each solve (n,)."""
+
+
+@dataclass(frozen=True)
+class PowerStatistic(Statistic):
+    """POWER at several discounts, with what the solvers say of themselves.
+
+    Attributes:
+        gammas: discounts.
+        batch: reward functions to solve at a time; None for a block.
+        keep: whether to keep POWER of every reward function.
+        device: where the torch engine solves them; None for the CPU kernels.
+        controls: the control variates for each discount, if there are any.
+    """
+
+    gammas: tuple[float, ...]
+    batch: int | None = None
+    keep: bool = False
+    device: str | None = None
+    controls: tuple[Controlled, ...] | None = None
+
+    def reductions(self, trial: bool) -> Mapping[str, Reduction]:
+        """See `Statistic`."""
+        found: dict[str, Reduction] = {}
+        for n in range(len(self.gammas)):
+            found[f"power {n}"] = Mean(self.keep and not trial, None if self.controls is None else self.controls[n])
+            found[f"residual {n}"] = found[f"most iterations {n}"] = Largest()
+            found[f"iterations {n}"] = Sum()
+        return found
+
+    def shared(self, model: TabularMDP) -> None:
+        """See `Statistic`."""
+        tables = solver_tables(model)
+        _ = tables.method
+        if 1.0 in self.gammas:
+            gain_tables(tables)
+        if self.device is not None:
+            from power_metrics.solvers.gpu import check_device, torch_tables
+
+            torch_tables(tables, check_device(self.device))
+
+    def blocks_at_a_time(self, model: TabularMDP, rows: int) -> int:
+        """See `Statistic`: on a device as many as keep it busy, else one."""
+        if self.device is None:
+            return 1
+        from power_metrics.solvers.gpu import batch_rows, check_device, torch_tables
+
+        device = check_device(self.device)
+        return -(-batch_rows(torch_tables(solver_tables(model), device), device) // rows)
+
+    def __call__(self, model: TabularMDP, block: Block) -> Iterator[tuple[str, NDArray[Any]]]:
+        """See `Statistic`."""
+        return _named(block_powers(solver_tables(model), block.rewards, self.gammas, self.batch, self.keep))
+
+    def together(self, model: TabularMDP, blocks: list[Block]) -> Iterator[Iterable[tuple[str, NDArray[Any]]]]:
+        """See `Statistic`: on a device, blocks are solved as one."""
+        if self.device is None:
+            yield from super().together(model, blocks)
+            return
+        from power_metrics.solvers.gpu import check_device, torch_powers
+
+        rewards = np.concatenate([block.rewards for block in blocks])
+        ends = np.cumsum([len(block.rewards) for block in blocks])[:-1]
+        tables, device = solver_tables(model), check_device(self.device)
+        solved = [torch_powers(tables, rewards, gamma, device, self.batch) for gamma in self.gammas]
+        parts = [zip(*(np.split(array, ends) for array in arrays), strict=True) for arrays in solved]
+        for of_block in zip(*parts, strict=True):
+            yield _named(of_block)
+
+    def controlled(self, mdp: TabularMDP, sampler: RewardSampler, seed: int) -> PowerStatistic:
+        """The same less control variates, with multiples from reward functions of their own."""
+        draws = MonteCarlo(sampler, seed, TRIAL_SAMPLES, (CONTROLS,))
+        rewards = np.concatenate([draws.block(number) for number in range(-(-draws.count // draws.rows))])
+        keeping = PowerStatistic(self.gammas, self.batch, True, self.device)
+        found = expect(keeping, draws, mdp, Work(threads=1, show=False))
+        made = []
+        for n, gamma in enumerate(self.gammas):
+            controls = control_variates_of(mdp, gamma, sampler)
+            made.append(Controlled(controls, controls.coefficients(rewards, found[f"power {n}"].samples)))
+        return PowerStatistic(self.gammas, self.batch, self.keep, self.device, tuple(made))
+
+
+def _named(found: Iterable[Powers]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The rows for one discount after the other, by the names that reductions have."""
+    for n, (powers, residual, iterations) in enumerate(found):
+        yield f"power {n}", powers
+        yield f"residual {n}", residual
+        yield f"most iterations {n}", iterations
+        yield f"iterations {n}", iterations
+
+
+def block_powers(
+    tables: SolverTables, rewards: NDArray[np.float64], gammas: Iterable[float], batch: int | None, keep: bool
+) -> Iterator[Powers]:
+    """POWER under each of the reward functions (n, S), for one discount after the other, by the CPU kernels.
+
+    So many reward functions are solved at a time. Discounts share memory, since fresh memory costs as much time as
+    solving does: unless ``keep``, what is yielded is overwritten by the next.
+    """
+    n, S = rewards.shape
+    size = n if batch is None else batch
+    parts = [slice(first, first + size) for first in range(0, n, size)]
+    solution = Solution.empty(n, S)
+    for gamma in gammas:
+        if gamma == 1.0:
+            gains = GainSolution.empty(n, S, policies=False)
+            for part in parts:
+                solve_gain_into(tables, rewards[part], gains.part(part))
+            yield gains.gain, gains.residual, gains.iterations
+            continue
+        for part in parts:
+            solve_into(tables, rewards[part], gamma, solution.part(part))
+        powers = np.multiply(solution.continuation, 1.0 - gamma, out=None if keep else solution.continuation)
+        yield powers, solution.residual, solution.iterations

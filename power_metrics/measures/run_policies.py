@@ -21,12 +21,12 @@ from power_metrics.arguments.checks import (
     check_seed,
     resolve_model,
 )
-from power_metrics.expectation.draws import Draws
-from power_metrics.expectation.methods import SAMPLED, draws_of
+from power_metrics.expectation.draws import Draws, MonteCarlo
+from power_metrics.expectation.sampling import SAMPLED, draws_of
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.results.multiagent import MultiagentPower
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
-from power_metrics.rewards.pairs import Pair, pair_sampler, pairs_in_block
+from power_metrics.rewards.pairs import pair_sampler
 from power_metrics.rewards.sampler import reward_sampler
 from power_metrics.solvers.optimal import TIE_TOLERANCE, optimal_policies
 from powerenvs.model.game import TabularGame, agent_position
@@ -82,7 +82,7 @@ def drawn_rewards(
     count = int(wanted.max()) + 1 if num_samples is None else check_count("num_samples", num_samples)
     draws = draws_of(method, sampler, check_seed(seed), count)
     _check_within(wanted, draws.count)
-    return _rows(draws, wanted, mdp.num_states)
+    return _rows(draws, wanted)
 
 
 def drawn_pairs(
@@ -94,7 +94,7 @@ def drawn_pairs(
     *,
     states_with_identical_rewards: Iterable[Collection[Hashable]] | None = None,
     allow_all_equal: bool = True,
-) -> Pair:
+) -> tuple[Floats, Floats]:
     """The pairs of reward functions with these numbers in a run of `power_metrics.multiagent_power`.
 
     Args:
@@ -116,12 +116,8 @@ def drawn_pairs(
     if not isinstance(game, TabularGame):
         raise ValueError(f"game: expected a TabularGame, found {game!r}")
     sampler = pair_sampler(game, reward, correlation, states_with_identical_rewards, allow_all_equal)
-    start, size = check_seed(seed), pairs_in_block(game.num_states)
-    human, ai = np.empty((2, len(wanted), game.num_states))
-    for block in np.unique(wanted // size).tolist():
-        inside = wanted // size == block
-        drawn = sampler.draw(start, block, size)
-        human[inside], ai[inside] = (rows[wanted[inside] % size] for rows in drawn)
+    draws = MonteCarlo(sampler, check_seed(seed), int(wanted.max()) + 1)
+    human, ai = np.moveaxis(_rows(draws, wanted), 1, 0)
     return human, ai
 
 
@@ -327,10 +323,8 @@ def _check_within(wanted: NDArray[np.int64], count: int) -> None:
         )
 
 
-def _rows(draws: Draws, wanted: NDArray[np.int64], num_states: int) -> Floats:
-    """The reward functions with these numbers, block by block."""
-    found = np.empty((len(wanted), num_states))
-    for block in np.unique(wanted // draws.rows).tolist():
-        inside = wanted // draws.rows == block
-        found[inside] = draws.block(block)[wanted[inside] % draws.rows]
-    return found
+def _rows(draws: Draws, wanted: NDArray[np.int64]) -> Floats:
+    """The reward functions with these numbers, (n, S), or pairs of them, (n, 2, S), drawn block by block."""
+    numbers = np.unique(wanted // draws.rows)
+    blocks = dict(zip(numbers.tolist(), map(draws.block, numbers.tolist()), strict=True))
+    return np.stack([blocks[n // draws.rows][n % draws.rows] for n in wanted.tolist()])

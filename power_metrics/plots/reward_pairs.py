@@ -7,8 +7,10 @@ import os
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_count, check_seed
+from power_metrics.expectation.draws import MonteCarlo
 from power_metrics.plots.panels import wrap_note
 from power_metrics.plots.style import (
     LARGE,
@@ -23,7 +25,7 @@ from power_metrics.plots.style import (
 )
 from power_metrics.plots.two_agents import plain
 from power_metrics.rewards.distributions import RewardDistribution
-from power_metrics.rewards.pairs import pair_sampler
+from power_metrics.rewards.pairs import PairSampler, pair_sampler
 from powerenvs.model.mdp import TabularMDP
 
 SIDE = 3.6
@@ -64,8 +66,8 @@ def plot_reward_correlation(
         check_picture_path(path)
     count, seed = check_count("num_samples", num_samples), check_seed(seed)
     state = TabularMDP.from_transitions([(0, 0, 0, 1.0)])
-    human, ai = (drawn[:, 0] for drawn in pair_sampler(state, reward, correlation).draw(seed, 0, count))
-    fresh = pair_sampler(state, reward, 0.0).draw(seed, 0, count)
+    human, ai = _drawn(pair_sampler(state, reward, correlation), seed, count)
+    fresh = _drawn(pair_sampler(state, reward, 0.0), seed, count)
     interval = getattr(reward, "symmetric_interval", None)
     low, high = (min(map(np.min, fresh)), max(map(np.max, fresh))) if interval is None else interval
     margin = 0.04 * (high - low or 1.0)
@@ -85,3 +87,10 @@ def plot_reward_correlation(
     if path is not None:
         save_figure(root_figure(ax), path)
     return root_figure(ax)
+
+
+def _drawn(sampler: PairSampler, seed: int, count: int) -> NDArray[np.float64]:
+    """(2, count) the rewards of both agents in one state."""
+    draws = MonteCarlo(sampler, seed, count)
+    blocks = [draws.block(number) for number in range(-(-count // draws.rows))]
+    return np.concatenate(blocks)[:, :, 0].T

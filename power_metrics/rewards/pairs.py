@@ -14,8 +14,6 @@ from power_metrics.rewards.sampler import MAX_REDRAWS, RewardSampler, block_gene
 from powerenvs.model.base import Model
 from powerenvs.model.labels import label_text
 
-Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
-
 
 @dataclass(frozen=True)
 class PairSampler:
@@ -34,8 +32,38 @@ class PairSampler:
     correlation: float
     mirror: NDArray[np.float64]
 
-    def draw(self, seed: int, block: int, count: int) -> Pair:
-        """Block ``block`` of the pairs of a run: ``(R_H, R_A)``, each (count, S).
+    @property
+    def num_states(self) -> int:
+        """S."""
+        return self.sampler.num_states
+
+    @property
+    def allow_all_equal(self) -> bool:
+        """Whether reward functions with the same reward in all states are kept."""
+        return self.sampler.allow_all_equal
+
+    @property
+    def rows(self) -> int:
+        """See `power_metrics.rewards.sampler.Sampler`: whole groups of pairs that are solved together."""
+        return pairs_in_block(self.num_states)
+
+    @property
+    def width(self) -> int:
+        """See `power_metrics.rewards.sampler.Sampler`: of each state R_H, whether A takes it over, and a fresh draw."""
+        return 3 * self.num_states
+
+    def marginals(self) -> list[tuple[RewardDistribution, NDArray[np.int64]]]:
+        """The distributions of single rewards, each with the indices of its states."""
+        return self.sampler.marginals()
+
+    def at(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n, 2, S) the pairs that points u (n, 3 S) of the unit cube stand for."""
+        own, taken, fresh = np.split(u, 3, axis=1)
+        human = self.sampler.at(own)
+        return np.stack([human, self._answer(taken, human, self.sampler.at(fresh))], axis=1)
+
+    def block(self, seed: int, number: int, stream: tuple[int, ...] = ()) -> NDArray[np.float64]:
+        """Block ``number`` of the pairs (R_H, R_A) of a run, (rows, 2, S).
 
         R_H and the fresh draws are the same for every correlation, so that differences between correlations are
         not blurred by other draws.
@@ -43,28 +71,34 @@ class PairSampler:
         Raises:
             ValueError: if draws that are not all equal do not come up.
         """
-        human = self.sampler.draw(block_generator(seed, block), count)
-        rng = block_generator(seed, block, 1)
-        ai = self._answer(rng, human)
+        human = self.sampler.draw(block_generator(seed, number, *stream), self.rows)
+        rng = block_generator(seed, number, 1, *stream)
+        ai = self._drawn_answer(rng, human)
         if not self.sampler.allow_all_equal:
             for _ in range(MAX_REDRAWS):
                 equal = np.flatnonzero(np.all(ai == ai[:, :1], axis=1))
                 if not equal.size:
                     break
-                ai[equal] = self._answer(rng, human[equal])
+                ai[equal] = self._drawn_answer(rng, human[equal])
             else:
                 raise ValueError(
                     f"allow_all_equal: expected some rewards of the second agent that differ, found none in "
                     f"{MAX_REDRAWS} attempts with {self.sampler.default!r} in {self.sampler.num_states} states"
                 )
-        return human, ai
+        return np.stack([human, ai], axis=1)
 
-    def _answer(self, rng: np.random.Generator, human: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _drawn_answer(self, rng: np.random.Generator, human: NDArray[np.float64]) -> NDArray[np.float64]:
         """R_A for each row of ``human``."""
-        taken = rng.random(human.shape) < abs(self.correlation)
+        u = rng.random(human.shape)
+        return self._answer(u, human, self.sampler.draw(rng, len(human)))
+
+    def _answer(
+        self, u: NDArray[np.float64], human: NDArray[np.float64], fresh: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """R_A, all (n, S): what R_H makes of it where u is below |ρ|, else the fresh draw."""
+        taken = u < abs(self.correlation)
         for group in self.sampler.identical:
             taken[:, group[1:]] = taken[:, group[:1]]
-        fresh = self.sampler.draw(rng, len(human))
         return np.where(taken, human if self.correlation >= 0 else self.mirror - human, fresh)
 
 

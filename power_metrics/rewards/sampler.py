@@ -1,4 +1,4 @@
-"""Reward functions in reproducible blocks, and running moments of what they give.
+"""Reward functions in reproducible blocks.
 
 Block k of a run always has the same rows, drawn by its own generator from the seed. So results do not
 depend on threads or batches, and the first n reward functions of a longer run are those of a shorter one.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,42 @@ def block_generator(seed: int, block: int, *stream: int) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(block, *stream))))
 
 
+class Sampler(Protocol):
+    """Reward functions bound to a model: of one agent (n, S), or pairs of them, of two agents, (n, 2, S)."""
+
+    @property
+    def num_states(self) -> int:
+        """S."""
+        ...
+
+    @property
+    def allow_all_equal(self) -> bool:
+        """Whether reward functions with the same reward in all states are kept."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many there are in a block."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """How many numbers in [0, 1] decide one of them."""
+        ...
+
+    def block(self, seed: int, number: int, stream: tuple[int, ...] = ()) -> NDArray[np.float64]:
+        """Block ``number`` of the run with this seed, or of a further stream of draws that goes with it."""
+        ...
+
+    def at(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Those that the points u (n, width) of the unit cube stand for; `check_offers` says whether there are any."""
+        ...
+
+    def marginals(self) -> list[tuple[RewardDistribution, NDArray[np.int64]]]:
+        """The distributions of single rewards, each with the indices of its states."""
+        ...
+
+
 @dataclass(frozen=True)
 class RewardSampler:
     """A distribution bound to a model's states.
@@ -52,6 +88,48 @@ class RewardSampler:
     overrides: tuple[tuple[RewardDistribution, NDArray[np.int64]], ...] = ()
     identical: tuple[NDArray[np.int64], ...] = ()
     allow_all_equal: bool = True
+
+    @property
+    def rows(self) -> int:
+        """See `Sampler`."""
+        return block_rows(self.num_states)
+
+    @property
+    def width(self) -> int:
+        """See `Sampler`: S, a number for each state."""
+        return self.num_states
+
+    def block(self, seed: int, number: int, stream: tuple[int, ...] = ()) -> NDArray[np.float64]:
+        """See `Sampler`: (rows, S)."""
+        return self.draw(block_generator(seed, number, *stream), self.rows)
+
+    def at(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Sampler`: (n, S) the quantiles u (n, S) of the distributions."""
+        rewards = np.empty_like(u)
+        for distribution, states in self.marginals():
+            places = u[:, states]
+            found = distribution.quantile(places)  # type: ignore[attr-defined]  # see `check_offers`
+            rewards[:, states] = checked_draws(distribution, found, places.shape)
+        for group in self.identical:
+            rewards[:, group[1:]] = rewards[:, group[:1]]
+        return rewards
+
+    def marginals(self) -> list[tuple[RewardDistribution, NDArray[np.int64]]]:
+        """The distributions, each with the indices of its states."""
+        named = [states for _, states in self.overrides]
+        rest = np.setdiff1d(np.arange(self.num_states), np.concatenate(named) if named else [])
+        return [*self.overrides, *([(self.default, rest)] if rest.size else [])]
+
+    def independent(self) -> list[tuple[RewardDistribution, NDArray[np.int64]]]:
+        """One entry for each independent draw: its distribution, and the states that share it."""
+        group = {int(states[0]): states for states in self.identical}
+        followers = {int(s) for states in self.identical for s in states[1:]}
+        return [
+            (distribution, group.get(int(s), np.array([s])))
+            for distribution, states in self.marginals()
+            for s in states
+            if int(s) not in followers
+        ]
 
     def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
         """(count, S) rewards.
@@ -171,39 +249,10 @@ def reward_sampler(
     )
 
 
-class Moments:
-    """Running mean and variance over rows, combined block by block (Chan, Golub & LeVeque 1983)."""
-
-    def __init__(self, width: int) -> None:
-        """Starts with no rows of ``width`` numbers."""
-        self.count = 0
-        self.mean = np.zeros(width)
-        self._squares = np.zeros(width)
-
-    @classmethod
-    def of(cls, rows: NDArray[np.float64]) -> Moments:
-        """The moments of the rows of (n, width)."""
-        moments = cls(rows.shape[1])
-        moments.count = len(rows)
-        moments.mean = rows.mean(axis=0)
-        centred = rows - moments.mean
-        moments._squares = np.einsum("ij,ij->j", centred, centred)
-        return moments
-
-    def add(self, other: Moments) -> None:
-        """Takes in the rows of another."""
-        count = self.count + other.count
-        difference = other.mean - self.mean
-        self.mean = self.mean + difference * (other.count / count)
-        self._squares += other._squares + difference * difference * (self.count * other.count / count)
-        self.count = count
-
-    @property
-    def variance(self) -> NDArray[np.float64]:
-        """The sample variance (divided by n - 1); nan for a single row."""
-        return self._squares / (self.count - 1) if self.count > 1 else np.full(len(self.mean), np.nan)
-
-    @property
-    def standard_error(self) -> NDArray[np.float64]:
-        """Of the mean; nan for a single row."""
-        return np.sqrt(self.variance / self.count)
+def check_offers(sampler: Sampler, what: str, used_for: str) -> None:
+    """Raises a ValueError unless every distribution has a method ``what`` and draws are independent over states."""
+    for distribution, _ in sampler.marginals():
+        if not callable(getattr(distribution, what, None)):
+            raise ValueError(f"{used_for}: expected distributions with a {what} method, found {distribution!r}")
+    if not sampler.allow_all_equal:
+        raise ValueError(f"{used_for}: expected allow_all_equal=True, found False, which plain Monte Carlo can do")

@@ -12,11 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_count, check_gamma
-from power_metrics.expectation.closed_form.estimates import check_closed_form
-from power_metrics.expectation.methods import EXACT, check_method, choose, draws_of
+from power_metrics.measures.registry import find_measure
 from power_metrics.rewards.distributions import PerState, RewardDistribution
-from power_metrics.rewards.pairs import pair_sampler
-from power_metrics.rewards.sampler import reward_sampler
 from power_metrics.rewards.text import parse_distribution
 from power_metrics.sweeps.config import DEFAULTS, SweepConfig
 from powerenvs.model.game import TabularGame
@@ -202,26 +199,12 @@ def _identical(model: TabularMDP | TabularGame, value: Any) -> list[list[Hashabl
 
 def _check_one(unit: Unit, mdp: TabularMDP) -> None:
     """The checks of `power_metrics.power`, before anything is worked out."""
-    settings = unit.settings
-    sampler = reward_sampler(mdp, unit.reward, unit.identical, settings["allow_all_equal"])
-    tolerance = settings["tolerance"]
-    if tolerance is not None and not (isinstance(tolerance, (int, float)) and 0 < tolerance < np.inf):
-        raise ValueError(f"tolerance: expected a number above 0, found {tolerance!r}")
-    method = check_method(settings["method"])
-    if method in EXACT and unit.num_samples is not None:
-        raise ValueError(f"num_samples: expected none with method {method!r}, found {unit.num_samples}")
-    method, _ = choose(method, None, False, mdp, list(unit.gammas), sampler)
-    if method == "closed_form":
-        check_closed_form(mdp, sampler)
-    else:
-        draws_of(method, sampler, 0, 1)
+    settings = {name: unit.settings[name] for name in ("method", "tolerance")}
+    find_measure("power").check(mdp, list(unit.gammas), num_samples=unit.num_samples, **settings, **unit.drawn)
 
 
 def _check_two(unit: Unit, game: TabularGame) -> None:
     """The checks of `power_metrics.multiagent_power`, before anything is worked out."""
-    settings = unit.settings
-    if settings["gamma_a"] is not None and check_gamma(settings["gamma_a"], "gamma_a", closed=True) == 1.0:
-        raise ValueError("gamma_a: expected a discount below 1, found 1, where optimal policies are many")
+    settings = {name: unit.settings[name] for name in ("num_samples", "gamma_a", "correlation", "rounds")}
     check_count("num_samples", settings["num_samples"])
-    check_count("rounds", settings["rounds"])
-    pair_sampler(game, unit.reward, settings["correlation"], unit.identical, settings["allow_all_equal"])
+    find_measure("multiagent_power").check(game, unit.gammas[0], seed_policy=unit.seed_policy, **settings, **unit.drawn)

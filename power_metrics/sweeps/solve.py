@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from power_metrics.arguments.checks import check_count
 from power_metrics.measures.multiagent_power import multiagent_power
 from power_metrics.measures.power import power
+from power_metrics.measures.run_policies import drawn_pairs, drawn_rewards
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.results.multiagent import MultiagentPower
-from power_metrics.rewards.pairs import pair_sampler, pairs_in_block
-from power_metrics.rewards.sampler import block_generator, block_rows, reward_sampler
 from power_metrics.sweeps.points import Unit
 from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
@@ -90,10 +89,7 @@ def _solve_one(
         return [(estimate, {}) for estimate in estimates]
     # The first reward functions of a run are those of a shorter one, so a short run gives them without storing all.
     first = power(mdp, gammas, num_samples=kept, keep_samples=True, progress=False, **unit.drawn)
-    sampler = reward_sampler(mdp, unit.reward, unit.identical, settings["allow_all_equal"])
-    rows = block_rows(mdp.num_states)
-    blocks = [sampler.draw(block_generator(settings["seed"], block), rows) for block in range(-(-kept // rows))]
-    rewards = np.concatenate(blocks)[:kept]
+    rewards = drawn_rewards(mdp, np.arange(kept), **unit.drawn)
     return [
         (estimate, {"agent": KeptSamples(rewards, short.samples)})
         for estimate, short in zip(estimates, first, strict=True)
@@ -116,10 +112,7 @@ def _solve_two(unit: Unit, game: TabularGame, kept: int, threads: int | None, pr
     if not kept:
         return result, {}
     first = multiagent_power(game, num_samples=kept, keep_samples=True, progress=False, **shared)
-    sampler = pair_sampler(game, unit.reward, settings["correlation"], unit.identical, settings["allow_all_equal"])
-    rows = pairs_in_block(game.num_states)
-    pairs = [sampler.draw(settings["seed"], block, rows) for block in range(-(-kept // rows))]
-    rewards = (np.concatenate(drawn)[:kept] for drawn in zip(*pairs, strict=True))
+    rewards = drawn_pairs(game, np.arange(kept), settings["correlation"], **unit.drawn)
     return result, {
         agent: KeptSamples(drawn, first[agent].samples) for agent, drawn in zip(result.agents, rewards, strict=True)
     }

@@ -24,7 +24,6 @@ from power_metrics.expectation.closed_form.paths import (
     independent,
     successor_lists,
 )
-from power_metrics.expectation.draws import marginals
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.rewards.distributions import Uniform
 from power_metrics.rewards.sampler import RewardSampler
@@ -83,7 +82,7 @@ def check_closed_form(mdp: TabularMDP, sampler: RewardSampler) -> Uniform:
     """
     if not mdp.deterministic:
         raise ValueError("method: expected a deterministic model for 'closed_form', found a stochastic one")
-    found = {distribution for distribution, _ in marginals(sampler)}
+    found = {distribution for distribution, _ in sampler.marginals()}
     uniform = next(iter(found))
     if len(found) != 1 or not isinstance(uniform, Uniform) or sampler.identical:
         raise ValueError(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 import power_metrics as pm
 from power_metrics.expectation.draws import Antithetic, Sobol
-from power_metrics.rewards.sampler import block_rows, reward_sampler
+from power_metrics.rewards.sampler import RewardSampler, block_rows, reward_sampler
 from tests.power_metrics.worlds import star
 
 BLOCK_BYTES = 1 << 22
@@ -21,7 +19,7 @@ def test_a_block_has_1024_rows_or_as_many_as_fit(states):
     assert plain == 1024 if states <= 512 else 1 <= plain < 1024
     assert plain * states * 8 <= BLOCK_BYTES or plain == 1
     assert (plain + 1) * states * 8 > BLOCK_BYTES or plain == 1024
-    mirrored = Antithetic(SimpleNamespace(num_states=states), seed=0, count=1).rows
+    mirrored = Antithetic(RewardSampler(states, pm.Uniform(0, 1)), seed=0, count=1).rows
     assert mirrored % 2 == 0  # no pair is torn apart
     assert mirrored == max(2, plain - plain % 2)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import power_metrics as pm
-from power_metrics.expectation.methods import TRIAL_SAMPLES, until_within
+from power_metrics.expectation.sampling import TRIAL_SAMPLES, until_within
 from powerenvs import TabularMDP
 
 

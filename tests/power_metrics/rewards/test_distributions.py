@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import power_metrics as pm
-from power_metrics.rewards.sampler import Moments, block_generator, block_rows, reward_sampler
+from power_metrics.expectation.moments import Moments
+from power_metrics.rewards.sampler import block_generator, block_rows, reward_sampler
 from tests.power_metrics.worlds import graph, grid, star
 
 LOG_NORMAL = torch.distributions.LogNormal(torch.tensor(0.0, dtype=torch.float64), torch.tensor(0.5))

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
-from power_metrics.expectation.alignment import AlignmentBootstrap, alignment
+from power_metrics.expectation.alignment import GroupSums, alignment
+from power_metrics.expectation.draws import Antithetic, Given, MonteCarlo, Sobol
+from power_metrics.expectation.statistic import Block
 from power_metrics.rewards.pairs import pair_sampler
 from powerenvs import product_game
 from tests.power_metrics.worlds import graph, grid
@@ -17,7 +19,12 @@ CYCLE = graph({name: [name, STATES[(i + 1) % 6]] for i, name in enumerate(STATES
 
 
 def draw(reward=pm.Uniform(0, 1), rho=0.0, count=20_000, seed=0, **kwargs):  # noqa: B008
-    return pair_sampler(CYCLE, reward, rho, **kwargs).draw(seed, 0, count)
+    return pairs(MonteCarlo(pair_sampler(CYCLE, reward, rho, **kwargs), seed, count))
+
+
+def pairs(draws):
+    blocks = [draws.block(number) for number in range(-(-draws.count // draws.rows))]
+    return np.moveaxis(np.concatenate(blocks), 1, 0)
 
 
 class TestCorrelation:
@@ -49,12 +56,19 @@ class TestCorrelation:
 
     def test_blocks_and_seeds_differ(self):
         sampler = pair_sampler(CYCLE, pm.Uniform(0, 1), 0.5)
-        first, again = sampler.draw(0, 0, 10), sampler.draw(0, 0, 10)
-        assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-        for other in (sampler.draw(0, 1, 10), sampler.draw(1, 0, 10)):
-            assert not np.any(np.isin(first[0], other[0]))
-            assert not np.any(np.isin(first[1], other[1]))
-        assert not np.any(first[0] == sampler.draw(0, 0, 10)[1][::-1])
+        first = sampler.block(0, 0)
+        assert np.array_equal(first, sampler.block(0, 0))
+        for other in (sampler.block(0, 1), sampler.block(1, 0), sampler.block(0, 0, (7,))):
+            assert not np.any(np.isin(first, other))
+
+    @pytest.mark.parametrize("kind", [Antithetic, Sobol])
+    @pytest.mark.parametrize("rho", [-0.5, 0.3, 1])
+    def test_points_of_the_cube_have_it_too(self, kind, rho):
+        human, ai = pairs(kind(pair_sampler(CYCLE, pm.Uniform(0, 1), rho), 0, 16_384))
+        each = np.corrcoef(human.T, ai.T)[:6, 6:]
+        assert np.abs(np.diag(each) - rho).max() < 4 / np.sqrt(16_384)
+        assert np.abs(each[~np.eye(6, dtype=bool)]).max() < 5 / np.sqrt(16_384)
+        assert np.abs(ai.mean(axis=0) - 0.5).max() < 4 * np.sqrt(1 / 12 / 16_384)
 
 
 class TestStates:
@@ -104,16 +118,14 @@ class TestStates:
             draw(Exponential(), -0.5)
 
 
-def collected(human, ai, sizes):
-    """A bootstrap that was fed in blocks of these sizes."""
-    bootstrap = AlignmentBootstrap(len(human), human.shape[1])
-    start = 0
-    for size in sizes:
-        rows = slice(start, start + size)
-        bootstrap.add(start, bootstrap.partial_sums(human[rows], ai[rows]))
-        start += size
-    assert start == len(human)
-    return bootstrap
+def collected(human, ai, rows, unit=1):
+    """A bootstrap that was fed in blocks of so many rows, of which ``unit`` in a row belong together."""
+    draws = Given(np.stack([human, ai], axis=1), rows, unit=unit)
+    total = GroupSums().total(draws)
+    for number in range(-(-draws.count // rows)):
+        block = Block(draws, number, draws.block(number))
+        total.add(GroupSums().partial(block.rewards, block), block.start)
+    return total
 
 
 class TestAlignment:
@@ -136,8 +148,7 @@ class TestAlignment:
     def test_replicates_are_those_of_resampled_groups(self, count, seed):
         rng = np.random.default_rng(seed)
         human, ai = rng.random((2, count, 12)) + rng.random((2, 1, 12))
-        sizes = [count // 3, count - count // 3]
-        corrected, replicates = collected(human, ai, sizes).replicates(seed)
+        corrected, replicates = collected(human, ai, 1 + count // 3).replicates(seed)
         groups = min(100, count)
         sums = np.array([[powers[g::groups].sum(axis=0) for g in range(groups)] for powers in (human, ai)])
 
@@ -158,6 +169,15 @@ class TestAlignment:
         for r in (0, 1, 999):
             assert abs(replicates[r] - value(np.repeat(np.arange(groups), drawn[r]))) < 1e-9
 
+    @pytest.mark.parametrize(("unit", "rows"), [(2, 6), (2, 50), (16, 8), (16, 64), (300, 100)])
+    def test_samples_that_belong_together_are_in_one_group(self, unit, rows):
+        count = 600
+        human, ai = np.random.default_rng(unit).random((2, count, 4))
+        groups = min(100, count // unit) if count % unit == 0 else min(100, count // unit + 1)
+        number = np.arange(count) // unit % groups
+        expected = np.array([[powers[number == g].sum(axis=0) for g in range(groups)] for powers in (human, ai)])
+        assert collected(human, ai, rows, unit)._sums == pytest.approx(expected, rel=1e-12)
+
     @pytest.mark.slow
     def test_noise_is_taken_out(self):
         # Two agents whose POWER over 30 states truly correlates by about 0.8, measured with a lot of noise.
@@ -168,7 +188,7 @@ class TestAlignment:
         plain, corrected, covered = [], [], 0
         for seed in range(40):
             noisy = truth[:, None] + 20 * np.random.default_rng(seed).normal(size=(2, 1000, 30))
-            found, replicates = collected(*noisy, [600, 400]).replicates(seed)
+            found, replicates = collected(*noisy, 600).replicates(seed)
             plain.append(alignment(*noisy.mean(axis=1)))
             corrected.append(found)
             low, high = np.quantile(replicates, (0.025, 0.975))
@@ -179,7 +199,7 @@ class TestAlignment:
 
     def test_too_few_samples_to_tell(self):
         human, ai = np.random.default_rng(0).random((2, 1, 5))
-        corrected, replicates = collected(human, ai, [1]).replicates(0)
+        corrected, replicates = collected(human, ai, 1).replicates(0)
         assert np.isnan(corrected)
         assert np.all(np.isnan(replicates))
 

@@ -9,7 +9,9 @@ import pytest
 
 import power_metrics as pm
 from power_metrics.arguments.checks import LEAST_GAMMA, SMALLEST
-from power_metrics.expectation.alignment import AlignmentBootstrap, alignment
+from power_metrics.expectation.alignment import GroupSums, alignment
+from power_metrics.expectation.draws import Given
+from power_metrics.expectation.statistic import Block
 from power_metrics.rewards.sampler import checked_draws
 from powerenvs import TabularMDP
 from powerenvs.model.rows import LARGEST
@@ -125,8 +127,9 @@ def test_the_alignment_has_no_unit(exponent):
     ai += human
 
     def of(scale):
-        bootstrap = AlignmentBootstrap(200, 4)
-        bootstrap.add(0, bootstrap.partial_sums(human * scale, ai * scale))
+        draws = Given(np.stack([human, ai], axis=1) * scale, 200)
+        bootstrap = GroupSums().total(draws)
+        bootstrap.add(GroupSums().partial(draws.rewards, Block(draws, 0, draws.rewards)), 0)
         return alignment(human.mean(0) * scale, ai.mean(0) * scale), *bootstrap.replicates(0)
 
     for plain, scaled in zip(of(1.0), of(2.0**exponent), strict=True):

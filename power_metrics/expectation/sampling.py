@@ -1,0 +1,251 @@
+"""How the expectation over reward functions is taken: which draws, and how many of them a tolerance needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Hashable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from power_metrics.arguments.checks import check_count, check_rewards, check_seed
+from power_metrics.expectation.draws import TRIAL, Antithetic, Draws, Enumeration, Given, MonteCarlo, Sobol
+from power_metrics.results.estimate import critical_value
+from power_metrics.rewards.distributions import PerState, RewardDistribution
+from power_metrics.rewards.sampler import RewardSampler, Sampler, block_rows, check_offers, reward_sampler
+from powerenvs.model.checks import flag, real
+from powerenvs.model.labels import closest
+
+DEFAULT_SAMPLES = 10_000
+"""Reward functions, where neither a number nor a tolerance is given."""
+
+MAX_SAMPLES = 100_000_000
+"""The most reward functions that are drawn for a tolerance, where no number is given."""
+
+TRIAL_SAMPLES = 1024
+"""Reward functions of the (first) trial run that a tolerance starts with."""
+
+_MARGIN = 0.9
+"""The share of the tolerance that trial runs aim at, so that the run that counts seldom misses it."""
+
+SAMPLED: dict[str, Callable[..., Draws]] = {"monte_carlo": MonteCarlo, "antithetic": Antithetic, "sobol": Sobol}
+GIVEN = "given_rewards"
+
+Identical = Iterable[Collection[Hashable]] | None
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling:
+    """The arguments that say which reward functions there are, checked; the same ones in every measure.
+
+    Attributes:
+        method: a key of `SAMPLED`, "enumeration", or `GIVEN`; other words are for the measure to settle (`settled`).
+        words: the distribution, for people.
+        sampler: draws from it; None where reward functions are given.
+        given: (B, S) exactly these reward functions, or pairs (B, 2, S); None where they are drawn.
+        rows: in a block of those that are given.
+        count: how many to draw, with a tolerance at most; None for the default.
+        seed: of the draws; None where nothing is drawn.
+        tolerance: half of the widest interval that will do; None for a fixed number.
+        level: of that interval.
+    """
+
+    method: str
+    words: str
+    sampler: Any = None
+    given: NDArray[np.float64] | None = None
+    rows: int = 1
+    count: int | None = None
+    seed: int | None = None
+    tolerance: float | None = None
+    level: float = 0.95
+
+    @classmethod
+    def checked(
+        cls,
+        model: Any,
+        reward: RewardDistribution | PerState,
+        num_samples: int | None,
+        seed: int | None,
+        *,
+        method: str = "monte_carlo",
+        tolerance: float | None = None,
+        level: float = 0.95,
+        rewards: Any = None,
+        states_with_identical_rewards: Identical = None,
+        allow_all_equal: bool = True,
+        methods: Collection[str] = tuple(SAMPLED),
+        sampler: Callable[..., Sampler] = reward_sampler,
+        check_given: Callable[[Any, int], NDArray[np.float64]] = check_rewards,
+        rows: int | None = None,
+        **others: bool,
+    ) -> Sampling:
+        """From the arguments of these names, which mean the same in every measure.
+
+        Args:
+            model: whose states the rewards are of.
+            reward: see `power_metrics.power`; so are the others up to ``allow_all_equal``.
+            num_samples: how many.
+            seed: of the draws.
+            method: one of ``methods``.
+            tolerance: or None.
+            level: of intervals.
+            rewards: exactly these.
+            states_with_identical_rewards: sets of labels.
+            allow_all_equal: whether to keep reward functions that are the same everywhere.
+            methods: what the measure offers.
+            sampler: (model, reward, sets, allow_all_equal) to what draws: `reward_sampler`, or one of pairs.
+            check_given: (rewards, S) to an array.
+            rows: in a block of given ones; None for `block_rows`.
+            **others: further arguments of the measure that say how to draw: whether they are not the defaults.
+
+        Raises:
+            ValueError: for one that does not fit, naming it.
+        """
+        if not isinstance(method, str) or method not in methods:
+            raise ValueError(
+                f"method: expected one of {', '.join(methods)}, found {method!r}; {closest(str(method), methods)}"
+            )
+        critical_value(level)
+        allow_all_equal = flag("allow_all_equal", allow_all_equal)
+        if rewards is not None:
+            refuse_changed(
+                "where rewards are given, since nothing is drawn",
+                method=method != "monte_carlo",
+                tolerance=tolerance is not None,
+                states_with_identical_rewards=states_with_identical_rewards is not None,
+                allow_all_equal=not allow_all_equal,
+                **others,
+            )
+            given = check_given(rewards, model.num_states)
+            return cls(GIVEN, "given", given=given, rows=rows or block_rows(model.num_states))
+        count = None if num_samples is None else check_count("num_samples", num_samples)
+        first = check_seed(seed)
+        drawn = sampler(model, reward, states_with_identical_rewards, allow_all_equal)
+        if tolerance is not None and not 0 < real(tolerance) < np.inf:
+            raise ValueError(f"tolerance: expected a number above 0, found {tolerance!r}")
+        bound = None if tolerance is None else float(tolerance)
+        found = cls(method, repr(reward), drawn, None, 1, count, first, bound, float(level))
+        if method in (*SAMPLED, "enumeration"):
+            found.draws(1)  # its checks come before any long work
+        return found
+
+    def settled(self, method: str) -> Sampling:
+        """The same with the method that another word stands for.
+
+        Raises:
+            ValueError: if the distributions do not offer what it needs.
+        """
+        found = replace(self, method=method)
+        if method in SAMPLED:
+            found.draws(1)
+        return found
+
+    def draws(self, count: int, stream: tuple[int, ...] = ()) -> Draws:
+        """So many reward functions of this kind, or all that are given or enumerated.
+
+        Raises:
+            ValueError: if the distributions do not offer what the method needs.
+        """
+        if self.given is not None:
+            return Given(self.given, self.rows)
+        return draws_of(self.method, self.sampler, self.seed or 0, count, stream)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What results say of it: ``reward``, ``method`` and ``seed``."""
+        drawn = self.method in SAMPLED
+        return {"reward": self.words, "method": self.method, "seed": self.seed if drawn else None}
+
+    def run(self, average: Callable[[Draws, bool], Found], half_width: Callable[[Found, Draws], float]) -> Found:
+        """What ``average`` makes of the reward functions, of as many as the arguments ask for.
+
+        Args:
+            average: of some draws; of a trial run, of which only the spread is looked at, or of one that counts.
+            half_width: the widest standard error of what it gave, times the critical value of these draws.
+
+        Raises:
+            ValueError: if a tolerance takes more reward functions than there may be.
+        """
+        if self.tolerance is None or self.method not in SAMPLED:
+            return average(self.draws(DEFAULT_SAMPLES if self.count is None else self.count), False)
+
+        def one(count: int, trial: bool) -> tuple[Found, Draws]:
+            draws = self.draws(count, (TRIAL,) if trial else ())
+            return average(draws, trial), draws
+
+        found, _ = until_within(
+            one, lambda made: half_width(*made), self.tolerance, self.count or MAX_SAMPLES, self.method == "sobol"
+        )
+        return found
+
+    def half_width(self, error: float, draws: Draws) -> float:
+        """Of the interval around a mean with this standard error."""
+        return critical_value(self.level, draws.replicates) * error
+
+
+def draws_of(method: str, sampler: Sampler, seed: int, count: int, stream: tuple[int, ...] = ()) -> Draws:
+    """The reward functions of a run.
+
+    Raises:
+        ValueError: if the distributions do not offer what the method needs.
+    """
+    if method == "enumeration":
+        assert isinstance(sampler, RewardSampler)  # no other measure offers it
+        return Enumeration(sampler)
+    if method != "monte_carlo":
+        check_offers(sampler, "quantile", f"method {method!r}")
+    return SAMPLED[method](sampler, seed, count, stream)
+
+
+def refuse_changed(when: str, **changed: bool) -> None:
+    """Raises a ValueError for the first argument that was changed."""
+    for name, is_changed in changed.items():
+        if is_changed:
+            raise ValueError(f"{name}: expected the default {when}")
+
+
+def until_within(
+    run: Callable[[int, bool], Found],
+    half_width: Callable[[Found], float],
+    tolerance: float,
+    most: int,
+    doubling: bool,
+) -> Found:
+    """A run whose interval is no wider than asked.
+
+    Trial runs settle the number of reward functions; the result comes from a fresh run with draws of its own,
+    and only its spread is looked at, never its mean. If that is still too wide, a longer fresh run follows.
+
+    Args:
+        run: makes a run of so many reward functions; as a trial, or one that counts.
+        half_width: of the widest interval of a run.
+        tolerance: what it has to reach.
+        most: reward functions that a run may have.
+        doubling: the number is doubled until trials are narrow enough; False to go by the law that the width falls
+            with the root of the number.
+
+    Raises:
+        ValueError: if that takes more than ``most``.
+    """
+    count, trial = min(TRIAL_SAMPLES, most), True
+    while True:
+        result = run(count, trial)
+        width = half_width(result)
+        if not trial and width <= tolerance:
+            return result
+        if not width <= _MARGIN * tolerance:  # a single reward function has no width
+            ratio = width / (_MARGIN * tolerance)
+            by_law = min(most + 1, count * ratio * ratio)  # which may have overflowed
+            needed = 2 * count if doubling else max(math.ceil(by_law), count + 1)
+            if needed > most:
+                raise ValueError(
+                    f"tolerance: expected one within reach of {most:,} reward functions, found {tolerance:g}: "
+                    f"{count:,} have a half width of {width:.2g}"
+                )
+            count, trial = needed, doubling
+        else:
+            trial = False
