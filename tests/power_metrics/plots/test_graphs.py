@@ -7,9 +7,7 @@ import stat
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import FancyArrowPatch
-from matplotlib.text import Text
 
 from power_metrics.arguments.checks import resolve_model
 from power_metrics.plots import plot_mdp, plot_policy
@@ -19,6 +17,7 @@ from powerenvs.model.policy import Policy
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from powerenvs.worlds.power.pair import PowerPair
 from tests.models import random_mdp
+from tests.power_metrics.plots.seen import note, overlapping, texts
 
 SIZE, GAPS = (0.5, 0.3), (0.7, 0.7)
 
@@ -40,20 +39,8 @@ def without_graphviz(monkeypatch):
     monkeypatch.setattr("power_metrics.plots.layouts.shutil.which", lambda name: None)
 
 
-def texts(figure, gid):
-    return [t for t in figure.findobj(Text) if t.get_gid() == gid]
-
-
 def arrows(figure):
     return [patch for patch in figure.findobj(FancyArrowPatch) if patch.get_gid() == "arrow"]
-
-
-def overlapping(figure):
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    figure.draw(renderer)
-    seen = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
-    boxes = [(t.get_text(), t.get_window_extent(renderer).padded(-1)) for t in seen]
-    return [(a, b) for (a, x), (b, y) in itertools.combinations(boxes, 2) if x.overlaps(y)]
 
 
 class TestLayouts:
@@ -106,7 +93,7 @@ class TestLayouts:
         assert used == "dot"
         assert places.tolist() == [[1.5, 2], [3, 0.5]]
         assert "0 -> 1;" in asked.read_text()
-        assert "layout by Graphviz" in plot_mdp(mdp).get_supxlabel()
+        assert "layout by Graphviz" in note(plot_mdp(mdp))
         program.write_text("#!/bin/sh\ncat > /dev/null\necho 'syntax error' >&2\nexit 1\n")
         with pytest.raises(ValueError, match="failed: syntax error"):
             place_states(mdp, np.arange(2), SIZE, GAPS, "dot")
@@ -115,14 +102,6 @@ class TestLayouts:
         tensor = lake.transition_matrix().toarray().reshape(16, 4, 16).sum(axis=1)
         expected = [(i, j) for i, j in np.argwhere(tensor > 0).tolist() if i != j]
         assert edges_between(lake, np.arange(16)) == expected
-
-    def test_bad_layouts(self, room):
-        with pytest.raises(ValueError, match="unknown layout 'spring'; did you mean 'springs'"):
-            plot_mdp(room, layout="spring")
-        with pytest.raises(ValueError, match="each state has a cell of its own"):
-            plot_mdp(turner_figure_1(), layout="board")
-        with pytest.raises(ValueError, match='"dot" needs the program of that name'):
-            plot_mdp(room, layout="dot")
 
 
 class TestModels:
@@ -141,7 +120,7 @@ class TestModels:
         assert found.count("left") == found.count("right") == found.count("up") == found.count("down") == 6
         assert "stay, up, left" in found
         assert overlapping(figure) == []
-        assert "9 states, 5 actions" in figure.get_supxlabel()
+        assert "9 states, 5 actions" in note(figure)
 
     @pytest.mark.slow
     def test_probabilities_and_terminal_states(self, lake):
@@ -150,7 +129,7 @@ class TestModels:
         assert "left, up: 0.67 down, right: 0.33" in labels
         live = lake.transition_matrix().toarray().reshape(16, 4, 16).sum(axis=1)[~lake.terminal]
         assert len(arrows(figure)) == np.count_nonzero(live)
-        assert "grey: terminal" in figure.get_supxlabel()
+        assert "grey: terminal" in note(figure)
         assert overlapping(figure) == []
 
     def test_arrows_bow_around_other_states(self):
@@ -182,17 +161,7 @@ class TestModels:
         figure = plot_mdp(room, states=[(0, 0), (0, 1)])
         assert len(texts(figure, "state")) == 2
         assert len(arrows(figure)) == 4
-        assert "2 of 9 states" in figure.get_supxlabel()
-
-    def test_bad_input(self, room, tmp_path):
-        with pytest.raises(ValueError, match=r"shows 1 to 40, found 220; choose some with states="):
-            plot_mdp(PowerGrid("robot_face_20x20").tables())
-        with pytest.raises(ValueError, match="unknown state 'x'"):
-            plot_mdp(room, states=["x"])
-        with pytest.raises(ValueError, match=r"expected a TabularMDP, found TabularGame.*game.against"):
-            plot_mdp(PowerPair("..").tables())
-        with pytest.raises(ValueError, match="path: expected a picture file"):
-            plot_mdp(room, path=tmp_path / "graph.dot")
+        assert "2 of 9 states" in note(figure)
 
 
 class TestPolicies:
@@ -222,7 +191,7 @@ class TestPolicies:
         expected = table[~lake.terminal]
         assert sorted(shades) == pytest.approx(sorted(expected[expected >= 0.005]))
         assert figure.axes[1].get_ylabel() == "probability of the action"
-        assert "terminal states have no arrows" in " ".join(figure.get_supxlabel().split())
+        assert "terminal states have no arrows" in note(figure)
 
     def test_noise_and_walls_do_not_bend_arrows(self, lake):
         table = np.tile([0.0, 1.0, 0.0, 0.0], (16, 1))  # down, which leads left and right as often
@@ -258,14 +227,3 @@ class TestPolicies:
         chosen = table[mdp.available]
         widths = sorted(arrow.get_linewidth() for arrow in arrows(figure))
         assert widths == pytest.approx(sorted(0.6 + 3 * chosen))
-
-    def test_bad_input(self, room):
-        with pytest.raises(ValueError, match="model: expected the model that the table is for"):
-            plot_policy(np.full((9, 5), 0.2))
-        with pytest.raises(ValueError, match="rows that sum to 1"):
-            plot_policy(np.full((9, 5), 0.3), room)
-        game = PowerPair("..").tables()
-        with pytest.raises(ValueError, match="agent: expected one of human, ai, found None"):
-            plot_policy(np.full((4, 5), 0.2), game)
-        with pytest.raises(ValueError, match="shows 1 to 40"):
-            plot_policy(Policy(PowerGrid("robot_face_20x20").tables()), layout="springs")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from PIL import Image
 
 import power_metrics as pm
@@ -21,6 +18,7 @@ from power_metrics.plots.panels import wrap_note
 from powerenvs import TabularMDP
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from tests.models import random_mdp
+from tests.power_metrics.plots.seen import heat, note, overlapping, scale, shown_texts, texts, values
 
 
 def estimate(mdp, mean=None, error=0.002, gamma=0.9, samples=1000):
@@ -35,46 +33,18 @@ def grid(level):
     return PowerGrid(level).tables()
 
 
-def texts(figure, gid):
-    return [t for t in figure.findobj(Text) if t.get_gid() == gid]
-
-
-def heat(figure, panel=0):
-    """The image of a panel's cells; under it lies the one of blank cells."""
-    return figure.axes[panel].images[1]
-
-
-def note(figure):
-    return " ".join(figure.get_supxlabel().split())
-
-
-def shown_texts(figure):
-    """(text, box in pixels) of everything written that can be seen."""
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    figure.draw(renderer)
-    on_axes = set()
-    for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            for tick in axis.get_major_ticks():  # ticks outside the view are made, but not drawn
-                if not low - 1e-9 <= tick.get_loc() <= high + 1e-9:
-                    on_axes |= {tick.label1, tick.label2}
-    seen = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip() and t not in on_axes]
-    return [(t, t.get_window_extent(renderer)) for t in seen]
-
-
 def test_the_heat_map_shows_the_mean_of_each_cell_and_hides_walls():
     mdp = grid("maze_7x7")
     made = estimate(mdp)
     figure = plot_power(made)
-    shown = heat(figure).get_array()
+    shown = values(figure.axes[0])
     assert shown.shape == (7, 7)
     for s, (r, c) in enumerate(mdp.cells):
         assert shown[r, c] == made.mean[s]
     walls = np.array([[glyph == "#" for glyph in row] for row in mdp.board])
     assert np.array_equal(np.ma.getmaskarray(shown), walls)
     assert figure.axes[0].patch.get_hatch()  # walls are transparent, and what they show is hatched
-    assert (heat(figure).norm.vmin, heat(figure).norm.vmax) == (0.6, 0.9)
+    assert scale(figure.axes[0]) == (0.6, 0.9)
 
 
 def test_labels_say_what_is_shown_and_how_it_was_computed():
@@ -124,8 +94,8 @@ def test_start_and_goal_are_marked_and_floor_is_not():
 def test_terminal_cells_do_not_stretch_the_scale():
     mdp = grid("S.G")
     figure = plot_power(estimate(mdp, [0.8, 0.9, 0.5]))
-    image = heat(figure)
-    assert (image.norm.vmin, image.norm.vmax) == (0.8, 0.9)
+    image = heat(figure.axes[0])
+    assert scale(figure.axes[0]) == (0.8, 0.9)
     assert image.get_array()[0, 2] == 0.5
     assert "black: below the scale" in note(figure)
     below = image.cmap(image.norm(0.5))
@@ -138,15 +108,14 @@ def test_terminal_cells_do_not_stretch_the_scale():
 def test_a_model_of_terminal_states_alone_still_has_a_scale():
     mdp = TabularMDP.from_transitions([(0, 0, 0, 1.0), (1, 0, 1, 1.0)], terminal=[0, 1], initial=[0.5, 0.5])
     mdp = mdp.with_(board=("..",), cells=[(0, 0), (0, 1)])
-    image = heat(plot_power(estimate(mdp, [0.5, 0.6])))
-    assert (image.norm.vmin, image.norm.vmax) == (0.5, 0.6)
+    assert scale(plot_power(estimate(mdp, [0.5, 0.6])).axes[0]) == (0.5, 0.6)
 
 
 @pytest.mark.parametrize("value", [0.5, 0.0, -2.0, 1e6])
 def test_equal_values_do_not_make_a_pattern_of_rounding(value):
     mdp = grid("open_3x3")
     mean = value * (1 + 1e-16 * np.arange(9))
-    image = heat(plot_power(estimate(mdp, mean, 0.0)))
+    image = heat(plot_power(estimate(mdp, mean, 0.0)).axes[0])
     assert image.norm.vmin < value < image.norm.vmax
     assert np.ptp(image.norm(image.get_array())) < 1e-6
 
@@ -156,7 +125,7 @@ def test_several_states_of_a_cell_are_averaged_and_the_note_says_so():
         [(s, 0, s, 1.0) for s in range(5)], state_labels=range(5), action_labels=("stay",)
     ).with_(board=("..", "#."), cells=[(0, 0), (0, 0), (0, 1), (-1, -1), (-1, -1)])
     figure = plot_power(estimate(facing, [0.2, 0.4, 0.7, 9.0, 9.0]))
-    shown = heat(figure).get_array()
+    shown = values(figure.axes[0])
     assert shown[0, 0] == pytest.approx(0.3)
     assert shown[0, 1] == 0.7
     assert np.ma.getmaskarray(shown)[1].all()
@@ -172,11 +141,11 @@ def test_panels_share_one_scale_and_one_colour_bar():
     made = [estimate(mdp, np.linspace(low, low + 0.1, 31), gamma=g) for low, g in ((0.6, 0.1), (0.7, 0.9), (0.8, 0.99))]
     figure = plot_powers(made, title="POWER on the maze")
     assert len(figure.axes) == 4
-    norms = [heat(figure, i).norm for i in range(3)]
+    norms = [heat(ax).norm for ax in figure.axes[:3]]
     assert norms[0] is norms[1] is norms[2]
-    assert (norms[0].vmin, norms[0].vmax) == pytest.approx((0.6, 0.9))
-    for i, e in enumerate(made):
-        assert heat(figure, i).get_array().compressed().tolist() == e.mean.tolist()
+    assert scale(figure.axes[0]) == pytest.approx((0.6, 0.9))
+    for ax, e in zip(figure.axes, made, strict=False):
+        assert values(ax).compressed().tolist() == e.mean.tolist()
     assert [ax.get_title() for ax in figure.axes[:3]] == ["γ = 0.1", "γ = 0.9", "γ = 0.99"]
     assert figure.get_suptitle() == "POWER on the maze"
     assert figure.axes[3].get_ylim() == pytest.approx((0.6, 0.9))
@@ -196,7 +165,7 @@ def test_several_estimates_on_scales_of_their_own():
         estimate(grid("maze_7x7"), np.linspace(low, low + 0.1, 31), gamma=g) for low, g in ((0.6, 0.1), (0.9, 0.99))
     ]
     figure = plot_powers(made, same_scale=False)
-    assert [(heat(figure, i).norm.vmin, heat(figure, i).norm.vmax) for i in range(2)] == [
+    assert [scale(ax) for ax in figure.axes[:2]] == [
         pytest.approx((0.6, 0.7)),
         pytest.approx((0.9, 1.0)),
     ]
@@ -221,10 +190,10 @@ def test_cells_without_states_are_named():
 def test_given_ends_of_the_scale_are_kept_and_pointed_where_cells_lie_beyond():
     made = estimate(grid("open_3x3"))
     figure = plot_power(made, vmin=0.0, vmax=1.0)
-    assert (heat(figure).norm.vmin, heat(figure).norm.vmax) == (0.0, 1.0)
-    assert heat(figure).colorbar.extend == "neither"
-    assert heat(plot_power(made, vmin=0.7)).colorbar.extend == "min"
-    assert heat(plot_power(made, vmin=0.7, vmax=0.8)).colorbar.extend == "both"
+    assert scale(figure.axes[0]) == (0.0, 1.0)
+    assert heat(figure.axes[0]).colorbar.extend == "neither"
+    assert heat(plot_power(made, vmin=0.7).axes[0]).colorbar.extend == "min"
+    assert heat(plot_power(made, vmin=0.7, vmax=0.8).axes[0]).colorbar.extend == "both"
 
 
 def test_models_without_a_board_become_bars_with_intervals():
@@ -301,11 +270,7 @@ def test_no_text_overlaps_another_or_leaves_the_figure(kind):
     figure = KINDS[kind]()
     seen = shown_texts(figure)
     assert len(seen) > 5
-    for (a, box_a), (b, box_b) in itertools.combinations(seen, 2):
-        apart = (
-            box_a.x1 <= box_b.x0 + 1 or box_b.x1 <= box_a.x0 + 1 or box_a.y1 <= box_b.y0 + 1 or box_b.y1 <= box_a.y0 + 1
-        )
-        assert apart, f"{a.get_text()!r} overlaps {b.get_text()!r}"
+    assert overlapping(figure) == []
     for t, box in seen:
         inside = min(box.x0, box.y0) >= -1 and box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1
         assert inside, f"{t.get_text()!r} leaves the figure: {box} in {figure.bbox}"
@@ -322,7 +287,7 @@ def test_values_stay_inside_their_cells():
 
 def test_numbers_stand_out_from_the_colour_of_their_cell():
     figure = plot_power(estimate(grid("maze_7x7")))
-    image = heat(figure)
+    image = heat(figure.axes[0])
     for t in texts(figure, "value"):
         c, r = t.get_position()
         *rgb, _ = image.cmap(image.norm(image.get_array()[r, c]))
@@ -377,23 +342,6 @@ def test_pictures_appear_in_notebooks_and_leave_pyplot_alone():
     assert ("matplotlib.pyplot" in sys.modules) == had_pyplot
     if had_pyplot:
         assert sys.modules["matplotlib.pyplot"].get_fignums() == []
-
-
-def test_bad_input_is_refused_before_anything_is_drawn(tmp_path):
-    board, bars = estimate(grid("open_3x3")), estimate(turner_figure_1())
-    with pytest.raises(ValueError, match=r"path: expected a picture file \(.*\.png.*'results\.txt'"):
-        plot_power(board, path="results.txt")
-    with pytest.raises(ValueError, match=r"path: expected a picture file"):
-        save_figure(Figure(), tmp_path / "noending")
-    with pytest.raises(ValueError, match=r"vmin, vmax: expected a scale that rises, found one from 1 to 0.9"):
-        plot_power(board, vmin=1)
-    with pytest.raises(ValueError, match=r"estimates: expected at least one, found none"):
-        plot_powers([])
-    with pytest.raises(ValueError, match=r"estimates: .* found 1 of 2 with one"):
-        plot_powers([board, bars])
-    with pytest.raises(ValueError, match=r"titles: expected 2, one for each estimate, found 1"):
-        plot_powers([board, board], titles=["one"])
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_notes_break_between_their_parts_where_they_can():
