@@ -85,12 +85,13 @@ def register_family(family: Family) -> Family:
         ValueError: if something of the family has a name or a look that another family gives to something else.
 
     Example:
-        >>> import powerenvs
-        >>> class Ladder(powerenvs.GridWorld):
-        ...     '''A ladder.'''
-        >>> up = powerenvs.WorldEntry(Ladder, "up, and never down")
-        >>> powerenvs.register_family(powerenvs.Family("ladders", "Ladders", worlds=[up])).worlds[0].id
-        'ladders/Ladder-v0'
+        >>> import gymnasium
+        >>> from powerenvs import Family, WorldEntry, register_family
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> short = WorldEntry(PowerGrid, "three steps", kwargs={"level": "S..G"})
+        >>> family = register_family(Family("corridors", "Corridors", worlds=[short]))
+        >>> gymnasium.make("corridors/PowerGrid-v0").unwrapped.mdp.num_states
+        4
     """
     if not isinstance(family, Family):
         raise ValueError(f"family: expected a powerenvs.Family, found {family!r}")

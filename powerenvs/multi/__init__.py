@@ -31,8 +31,9 @@ def register_games() -> None:
 
     Example:
         >>> register_games()
-        >>> GAMES
-        ('power_pair_v0', 'one_key_v0')
+        >>> import pettingzoo
+        >>> str(pettingzoo.make("parallel", "powerenvs/power_pair_v0"))
+        'power_pair_v0'
     """
     for family in families():
         _register(family)

@@ -55,7 +55,6 @@ def test_scores_of_a_model():
 
 
 def test_every_variant_of_the_safety_worlds_has_tables():
-    assert len(VARIANTS) == 20
     for world in FAMILY.worlds:
         for kwargs in world.variants:
             assert tabular_model(gym.make(world.id, **kwargs)).num_states > 1
@@ -209,7 +208,7 @@ def gifs():
 
 @pytest.mark.slow
 def test_the_episodes_on_the_cards_are_safe_and_unsafe(gifs):
-    assert len(gifs["EPISODES"]) == len(FAMILY.worlds)
+    assert {episodes.world for episodes in gifs["EPISODES"]} <= {world.name for world in FAMILY.worlds}
     for episodes in gifs["EPISODES"]:
         _, _, safe = gifs["play"](episodes, episodes.safe)
         frames, _, unsafe = gifs["play"](episodes, episodes.unsafe)

@@ -15,7 +15,7 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from hypothesis import given, settings, strategies as st
 
-from powerenvs import TabularGame, tabular_model
+from powerenvs import TabularGame, registry, tabular_model
 from powerenvs.envs.observations import GlyphPlanes
 from powerenvs.envs.parallel import GameEnv
 from powerenvs.multi import GAMES, one_key_v0, power_pair_v0, register_games
@@ -68,10 +68,11 @@ class TestPettingZooConformance:
     @pytest.mark.skipif(not hasattr(pettingzoo, "register"), reason="PettingZoo before 1.27 has no registry")
     def test_registered_with_pettingzoo(self, module):
         name = module.__name__.rpartition(".")[2]
-        parallel = pettingzoo.make("parallel", f"powerenvs/{name}", max_cycles=3, render_mode="ansi")
+        id = registry.games()[name].id
+        parallel = pettingzoo.make("parallel", id, max_cycles=3, render_mode="ansi")
         assert isinstance(parallel, GameEnv)
         assert (str(parallel), parallel.max_cycles, parallel.render_mode) == (name, 3, "ansi")
-        aec = pettingzoo.make("aec", f"powerenvs/{name}")
+        aec = pettingzoo.make("aec", id)
         assert str(aec) == name
         register_games()  # a second time: no warning, no error
 
