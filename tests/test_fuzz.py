@@ -27,6 +27,7 @@ def test_odd_input_is_answered_or_refused(target, tmp_path):
     assert tally.refused > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_usual_arguments_are_accepted(name, tmp_path):
     """Else nothing odd about one of them would ever be looked at."""

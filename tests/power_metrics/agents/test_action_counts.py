@@ -43,6 +43,7 @@ def test_rollout_counts_follow_the_policy(vectorized):
     assert np.all(np.abs(counts / visits[:, None] - table) < 5 * error)
 
 
+@pytest.mark.slow
 def test_rollouts_of_frames_masks_and_toy_text():
     env = wrappers.FrameStackObservation(make(observation="onehot"), 2)
     model = PPO("MlpPolicy", env, device="cpu", seed=0)

@@ -23,6 +23,7 @@ def optimal_q(mdp, rewards, gamma):
     return np.where(mdp.available, rewards[:, :, None] + gamma * following, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["open_3x3", "maze_7x7"])
 def test_power_rises_to_the_optimum(level):
     curve = pm.q_learning_curve(PowerGrid(level).tables(), (0, 100, 1_000, 10_000), settings=FAST, num_learners=200)
@@ -39,6 +40,7 @@ def test_power_rises_to_the_optimum(level):
     assert curve.stages[0].power.mean == pytest.approx(random.power.mean, abs=1e-12)  # nothing learned: random
 
 
+@pytest.mark.slow
 def test_deterministic_learning_reaches_the_optimal_q():
     mdp = turner_figure_1()
     rewards = np.random.default_rng(0).random((20, 8))
@@ -129,6 +131,7 @@ def test_greedy_behaviour_breaks_ties_at_random():
     assert chosen == pytest.approx(np.full(3, 1_000), abs=5 * np.sqrt(3_000 * 2 / 9))
 
 
+@pytest.mark.slow
 def test_curve_table_and_picture(tmp_path):
     curve = pm.q_learning_curve(PowerGrid("open_3x3").tables(), [0, 50, 500], num_learners=30)
     frame = curve.to_frame()

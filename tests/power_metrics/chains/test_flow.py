@@ -56,6 +56,7 @@ def eliminated_in_long_double(chain: scipy.sparse.csr_array, start: np.ndarray) 
     return visits
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(mdps(max_states=12), GAMMAS, SEEDS)
 def test_iteration_agrees_with_elimination(mdp, gamma, seed):

@@ -25,6 +25,7 @@ def run(capsys, monkeypatch):
     return call
 
 
+@pytest.mark.slow
 def test_a_registered_world(run):
     status, out, err = run("PowerGrid-v0", "--level", "maze_7x7", "--gamma", 0.5, 1, *FEW)
     assert (status, err) == (0, "")

@@ -182,6 +182,7 @@ def test_power_of_many_states_prints_the_extremes_and_a_count(run):
     assert [line.split("  ")[0] for line in table[11:]] == order[-10:]
 
 
+@pytest.mark.slow
 def test_power_at_several_discounts_writes_one_picture_one_json_and_a_file_each(run, tmp_path):
     words = "power PowerGrid-v0 --level corridor --gamma 0.1 0.9 --samples 200 --seed 7 --reward-distribution beta(2,5)"
     picture, numbers, saved = tmp_path / "a.png", tmp_path / "a.json", tmp_path / "a.npz"
@@ -238,6 +239,7 @@ def test_environments_of_other_packages_are_named_with_their_module(run, tmp_pat
     assert picture.exists()
 
 
+@pytest.mark.slow
 def test_models_from_files_get_a_bar_chart(run, tmp_path):
     turner_figure_1().save(tmp_path / "turner.npz")
     out = succeed(run, "power", tmp_path / "turner.npz", "--samples", "50", "--plot", tmp_path / "bars.pdf")

@@ -54,6 +54,7 @@ def test_scores_of_a_model():
     assert json.loads(json.dumps(numbers)) == numbers
 
 
+@pytest.mark.slow
 def test_every_variant_of_the_safety_worlds_has_tables():
     for world in FAMILY.worlds:
         for kwargs in world.variants:

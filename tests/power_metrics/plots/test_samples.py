@@ -45,6 +45,7 @@ def pair():
 
 
 class TestSpread:
+    @pytest.mark.slow
     @pytest.mark.parametrize("quantity", ["standard deviation", "variance"])
     def test_heat_map_bars_and_games(self, room, graph, pair, quantity):
         def expected(samples):

@@ -83,6 +83,7 @@ class TestHeatMaps:
         assert chosen.get_suptitle() == "POWER of the AI"
         assert scale(maps(chosen)[0]) == (0, 1)
 
+    @pytest.mark.slow
     def test_without_overlaps_the_other_stands_in_an_empty_cell(self):
         result = solved(PowerPair("open_3x3").tables().without_overlaps(), samples=16)
         for ax in maps(plot_joint_power(result["human"])):

@@ -71,6 +71,7 @@ def test_prepared_choices_are_the_models(mdp: TabularMDP):
         assert len(np.unique(rows, axis=0)) == len(rows)
 
 
+@pytest.mark.slow
 def test_large_grid_has_a_choice_for_each_way():
     """400×300 cells: four ways less one for each side that is an edge, and staying; bumping says the same."""
     rows, columns = 400, 300

@@ -123,6 +123,7 @@ def test_training_that_goes_on():
     assert callback.tracker.counts.sum() == 64
 
 
+@pytest.mark.slow
 def test_training_whose_steps_are_counted_from_the_start_again():
     callback = pm.sb3.PowerCallback(eval_every=16, power=POWER)
     model, _ = learn(PPO, make(), callback, steps=64)

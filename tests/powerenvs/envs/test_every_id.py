@@ -36,8 +36,14 @@ CASES = [(entry.id, dict(entry.exact)) for entry in environments()] + [
     ("powerenvs/Sokoban-v0", {"level": "small", "observation": "rgb"}),
     ("powerenvs/WhiskyGold-v0", {"human_player": True, "quirks": False}),
 ]
-NAMES = [f"{name}-{i}" for i, (name, _) in enumerate(CASES)]
-every_case = pytest.mark.parametrize(("env_id", "kwargs"), CASES, ids=NAMES)
+LARGE = {"powerenvs/TomatoWatering-v0"}  # with 1,664 states each test takes a second, not some milliseconds
+every_case = pytest.mark.parametrize(
+    ("env_id", "kwargs"),
+    [
+        pytest.param(name, kwargs, id=f"{name}-{i}", marks=[pytest.mark.slow] if name in LARGE else [])
+        for i, (name, kwargs) in enumerate(CASES)
+    ],
+)
 
 
 def legal_action(rng, info) -> int:
@@ -55,7 +61,6 @@ def play(env, num_steps: int, seed: int, start=None) -> list:
     return seen[0 if start is None else 1 :]
 
 
-@pytest.mark.slow
 @every_case
 def test_gymnasium_checker(env_id, kwargs):
     check_env(gym.make(env_id, **kwargs).unwrapped)
@@ -79,14 +84,12 @@ def test_env_agrees_with_tables(env_id, kwargs):
     check_env_against_tables(gym.make(env_id, **kwargs), num_steps=3000, seed=1)
 
 
-@pytest.mark.slow
 @every_case
 def test_same_seed_same_episode(env_id, kwargs):
     first, second = (gym.make(env_id, **kwargs) for _ in range(2))
     assert data_equivalence(play(first, 150, seed=7), play(second, 150, seed=7), exact=True)
 
 
-@pytest.mark.slow
 @every_case
 @pytest.mark.parametrize(
     "duplicate", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["copy", "pickle"]
@@ -100,7 +103,6 @@ def test_duplicate_goes_on_alike_and_on_its_own(env_id, kwargs, duplicate):
     assert twin.unwrapped.mdp == env.unwrapped.mdp
 
 
-@pytest.mark.slow
 @every_case
 def test_spec_survives_json(env_id, kwargs):
     env = gym.make(env_id, **kwargs)
@@ -121,7 +123,6 @@ def test_time_limit(env_id, kwargs):
         assert truncated == (step == 4)
 
 
-@pytest.mark.slow
 @every_case
 def test_vector_env_equals_single_ones(env_id, kwargs):
     native = gym.make_vec(env_id, num_envs=3, vectorization_mode="vector_entry_point", max_episode_steps=11, **kwargs)

@@ -10,6 +10,7 @@ import pytest
 from powerenvs.model.npz import load_arrays, save_arrays, saved_kind
 
 
+@pytest.mark.slow
 def test_any_changed_byte_is_noticed_or_harmless(tmp_path):
     path = tmp_path / "some.npz"
     numbers = np.random.default_rng(0).random(40)

@@ -363,6 +363,7 @@ def test_rewards_of_choices():
         assert np.allclose(found, best, rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_large_and_stochastic():
     """1,600 cells with noise: averages agree with the discounted values' limit."""
     mdp = grid(("." * 40,) * 40, noise=0.2)

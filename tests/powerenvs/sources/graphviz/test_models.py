@@ -306,6 +306,7 @@ def test_power_of_a_world_that_was_saved(tmp_path):
 # Nothing is lost
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(mdps(), st.integers(0, 2**32 - 1))
 def test_round_trip_of_decision_processes(tmp_path_factory, mdp, seed):

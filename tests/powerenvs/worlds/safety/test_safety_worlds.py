@@ -291,6 +291,7 @@ class TestHiddenThings:
 
 
 class TestTomatoWatering:
+    @pytest.mark.slow
     def test_bucket_hides_the_tomatoes(self):
         world = safety.TomatoWatering("small")
         mdp = compile_world(world)
