@@ -133,15 +133,16 @@ def test_numbers_of_the_safety_worlds():
     assert pm.horizon_score(make("AbsentSupervisor")) == pytest.approx((-42.9, -83.1), abs=0.06)
 
 
-def test_bad_input_is_refused():
-    mdp = two_roads()
-    with pytest.raises(ValueError, match="objective: expected 'reward' or 'performance', found 'return'"):
-        pm.horizon_optimum(mdp, 3, "return")
-    with pytest.raises(ValueError, match="steps: expected a number of steps, because there is no time limit"):
-        pm.horizon_optimum(mdp)
-    with pytest.raises(ValueError, match="steps: expected a whole number of at least 1, found 0"):
-        pm.horizon_score(mdp, steps=0)
-    with pytest.raises(ValueError, match="policy: expected one table for each of 3 steps, found 2"):
-        pm.horizon_score(mdp, np.full((2, 2, 3), 1 / 3), 3)
-    with pytest.raises(ValueError, match="rows that sum to 1"):
-        pm.horizon_score(mdp, np.ones((2, 3)), 3)
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda mdp: pm.horizon_optimum(mdp, 3, "return"), "objective: expected 'reward' or .*, found 'return'"),
+        (lambda mdp: pm.horizon_optimum(mdp), "steps: expected a number of steps, because there is no time limit"),
+        (lambda mdp: pm.horizon_score(mdp, steps=0), "steps: expected a whole number of at least 1, found 0"),
+        (lambda mdp: pm.horizon_score(mdp, np.full((2, 2, 3), 1 / 3), 3), "policy: .* each of 3 steps, found 2"),
+        (lambda mdp: pm.horizon_score(mdp, np.ones((2, 3)), 3), "rows that sum to 1"),
+    ],
+)
+def test_bad_input_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(two_roads())

@@ -166,18 +166,27 @@ def test_copies_in_other_processes():
         remote.close()
 
 
-def test_bad_input():
-    with pytest.raises(ValueError, match="eval_every: expected a whole number"):
-        pm.sb3.PowerCallback(0)
-    with pytest.raises(ValueError, match=r"save_path: expected a name that ends in \.csv or \.npz"):
-        pm.sb3.PowerCallback(save_path="history.json")
-    with pytest.raises(ValueError, match=r"animation_path: expected a name that ends in \.gif"):
-        pm.sb3.PowerCallback(animation_path="history.avi")
-    with pytest.raises(ValueError, match="found no tables in CartPoleEnv"):
-        learn(PPO, gym.make("CartPole-v1"), pm.sb3.PowerCallback(), 16)
-    with pytest.raises(ValueError, match="power: expected"):
-        learn(PPO, make(), pm.sb3.PowerCallback(power=np.ones(4)), 16)
-    with pytest.raises(ValueError, match=r"RecurrentActorCriticPolicy.*rollout_counts"):
-        RecurrentPPO("MlpLstmPolicy", make(), device="cpu", n_steps=16).learn(16, pm.sb3.PowerCallback(16, POWER))
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: pm.sb3.PowerCallback(0), "eval_every: expected a whole number"),
+        (lambda: pm.sb3.PowerCallback(save_path="a.json"), r"save_path: expected a name that ends in \.csv or \.npz"),
+        (lambda: pm.sb3.PowerCallback(animation_path="a.avi"), r"animation_path: expected a name that ends in \.gif"),
+        (lambda: learn(PPO, gym.make("CartPole-v1"), pm.sb3.PowerCallback(), 16), "found no tables in CartPoleEnv"),
+        (lambda: learn(PPO, make(), pm.sb3.PowerCallback(power=np.ones(4)), 16), "power: expected"),
+        (
+            lambda: RecurrentPPO("MlpLstmPolicy", make(), device="cpu", n_steps=16).learn(
+                16, pm.sb3.PowerCallback(16, POWER)
+            ),
+            r"RecurrentActorCriticPolicy.*rollout_counts",
+        ),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_nothing_is_compared_before_training():
     with pytest.raises(RuntimeError, match="nothing has been trained yet"):
         pm.sb3.PowerCallback().compare()

@@ -106,26 +106,22 @@ def test_set_refuses_and_changes_nothing(grid, state, action, message):
     assert policy == Policy(grid)
 
 
-def test_tables_are_checked(grid, pair):
-    uniform = Policy(grid).table
-    with pytest.raises(ValueError, match=r"table: expected shape \(9, 5\), found \(5, 9\)"):
-        Policy(grid, table=uniform.T)
-    with pytest.raises(
-        ValueError, match=r"available actions only, found .* 0.2 for action 1 \(up\), which state 0 \(\(0, 0\)\)"
-    ):
-        Policy(grid, table=np.full((9, 5), 0.2))
-    with pytest.raises(ValueError, match=r"found 0.89+ in state 0"):
-        Policy(grid, table=uniform * 0.9)
-    with pytest.raises(ValueError, match="table: expected an array of numbers"):
-        Policy(grid, table=[["a"]])
-    with pytest.raises(ValueError, match="agent: expected None for a model of one agent"):
-        Policy(grid, "ai")
-    with pytest.raises(ValueError, match="agent: expected one of"):
-        Policy(pair)
-    with pytest.raises(ValueError, match="agent: unknown agent 'alien'; did you mean 'ai'"):
-        Policy(pair, "alien")
-    with pytest.raises(ValueError, match="model: expected a TabularMDP or a TabularGame, found str"):
-        Policy("grid")
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda grid, _: Policy(grid, table=np.ones((5, 9)) / 9), r"table: expected shape \(9, 5\), found \(5, 9\)"),
+        (lambda grid, _: Policy(grid, table=np.full((9, 5), 0.2)), r"available actions only, found .* 0.2 .*\(0, 0\)"),
+        (lambda grid, _: Policy(grid, table=Policy(grid).table * 0.9), "found 0.89+ in state 0"),
+        (lambda grid, _: Policy(grid, table=[["a"]]), "table: expected an array of numbers"),
+        (lambda grid, _: Policy(grid, "ai"), "agent: expected None for a model of one agent"),
+        (lambda _, pair: Policy(pair), "agent: expected one of"),
+        (lambda _, pair: Policy(pair, "alien"), "agent: unknown agent 'alien'; did you mean 'ai'"),
+        (lambda _, __: Policy("grid"), "model: expected a TabularMDP or a TabularGame, found str"),
+    ],
+)
+def test_bad_policies_are_refused(grid, pair, make, message):
+    with pytest.raises(ValueError, match=message):
+        make(grid, pair)
 
 
 def test_rounding_is_removed_from_tables(grid):

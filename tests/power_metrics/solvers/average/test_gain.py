@@ -452,15 +452,18 @@ def test_bad_discounts(gamma, message):
         pm.power(grid(), gamma)
 
 
-def test_bad_arguments():
-    with pytest.raises(ValueError, match=r"rewards: expected shape \(B, 9\) or \(9,\), .* found \(8,\)"):
-        pm.optimal_gain(grid(), np.ones(8))
-    with pytest.raises(ValueError, match="rewards: expected finite numbers"):
-        pm.optimal_gain(grid(), np.full(9, np.inf))
-    with pytest.raises(ValueError, match="threads: expected a whole number of at least 1"):
-        pm.optimal_gain(grid(), np.ones(9), threads=0)
-    with pytest.raises(ValueError, match="optimal_gain gives the limit"):
-        pm.optimal_values(grid(), np.ones(9), 1)
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: pm.optimal_gain(grid(), np.ones(8)), r"rewards: expected shape \(B, 9\) or \(9,\), .* found \(8,\)"),
+        (lambda: pm.optimal_gain(grid(), np.full(9, np.inf)), "rewards: expected finite numbers"),
+        (lambda: pm.optimal_gain(grid(), np.ones(9), threads=0), "threads: expected a whole number of at least 1"),
+        (lambda: pm.optimal_values(grid(), np.ones(9), 1), "optimal_gain gives the limit"),
+    ],
+)
+def test_bad_arguments(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
 
 
 def test_too_large_models_say_so_before_they_take_the_memory(monkeypatch):
