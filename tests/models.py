@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from powerenvs import TabularMDP
 
@@ -51,3 +52,14 @@ def mdps(
         draw(st.booleans()) if deterministic is None else deterministic,
         draw(st.booleans()) if masked is None else masked,
     )
+
+
+def uniform(mdp: TabularMDP) -> NDArray[np.float64]:
+    """(S, A) equal probabilities of the actions that a state has."""
+    return mdp.available / mdp.available.sum(axis=1, keepdims=True)
+
+
+def random_table(mdp: TabularMDP, seed: int = 0) -> NDArray[np.float64]:
+    """(S, A) random probabilities of the actions that a state has."""
+    weights = np.random.default_rng(seed).exponential(size=mdp.available.shape) * mdp.available
+    return weights / weights.sum(axis=1, keepdims=True)

@@ -16,10 +16,6 @@ def model_of(env):
     return env.unwrapped.mdp
 
 
-def uniform(mdp):
-    return mdp.available / mdp.available.sum(axis=1, keepdims=True)
-
-
 def random_table(mdp, seed=0):
     weights = np.random.default_rng(seed).exponential(size=mdp.available.shape) * mdp.available
     weights[mdp.terminal] = 1.0

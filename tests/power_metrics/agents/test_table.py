@@ -9,7 +9,8 @@ from torch import nn
 
 import power_metrics as pm
 from powerenvs.worlds.power import turner_figure_1
-from tests.power_metrics.lookup_agents import Lookup, make, model_of, random_table, uniform
+from tests.models import uniform
+from tests.power_metrics.lookup_agents import Lookup, make, model_of, random_table
 
 torch.set_num_threads(1)
 

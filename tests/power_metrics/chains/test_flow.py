@@ -14,20 +14,15 @@ from power_metrics.chains import flow
 from power_metrics.chains.evaluation import policy_chain
 from powerenvs import TabularMDP, product_game
 from powerenvs.worlds.power import PowerGrid
-from tests.models import mdps
+from tests.models import mdps, random_table
 
 SEEDS = st.integers(0, 2**32 - 1)
 GAMMAS = st.sampled_from([0.1, 0.9, 0.99, 0.9999])
 occupancy = importlib.import_module("power_metrics.chains.occupancy")
 
 
-def random_policy(mdp: TabularMDP, seed: int) -> np.ndarray:
-    weights = np.random.default_rng(seed).exponential(size=mdp.available.shape) * mdp.available
-    return weights / weights.sum(axis=1, keepdims=True)
-
-
 def random_chain(mdp: TabularMDP, gamma: float, seed: int) -> scipy.sparse.csr_array:
-    return gamma * policy_chain(mdp, random_policy(mdp, seed))
+    return gamma * policy_chain(mdp, random_table(mdp, seed))
 
 
 def sparse_chain(n: int, successors: int, gamma: float) -> scipy.sparse.csr_array:
@@ -93,7 +88,7 @@ def test_bound_holds_where_iteration_stops_early(monkeypatch, gamma):
 @settings(max_examples=30, deadline=None)
 @given(mdps(), GAMMAS, SEEDS)
 def test_all_occupancies_are_the_same_by_iteration(mdp, gamma, seed):
-    policy = random_policy(mdp, seed)
+    policy = random_table(mdp, seed)
     expected = pm.occupancy(mdp, policy, gamma), pm.average_occupancy(mdp, policy)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(occupancy, "DENSE_MAX_STATES", 0)
@@ -106,7 +101,7 @@ def test_all_occupancies_are_the_same_by_iteration(mdp, gamma, seed):
 def test_episodes_by_iteration(monkeypatch):
     """Without a discount the number of steps before the end is itself found by iteration."""
     mdp = PowerGrid(["S...", "....", "...G"], noise=0.4).tables()
-    policy = random_policy(mdp, 0)
+    policy = random_table(mdp, 0)
     expected = pm.occupancy(mdp, policy, 1.0)
     used = []
     monkeypatch.setattr(flow, "MAX_WIDTH", 0)
@@ -146,7 +141,7 @@ def test_large_product_by_iteration():
     part = PowerGrid(["." * 10] * 10, walls="absent", noise=0.1).tables()
     game = product_game(part, part)
     mdp = game.against({"ai": game.uniform_policy("ai")})
-    policy, gamma = random_policy(mdp, 0), 0.999
+    policy, gamma = random_table(mdp, 0), 0.999
     chain = policy_chain(mdp, policy)
     assert flow.fills_up(chain)
     share = pm.occupancy(mdp, policy, gamma)

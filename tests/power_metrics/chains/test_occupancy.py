@@ -14,7 +14,7 @@ import powerenvs
 from powerenvs import TabularMDP
 from powerenvs.envs.vector import TabularVectorEnv
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
-from tests.models import mdps, random_mdp
+from tests.models import mdps, random_mdp, uniform
 
 GAMMAS = st.sampled_from([0.0, 0.1, 0.5, 0.9, 0.99, 0.9999])
 module = importlib.import_module("power_metrics.chains.occupancy")
@@ -39,10 +39,6 @@ def chain(steps=4, stay=0.0):
         terminal=[steps],
         reward={(steps - 1, "on", steps): 2.0},
     )
-
-
-def uniform(mdp):
-    return mdp.available / mdp.available.sum(axis=1, keepdims=True)
 
 
 def dense_chain(mdp, policy):

@@ -27,21 +27,6 @@ from powerenvs.worlds.resources import OneKey
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-def run(capsys):
-    """Runs a command line in this process; gives its status, standard output and standard error."""
-
-    def call(*words):
-        try:
-            status = cli.main([str(word) for word in words])
-        except SystemExit as stop:  # argparse's way out of --help and --version
-            status = stop.code
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
-
-
 def succeed(run, *words):
     status, out, err = run(*words)
     assert (status, err) == (0, "")

@@ -6,29 +6,12 @@ import json
 
 import pytest
 
-from power_metrics.cli import main as cli
 from power_metrics.reproduction import FIGURES
-
-
-@pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    """Runs a command line in an empty folder; gives its status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        try:
-            status = cli.main(["reproduce", *words])
-        except SystemExit as stop:  # argparse's way out of --help
-            status = stop.code
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
 
 
 @pytest.mark.slow
 def test_a_figure_is_reported_with_its_numbers_and_files(run, tmp_path):
-    status, out, err = run("post1-fig1", "--formats", "svg")
+    status, out, err = run("reproduce", "post1-fig1", "--formats", "svg")
     assert (status, err) == (0, "")
     assert "post1-fig1: POWER on an open 3×3 grid, γ = 0.6" in out
     assert out.count("POWER of (") == 9
@@ -45,7 +28,9 @@ def test_a_figure_is_reported_with_its_numbers_and_files(run, tmp_path):
 
 @pytest.mark.slow
 def test_a_quick_look_at_several_figures(run, tmp_path):
-    status, out, _ = run("post2-fig1", "post2-fig8", "--samples", "30", "--folder", "here", "--formats", "svg")
+    status, out, _ = run(
+        "reproduce", "post2-fig1", "post2-fig8", "--samples", "30", "--folder", "here", "--formats", "svg"
+    )
     assert status == 0
     assert out.index("post2-fig1:") < out.index("post2-fig8:")
     assert sorted(path.name for path in (tmp_path / "here" / "30-samples").iterdir()) == [
@@ -54,7 +39,7 @@ def test_a_quick_look_at_several_figures(run, tmp_path):
 
 
 def test_the_list_has_every_figure(run, tmp_path):
-    status, out, _ = run("--list")
+    status, out, _ = run("reproduce", "--list")
     assert status == 0
     for name, figure in FIGURES.items():
         assert any(line.split()[0] == name and figure.title in line for line in out.split("\n") if line)
@@ -76,7 +61,7 @@ def test_the_list_has_every_figure(run, tmp_path):
     ],
 )
 def test_bad_input_ends_with_one_line_and_status_2(run, tmp_path, words, message):
-    status, out, err = run(*words)
+    status, out, err = run("reproduce", *words)
     assert status == 2
     assert message in err
     assert err.count("\n") == 1
@@ -85,6 +70,6 @@ def test_bad_input_ends_with_one_line_and_status_2(run, tmp_path, words, message
 
 
 def test_help_has_examples(run):
-    status, out, _ = run("--help")
+    status, out, _ = run("reproduce", "--help")
     assert status == 0
     assert "powerenvs reproduce all" in out

@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 import power_metrics as pm
-from power_metrics.cli import main as cli
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 
@@ -26,22 +25,6 @@ POWERPLAY = {
         "convergence_threshold": {"value": 0.0001},
     },
 }
-
-
-@pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    """Runs a command line in an empty folder; gives its status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        try:
-            status = cli.main(list(words))
-        except SystemExit as stop:  # argparse's way out of --help
-            status = stop.code
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
 
 
 def write(folder, name, mapping):

@@ -22,18 +22,9 @@ from power_metrics.comparison.references import LEAST, MOST, RANDOM, TASK_OPTIMA
 from powerenvs import TabularMDP
 from powerenvs.model.transforms import reachable_states, restricted
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
-from tests.models import mdps
+from tests.models import mdps, random_table, uniform
 
 torch.set_num_threads(1)
-
-
-def uniform(mdp):
-    return mdp.available / mdp.available.sum(axis=1, keepdims=True)
-
-
-def random_table(mdp, seed=0):
-    weights = np.random.default_rng(seed).exponential(size=mdp.available.shape) * mdp.available
-    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def hub_and_end():

@@ -9,11 +9,8 @@ import power_metrics as pm
 from power_metrics.comparison.behaviour import power_while_alive, rank_correlation, share_to_more_power
 from power_metrics.comparison.references import TASK_OPTIMAL
 from powerenvs import TabularMDP, product_game
+from tests.models import uniform
 from tests.power_metrics.worlds import grid
-
-
-def uniform(mdp):
-    return mdp.available / mdp.available.sum(axis=1, keepdims=True)
 
 
 def fork():

@@ -11,12 +11,8 @@ from hypothesis import given, settings, strategies as st
 import power_metrics as pm
 from power_metrics.agents.bounded import as_learner
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
-from tests.models import mdps, random_mdp
+from tests.models import mdps, random_mdp, uniform
 from tests.power_metrics.worlds import star
-
-
-def uniform(mdp):
-    return mdp.available / mdp.available.sum(axis=1, keepdims=True)
 
 
 def policy_power(mdp, policies, rewards, gamma):

@@ -13,6 +13,7 @@ from power_metrics.comparison.references import MOST, RANDOM, TASK_OPTIMAL
 from power_metrics.plots.training_film import save_animation
 from powerenvs.model.npz import load_arrays
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
+from tests.models import uniform
 
 
 @pytest.fixture
@@ -23,10 +24,6 @@ def mdp():
 @pytest.fixture
 def tracker(mdp):
     return pm.PowerTracker(mdp, pm.power(mdp, 0.9, num_samples=200, keep_samples=True))
-
-
-def uniform(mdp):
-    return mdp.available / mdp.available.sum(axis=1, keepdims=True)
 
 
 def test_evaluation_is_the_comparison(mdp, tracker):
