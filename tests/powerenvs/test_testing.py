@@ -95,10 +95,7 @@ def test_pictures_lost_in_files_are_found(monkeypatch, lost):
 @pytest.mark.parametrize(
     ("boards", "message"),
     [
-        (
-            {"off": ("..",), "on": ("*",)},
-            r"expected rows of lengths \[2\] in every state, as in off, found \[1\] in on",
-        ),
+        ({"off": ("..",), "on": ("*",)}, r"expected rows of lengths \[2\] in every state, .* found \[1\] in on"),
         ({"off": ("..", "."), "on": ("..", ".")}, r"expected rows of one length, found lengths \[2, 1\]"),
         ({"off": None, "on": ("**",)}, r"expected rows of lengths None in every state, as in off, found \[2\] in on"),
         ({"off": ("..",), "on": ("*o",)}, "the glyph 'o' in on is not in the legend; known: '#', '[*]', '[.]'"),
@@ -137,10 +134,7 @@ class Wrong(gym.Wrapper):
     ("changes", "message"),
     [
         ({"step": lambda o, r, end, cut, i: (o, r + 1, end, cut, i)}, r"lead to one of .* found \('"),
-        (
-            {"step": lambda o, r, end, cut, i: (o, r, not end, cut, i)},
-            "expected terminated=(False|True), found (True|False)",
-        ),
+        ({"step": lambda o, r, end, cut, i: (o, r, not end, cut, i)}, "expected terminated=.*, found (True|False)"),
         ({"step": lambda o, r, end, cut, i: (o, r, end, cut, i | {"performance": 5.0})}, "to lead to one of"),
         ({"step": lambda o, r, end, cut, i: (o, r, end, cut, i | {"state": 104})}, "a state from 0 to 103, found 104"),
         (

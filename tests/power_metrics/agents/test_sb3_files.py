@@ -94,14 +94,8 @@ class Custom(torch.nn.ReLU):
 @pytest.mark.parametrize(
     ("save", "message"),
     [
-        (
-            lambda path: path.write_bytes(b"not a zip"),
-            "expected a model saved by Stable-Baselines3, found something else",
-        ),
-        (
-            lambda path: PPO("MlpPolicy", make(level="corridor"), device="cpu").save(path),
-            r"trained on other observations.*Discrete\(9\)",
-        ),
+        (lambda path: path.write_bytes(b"not a zip"), "expected a model saved by Stable-Baselines3, found"),
+        (lambda path: PPO("MlpPolicy", make(level="corridor"), device="cpu").save(path), "trained on other observ"),
         (
             lambda path: PPO("MlpPolicy", make(), device="cpu", policy_kwargs={"activation_fn": Custom}).save(path),
             "policy_kwargs have activation_fn=.*in Python",

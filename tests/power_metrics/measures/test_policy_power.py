@@ -197,10 +197,7 @@ def test_probability_counts_optimal_actions(mdp, seed):
         (lambda: as_learner(pm.Boltzmann), "found the class Boltzmann"),
         (lambda: as_learner("boltzmann"), "learner: expected one such as"),
         (lambda: pm.power_of_policies(lambda r: np.ones((2, 2)), star(3)), "learner: expected"),
-        (
-            lambda: pm.power_of_policies(lambda r: np.ones((len(r), 4, 3)), star(3)),
-            "learner: expected available actions only",
-        ),
+        (lambda: pm.power_of_policies(lambda r: np.ones((len(r), 4, 3)), star(3)), "expected available actions only"),
         (lambda: pm.power_of_policies(pm.Boltzmann(1.0), star(3), 1.0), "gamma"),
         (lambda: pm.power_of_policies(pm.Boltzmann(1.0), star(3), num_samples=0), "num_samples"),
         (lambda: pm.power_of_policies(pm.Boltzmann(1.0), star(3), rewards=np.ones((2, 9))), "rewards: expected shape"),

@@ -132,10 +132,7 @@ def test_tables_that_would_not_fit(kind, size):
 @pytest.mark.parametrize(
     ("boards", "message"),
     [
-        (
-            (("A.",), ("A..",)),
-            r"expected a board of 1 rows and 2 columns in every state, found 1 rows of \[3\] in state 1",
-        ),
+        ((("A.",), ("A..",)), r"expected a board of 1 rows and 2 columns .* found 1 rows of \[3\] in state 1"),
         ((("A.",), ("A.", "..")), "found 2 rows"),
         ((("A.",), None), "found 0 rows"),
         ((("A.",), ("a.",)), "board of state 1.* has the glyph 'a', which is not in the legend"),

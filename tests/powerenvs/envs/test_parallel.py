@@ -197,10 +197,7 @@ class TestGameEnv:
         [
             ({"human": 0}, "expected an action for each of"),
             ({"human": 0, "ai": 0, "robot": 0}, "expected an action for each of"),
-            (
-                {"human": 0, "ai": 1},
-                r"action of ai: expected one of 0 \(stay\), 2 \(down\), 4 \(right\) in human=.*found 1",
-            ),
+            ({"human": 0, "ai": 1}, r"action of ai: expected one of 0 \(stay\), 2 \(down\), .* found 1"),
             ({"human": 5, "ai": 0}, "action of human: .*, found 5"),
             ({"human": -1, "ai": 0}, "action of human: .*, found -1"),
             ({"human": 0.5, "ai": 0}, "action of human: .*, found 0.5"),

@@ -109,10 +109,7 @@ class TestFromTransitions:
             ({"transitions": [(0, "go", 0, 1.0)]}, "an action of each of"),
             ({"transitions": [(0, 3, 0, 1.0)]}, "an action of each of"),
             ({"transitions": [(0, (0, 0), 0, 0.5)]}, r"sum to 1 .* found 0.5 in state 0 \(0\), joint action 0"),
-            (
-                {"transitions": [(0, (0, 0), 1, 1.0)]},
-                r"at least one joint action in every state, found none in state 1",
-            ),
+            ({"transitions": [(0, (0, 0), 1, 1.0)]}, "at least one joint action in every state, .* in state 1"),
             ({"agents": ("human",)}, "at least two different names"),
             ({"agents": ("human", "human")}, "at least two different names"),
             ({"agents": "human"}, "at least two different names"),

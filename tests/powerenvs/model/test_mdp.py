@@ -109,11 +109,7 @@ class TestChecks:
             ([("a", "x", "a", 1.5), ("a", "x", "a", -0.5)], {}, r"of at least 0, found \('a', 'x', 'a', -0.5\)"),
             ([("a", "x", "a", float("nan"))], {}, "probability"),
             ([("a", "x", "b", 1.0)], {}, r"at least one action in every state, found none in state 1 \(b\)"),
-            (
-                [("apple", "x", "apple", 1.0)],
-                {"state_labels": ["maple", "pear"]},
-                "unknown state 'apple'; did you mean 'maple'",
-            ),
+            ([("apple", "x", "apple", 1.0)], {"state_labels": ["maple", "pear"]}, "unknown state 'apple'; .* 'maple'"),
             ([("a", "x", "a", 1.0)], {"state_labels": ["a", "a"]}, "unique labels, found 'a' for states 0 and 1"),
             ([("a", "x", "a", 1.0)], {"reward": [1.0, 2.0]}, r"reward: expected shape \(1,\), found \(2,\)"),
             ([("a", "x", "a", 1.0)], {"reward": [np.inf]}, "reward: expected finite numbers, found inf"),
@@ -121,15 +117,11 @@ class TestChecks:
             ([("a", "x", "a", 1.0)], {"initial": {"b": 1.0}}, "initial: unknown state 'b'"),
             ([("a", "x", "a", 1.0)], {"initial": [0.5]}, "initial: expected probabilities that sum to 1"),
             ([("a", "x", "a", 1.0)], {"initial": {"a": -1.0, 0: 2.0}}, "initial: .* at least 0, found -1.0 for 'a'"),
-            (
-                [("a", "x", "a", 1.0)],
-                {"terminal": ["a"], "reward": [1.0]},
-                r"terminal: .* found .*action 0 \(x\).* with reward 1.0",
-            ),
+            ([("a", "x", "a", 1.0)], {"terminal": ["a"], "reward": [1.0]}, r"terminal: .*action 0 \(x\).* reward 1.0"),
             (
                 [("a", "x", "b", 1.0), ("b", "x", "a", 1.0)],
                 {"terminal": ["b"]},
-                r"terminal: expected .* leading to state 0 \(a\)",
+                r"terminal: .* leading to state 0 \(a\)",
             ),
         ],
     )
@@ -142,10 +134,7 @@ class TestChecks:
         [
             ({"indptr": [0, 2, 3, 4]}, r"indptr: expected shape \(5,\)"),
             ({"indptr": [0, 3, 2, 4, 4]}, "falling on the way"),
-            (
-                {"successor": [0, 1, 0, 7]},
-                r"successor: expected states 0 to 1, found 7 in state 1 \(b\), action 0 \(go\)",
-            ),
+            ({"successor": [0, 1, 0, 7]}, r"successor: expected states 0 to 1, found 7 in state 1 \(b\), action 0"),
             ({"successor": [0.0, 1.0, 0.0, 1.5]}, "successor: expected integers"),
             ({"probability": [0.75, 0.25, 1.0]}, r"probability: expected shape \(4,\), found \(3,\)"),
             ({"available": np.ones((2, 2), bool)}, r"found True for state 1 \(b\), action 1 \(rest\), which has none"),

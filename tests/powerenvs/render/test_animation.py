@@ -103,10 +103,7 @@ def test_mp4(tmp_path, shape):
     ("bad", "message"),
     [
         ([], "frames: expected at least one, found none"),
-        (
-            [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 6, 3), np.uint8)],
-            r"one size, found \(4, 4\) at 0 and \(4, 6\) at 1",
-        ),
+        ([np.zeros((4, 4, 3), np.uint8), np.zeros((4, 6, 3), np.uint8)], r"one size, found \(4, 4\) .* \(4, 6\)"),
         ([np.zeros((4, 4, 3))], r"uint8 \(height, width, 3\), found float64"),
         ([np.zeros((4, 4), np.uint8)], r"uint8 \(height, width, 3\), found uint8 \(4, 4\)"),
     ],

@@ -124,44 +124,20 @@ def test_outcomes_of_weight_zero_are_left_out(written):
         ('"[wet]";', '"[wet]" = ;', "line 7: expected the value of an attribute, found ';'"),
         ('"[wet]";', "wet;", r"line 7: expected a node \[state\], .*, found 'wet'"),
         ('"[wet]";', '"[a]__[b]__[c]__[d]";', r"line 7: expected a node \[state\]"),
-        (
-            '"[wet]";',
-            '"[wet]"; "[ice]";',
-            r"line 7: expected an action \[action\]__\[ice\] for every state, found none",
-        ),
+        ('"[wet]";', '"[wet]"; "[ice]";', r"line 7: expected an action \[action\]__\[ice\] .*, found none"),
         ('"[wet]";', '"[wet]"; "[swim]__[wet]";', r"line 7: expected an edge to \[swim\]__\[wet\], found none"),
         ('"[wet]__[wait]__[dry]";', '"[we]__[wait]__[dry]";', r"line 6: expected an edge to \[we\]__\[wait\]__\[dry\]"),
-        (
-            '[weight="0.75"]',
-            "",
-            r"line 13: expected the probability of \[dry\]__\[wait\]__\[dry\] as 'weight', found none",
-        ),
+        ('[weight="0.75"]', "", r"line 13: expected the probability of .* as 'weight', found none"),
         ('[weight="0.75"]', '[weight="0.75"', "line 14: expected '=', found '->'"),
         ('[weight="0.75"]', "[weight]", "line 13: expected '=', found ']'"),
         ('"0.75"', '"a lot"', "line 13: expected a number of at least 0 as 'weight', found 'a lot'"),
         ('"0.75"', '"nan"', "line 13: expected a number"),
         ('"0.75"', '"1e999"', "line 13: expected a number"),
         ('"0.75"', '"-0.75"', "line 13: expected a number of at least 0 as 'weight', found '-0.75'"),
-        (
-            '"0.75"',
-            '"0.7"',
-            r"line 4: expected the probabilities of the outcomes of action 'wait' in state 'dry' to sum to 1 \(to 1e-06\), found 0.95",
-        ),
-        (
-            '-> "[wait]__[wet]";',
-            '-> "[wait]__[wet]" [weight=1];',
-            r"line 16: expected weights on edges to outcomes only, found one on that to \[wait\]__\[wet\]",
-        ),
-        (
-            '"[dry]" -> "[wait]__[dry]";',
-            '"[wet]" -> "[wait]__[dry]";',
-            r"line 12: expected an edge to an action or outcome of its own state and action",
-        ),
-        (
-            '"[wet]" -> "[wait]__[wet]";',
-            '"[wet]" -> "[wait]__[wet]" -> "[wet]";',
-            r"line 16: expected an edge to an action or outcome of its own",
-        ),
+        ('"0.75"', '"0.7"', r"line 4: expected the probabilities .* 'wait' in state 'dry' to sum to 1 .* found 0.95"),
+        ('-> "[wait]__[wet]";', '-> "[wait]__[wet]" [weight=1];', "line 16: expected weights .* to outcomes only"),
+        ('"[dry]" -> "[wait]__[dry]";', '"[wet]" -> "[wait]__[dry]";', "line 12: expected an edge to .* its own"),
+        ('"[wet]" -> "[wait]__[wet]";', '"[wet]" -> "[wait]__[wet]" -> "[wet]";', "line 16: expected an edge to"),
         ('"[wet]" -> "[wait]__[wet]";', '"[wet]" -> "[drain]__[wet]";', "line 16: expected every edge once"),
         ('"[wet]__[wait]__[wet]"', '"[wets]__[wait]__[wet]"', "line 18: unknown state 'wets'; did you mean 'wet'"),
     ],
@@ -186,10 +162,7 @@ def test_malformed_files(written, old, new, message):
         ("digraph { a [terminal=yes]; a -> a }", "line 1: expected 'true' or 'false' as 'terminal', found 'yes'"),
         ("digraph { a [terminal=true]; a -> b -> a }", "terminal: expected a terminal state to loop to itself"),
         ("digraph { a -> a [reward=high] }", "line 1: expected a number as 'reward', found 'high'"),
-        (
-            DUEL.replace("wait_H^go_A", "wait"),
-            "line 9: expected a joint action 'h_H\\^a_A', as others are joint, found 'wait'",
-        ),
+        (DUEL.replace("wait_H^go_A", "wait"), "line 9: expected a joint action 'h_H\\^a_A', .* found 'wait'"),
         (DUEL.replace("y_H^y_A", "y"), "expected a joint state 'h_H\\^a_A', as actions are joint, found 'y'"),
     ],
 )
@@ -380,16 +353,10 @@ def test_terminal_states_and_performance(tmp_path):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (
-            TabularMDP.from_transitions([("a]__[b", 0, "a]__[b", 1.0)]),
-            r"state_labels: expected labels without '\]__\['",
-        ),
+        (TabularMDP.from_transitions([("a]__[b", 0, "a]__[b", 1.0)]), r"state_labels: .* without '\]__\['"),
         (TabularMDP.from_transitions([("a", "x]__[", "a", 1.0)]), "action_labels: expected labels without"),
         (TabularMDP.from_transitions([("a", "l_H^r_A", "a", 1.0)]), "reads as a joint one"),
-        (
-            TabularMDP.from_transitions([(1, 0, "1", 1.0), ("1", 0, 1, 1.0)]),
-            "labels that read differently, found two of '1'",
-        ),
+        (TabularMDP.from_transitions([(1, 0, "1", 1.0), ("1", 0, 1, 1.0)]), "labels that read .* two of '1'"),
         (TabularMDP.from_transitions([("a\\", 0, "a\\", 1.0)]), "expected no backslash"),
         (TabularMDP.from_transitions([("\ud800", 0, "\ud800", 1.0)]), "expected text that UTF-8 can hold"),
         (
@@ -397,18 +364,9 @@ def test_terminal_states_and_performance(tmp_path):
             r"reward: expected one reward for each transition.*state 0 \(a\), action 0 \(x\)",
         ),
         (TabularGame.from_transitions([("a", (0, 0), "a", 1.0)]), "state_labels: expected a pair.*found 'a'"),
-        (
-            TabularGame.from_transitions([(("_H^", 0), (0, 0), ("_H^", 0), 1.0)]),
-            r"state_labels: expected labels without '_H\^'",
-        ),
-        (
-            TabularGame.from_transitions([((0, 0), (0, "_H^"), (0, 0), 1.0)]),
-            r"action_labels of ai: expected labels without",
-        ),
-        (
-            TabularGame.from_transitions([("a", (0, 0, 0), "a", 1.0)], agents=("a", "b", "c")),
-            r"game: expected two agents, H and A of a Graphviz file, found \('a', 'b', 'c'\)",
-        ),
+        (TabularGame.from_transitions([(("_H^", 0), (0, 0), ("_H^", 0), 1.0)]), r"state_labels: .* without '_H\^'"),
+        (TabularGame.from_transitions([((0, 0), (0, "_H^"), (0, 0), 1.0)]), "action_labels of ai: .* without"),
+        (TabularGame.from_transitions([("a", (0, 0, 0), "a", 1.0)], agents=("a", "b", "c")), "game: .* two agents"),
         ("model", "model: expected a TabularMDP or a TabularGame, found str"),
     ],
 )

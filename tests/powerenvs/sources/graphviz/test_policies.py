@@ -60,21 +60,12 @@ def test_round_trip_of_policies(tmp_path_factory, game, seed, agent):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            '"[wet]" -> "[drain]__[wet]" [weight=1]',
-            "expected actions in every state of the model, found none for state 'dry'",
-        ),
+        ('"[wet]" -> "[drain]__[wet]" [weight=1]', "expected actions in every state .* found none for state 'dry'"),
         ('"[dry]" -> "[drain]__[dry]" [weight=1]', "action 'drain' does not exist in state 'dry' of the model"),
-        (
-            '"[dry]" -> "[wait]__[dry]" [weight=0.9]; "[wet]" -> "[wait]__[wet]" [weight=1]',
-            "the actions in state 'dry' to sum to 1",
-        ),
+        ('"[dry]" -> "[wait]__[dry]" [weight=0.9]; "[wet]" -> "[wait]__[wet]" [weight=1]', "state 'dry' to sum to 1"),
         ('"[dry]" -> "[wait]__[dry]"', r"expected the probability of \[wait\]__\[dry\] as 'weight'"),
         ('"[dry]" -> "[wait]__[dry]" [weight=much]', "expected a number of at least 0 as 'weight', found 'much'"),
-        (
-            '"[dr]" -> "[wait]__[dr]" [weight=1]',
-            "unknown state 'dr', which the model does not have; did you mean 'dry'",
-        ),
+        ('"[dr]" -> "[wait]__[dr]" [weight=1]', "unknown state 'dr', .*; did you mean 'dry'"),
         ('"[dry]" -> "[waits]__[dry]" [weight=1]', "unknown action 'waits'.*did you mean 'wait'"),
         ('"[dry]" -> "[wet]"', r"expected an edge from a state to one of its actions, found \[dry\] -> \[wet\]"),
         ('"[dry]" -> "[wait]__[dry]" [weight=1] "[dry]" -> "[wait]__[dry]" [weight=1]', "expected every edge once"),
