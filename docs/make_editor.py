@@ -12,8 +12,8 @@ from pathlib import Path
 
 from power_metrics.editor.app import WorldEditor
 from power_metrics.editor.live import LivePower
-from powerenvs.authoring.editing import EditedWorld
 from powerenvs.model.files import atomic_path
+from powerenvs.worlds.power.editing import EditedWorld
 
 PICTURE = Path(__file__).with_name("images") / "editor.svg"
 KEYS = (*["down"] * 2, "x", "right", *["down"] * 3, *["right"] * 3, "space", *["up"] * 3, "x", "up")

@@ -6,7 +6,7 @@ Importing this package registers the environments: ``gymnasium.make("PowerGrid-v
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from powerenvs.authoring.compile import compile_world, tabular_model
+from powerenvs.authoring.compile import compile_world
 from powerenvs.authoring.family import Family, GameEntry, WorldEntry
 from powerenvs.authoring.game_world import GameWorld, JointOutcome
 from powerenvs.authoring.gridworld import GridWorld
@@ -17,11 +17,12 @@ from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.policy import Policy
 from powerenvs.model.product import product_game
 from powerenvs.registry import register, register_families, register_family
+from powerenvs.sources import tabular_model
 from powerenvs.sources.clone import compile_env
 from powerenvs.version import __version__
 
 if TYPE_CHECKING:
-    from powerenvs.authoring.editing import EditedWorld
+    from powerenvs.worlds.power.editing import EditedWorld
 
 __all__ = [
     "EditedWorld",
@@ -50,7 +51,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "EditedWorld":  # edits two of the worlds, and none is imported before it is used
-        return importlib.import_module("powerenvs.authoring.editing").EditedWorld
+        return importlib.import_module("powerenvs.worlds.power.editing").EditedWorld
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -15,7 +15,8 @@ from gymnasium.utils.seeding import np_random
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs.model.base import Model
-from powerenvs.model.game import TabularGame, agent_position
+from powerenvs.model.game import TabularGame
+from powerenvs.model.joint import agent_position
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.policy_table import policy_table

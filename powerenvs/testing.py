@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs.authoring.compile import tabular_model
 from powerenvs.authoring.level import WALL
 from powerenvs.authoring.world import TableWorld, World
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import closest, encode_label, label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.rows import TOLERANCE, entry_rows, reachable, row_sums
+from powerenvs.sources import tabular_model
 
 FALSE_ALARM = 1e-8
 """The probability, at most, with which a check of frequencies fails though the environment is right."""

@@ -22,13 +22,13 @@ from power_metrics.cli import main as cli
 from power_metrics.sweeps import powerplay
 from power_metrics.sweeps.config import SweepConfig
 from powerenvs import TabularGame, TabularMDP, product_game
-from powerenvs.authoring.editing import EditedWorld
 from powerenvs.authoring.level import Level
 from powerenvs.model.policy import Policy
 from powerenvs.rollout import next_states, rollout
 from powerenvs.sources.graphviz import files as graphviz
 from powerenvs.testing import check_tabular
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
+from powerenvs.worlds.power.editing import EditedWorld
 from powerenvs.worlds.power.levels import LEVELS
 from powerenvs.worlds.power.pair import PowerPair
 

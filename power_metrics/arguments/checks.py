@@ -39,7 +39,7 @@ def resolve_model(env_or_mdp: Any) -> TabularMDP:
     """
     if isinstance(env_or_mdp, TabularMDP):
         return env_or_mdp
-    from powerenvs.authoring.compile import tabular_model
+    from powerenvs.sources import tabular_model
 
     model = tabular_model(env_or_mdp)
     if not isinstance(model, TabularMDP):

@@ -9,7 +9,7 @@ from textual.app import App
 from power_metrics.editor.dialogs import Question
 from power_metrics.editor.live import LivePower
 from power_metrics.editor.screen import EditorScreen
-from powerenvs.authoring.editing import EditedWorld
+from powerenvs.worlds.power.editing import EditedWorld
 
 
 class WorldEditor(App[None]):

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.results.multiagent import MultiagentPower
-from powerenvs.authoring.editing import EditedWorld
 from powerenvs.authoring.level import Cell
 from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.worlds.power.editing import EditedWorld
 
 MAX_STATES = 2500
 """Larger models are not solved while editing; it would take too long to be of use."""

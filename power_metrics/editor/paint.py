@@ -12,8 +12,8 @@ from rich.text import Text
 
 from power_metrics.editor.live import CellPower
 from power_metrics.plots.heatmap import COLOURS
-from powerenvs.authoring.editing import EditedWorld
 from powerenvs.authoring.level import WALL, Cell
+from powerenvs.worlds.power.editing import EditedWorld
 from powerenvs.worlds.power.grid import GOAL
 
 ARROWS = {"stay": "•", "up": "↑", "down": "↓", "left": "←", "right": "→"}

@@ -23,10 +23,10 @@ from power_metrics.editor.dialogs import Help, LinePrompt, Question
 from power_metrics.editor.keys import help_text, key_lines
 from power_metrics.editor.live import CellPower, LivePower, cell_power
 from power_metrics.editor.paint import View, cell_text, grid_line, scale_text
-from powerenvs.authoring.edited_content import GLYPHS
-from powerenvs.authoring.editing import EditedWorld
 from powerenvs.authoring.level import WALL, Cell
 from powerenvs.authoring.moves import DIRECTIONS
+from powerenvs.worlds.power.edited_content import GLYPHS
+from powerenvs.worlds.power.editing import EditedWorld
 
 QUIET = 0.08
 """Seconds without an edit before POWER is computed."""

@@ -260,7 +260,7 @@ def _two_agents(
     """The game of H and A, and their names in this order."""
     game = env_or_game
     if not isinstance(game, TabularGame):
-        from powerenvs.authoring.compile import tabular_model
+        from powerenvs.sources import tabular_model
 
         game = tabular_model(env_or_game)
         if not isinstance(game, TabularGame):

@@ -29,7 +29,8 @@ from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistrib
 from power_metrics.rewards.pairs import pair_sampler
 from power_metrics.rewards.sampler import reward_sampler
 from power_metrics.solvers.optimal import TIE_TOLERANCE, optimal_policies
-from powerenvs.model.game import TabularGame, agent_position
+from powerenvs.model.game import TabularGame
+from powerenvs.model.joint import agent_position
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.rollout import Rollout, rollout

@@ -13,7 +13,8 @@ from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
 from power_metrics.results.estimate import PowerEstimate
 from powerenvs.model.checks import flag, real
-from powerenvs.model.game import TabularGame, agent_position, check_agents
+from powerenvs.model.game import TabularGame
+from powerenvs.model.joint import agent_position, check_agents
 from powerenvs.model.labels import closest
 
 Floats = NDArray[np.float64]

@@ -18,7 +18,8 @@ import numpy as np
 from power_metrics.rewards.distributions import PerState
 from power_metrics.sweeps.yaml_files import read_mapping, yaml_text
 from powerenvs.model.labels import closest, label_text
-from powerenvs.sources.by_name import FILES, argument_names, game_name
+from powerenvs.sources.by_name import argument_names, game_name
+from powerenvs.sources.files import suffixes
 
 KINDS = ("single_agent", "fixed_policy", "two_agents")
 
@@ -200,8 +201,8 @@ def _grid(key: str, value: Any) -> tuple[Any, ...]:
 
 def _path(key: str, value: Any, folder: Path) -> Any:
     """A file's path made absolute; anything else as it is."""
-    suffixes = (".txt",) if key == "level" else FILES
-    if isinstance(value, str) and value.endswith(suffixes) and "\n" not in value:
+    endings = (".txt",) if key == "level" else suffixes()
+    if isinstance(value, str) and value.endswith(endings) and "\n" not in value:
         return os.fspath((folder / value).resolve())
     return value
 
@@ -217,7 +218,7 @@ def _kind(given: Mapping[str, Any], environments: tuple[Any, ...]) -> str:
             raise ValueError(f"kind: expected one of {', '.join(KINDS)}, found {kind!r}; {closest(kind, KINDS)}")
         return str(kind)
     for environment in environments:
-        if environment.endswith(FILES) and not Path(environment).is_file():
+        if environment.endswith(suffixes()) and not Path(environment).is_file():
             raise ValueError(f"environment: there is no file {environment!r}")
     games = [game_name(environment) is not None for environment in environments]
     if any(games) != all(games):

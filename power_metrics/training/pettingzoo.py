@@ -13,7 +13,8 @@ from power_metrics.comparison.references import power_values
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.training.tracker import PowerTracker
-from powerenvs.model.game import TabularGame, agent_position
+from powerenvs.model.game import TabularGame
+from powerenvs.model.joint import agent_position
 
 Floats = NDArray[np.float64]
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
-if TYPE_CHECKING:
-    from powerenvs.authoring.level import Level
-    from powerenvs.model.game import TabularGame
+import numpy as np
+
+from powerenvs.authoring.enumeration import MAX_STATES, Rules, Transition, action_number, enumerate_states
+from powerenvs.authoring.level import Level
+from powerenvs.model.game import TabularGame
+from powerenvs.model.labels import label_text
 
 State = TypeVar("State", bound=Hashable)
 
@@ -79,8 +84,51 @@ class GameWorld(TableGameWorld[State]):
         """Whether the episode has ended in this state. A terminal state absorbs."""
         return False
 
-    def tables(self) -> TabularGame:
-        """The tables of all states that can be reached from the start."""
-        from powerenvs.authoring.compile import compile_game
+    def tables(self, max_states: int = MAX_STATES, progress: bool | None = None) -> TabularGame:
+        """The tables of all states that can be reached from the start; see `compile_game`."""
+        name, agents = type(self).__name__, tuple(self.agents)
+        labels = [tuple(self.actions[agent]) for agent in agents]
+        counts = tuple(map(len, labels))
+        strides = [math.prod(counts[i + 1 :]) for i in range(len(counts))]
 
-        return compile_game(self)
+        def transitions(state: Hashable) -> Iterator[Transition]:
+            options = [
+                [
+                    (action_number(name, state, action, known) * stride, action)
+                    for action in self.available(state, agent)
+                ]
+                for agent, known, stride in zip(agents, labels, strides, strict=True)
+            ]
+            for choice in itertools.product(*options):
+                j, actions = sum(part for part, _ in choice), tuple(action for _, action in choice)
+                for probability, target, paid, hidden in self.step(state, actions):
+                    hidden = paid if hidden is None else hidden
+                    if not all(isinstance(part, tuple) and len(part) == len(agents) for part in (paid, hidden)):
+                        raise ValueError(
+                            f"{name}.step({label_text(state)}, {actions}): expected rewards and performance to be "
+                            f"tuples of a number for each of {agents}, found {paid!r} and {hidden!r}"
+                        )
+                    yield j, probability, target, paid + hidden
+
+        size, width = math.prod(counts), 2 * len(agents)
+        found = enumerate_states(
+            Rules(name, self.initial(), self.terminal, transitions, size, width), max_states, progress
+        )
+        reward, performance = np.split(np.stack(found.columns), 2)
+        cells = [[self.cell(state, agent) or (-1, -1) for agent in agents] for state in found.states]
+        placed = self.level is not None and bool(np.any(np.array(cells) >= 0))
+        return TabularGame(
+            indptr=found.indptr,
+            successor=found.successor,
+            probability=found.probability,
+            num_actions=counts,
+            agents=agents,
+            reward=reward,
+            performance=performance,
+            terminal=found.terminal,
+            initial=found.initial,
+            state_labels=found.states,
+            action_labels=dict(zip(agents, labels, strict=True)),
+            board=self.level.rows if placed and self.level is not None else None,
+            cells=np.array(cells) if placed else None,
+        )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
-if TYPE_CHECKING:
-    from powerenvs.authoring.level import Level
-    from powerenvs.model.mdp import TabularMDP
+import numpy as np
+
+from powerenvs.authoring.enumeration import MAX_STATES, Rules, Transition, action_number, enumerate_states
+from powerenvs.authoring.level import Level
+from powerenvs.model.mdp import TabularMDP
 
 State = TypeVar("State", bound=Hashable)
 
@@ -101,8 +103,42 @@ class World(TableWorld[State]):
         """Whether the episode has ended in this state. A terminal state absorbs."""
         return False
 
-    def tables(self) -> TabularMDP:
-        """The model of all states that can be reached from the start."""
-        from powerenvs.authoring.compile import compile_world
+    def tables(self, max_states: int | None = None, progress: bool | None = None) -> TabularMDP:
+        """The model of all states that can be reached from the start; see `powerenvs.compile_world`."""
+        name, actions = type(self).__name__, tuple(self.actions)
+        if max_states is None:
+            if self.large:
+                raise ValueError(
+                    f"{name}: too large for tables: {self.large}; max_states=... enumerates it all the same"
+                )
+            max_states = MAX_STATES
 
-        return compile_world(self)
+        def transitions(state: Hashable) -> Iterator[Transition]:
+            for action in self.available(state):
+                a = action_number(name, state, action, actions)
+                for probability, target, paid, hidden in self.step(state, action):
+                    yield a, probability, target, (paid, paid if hidden is None else hidden)
+
+        found = enumerate_states(
+            Rules(name, self.initial(), self.terminal, transitions, len(actions), 2), max_states, progress
+        )
+        reward, performance = found.columns
+        cells = [self.cell(state) for state in found.states]
+        placed = self.level is not None and any(cell is not None for cell in cells)
+        boards = [self.board(state) for state in found.states]
+        number = {board: i for i, board in enumerate(dict.fromkeys(boards))}
+        return TabularMDP(
+            indptr=found.indptr,
+            successor=found.successor,
+            probability=found.probability,
+            reward=reward,
+            performance=performance,
+            available=(np.diff(found.indptr) > 0).reshape(len(found.states), len(actions)),
+            terminal=found.terminal,
+            initial=found.initial,
+            state_labels=found.states,
+            action_labels=actions,
+            board=self.level.rows if placed and self.level is not None else None,
+            cells=np.array([(-1, -1) if cell is None else cell for cell in cells]) if placed else None,
+            observation=None if None in number else np.array([number[board] for board in boards]),
+        )

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs.model import rows as tables
+from powerenvs.model.formats import MODELS, format_of
 from powerenvs.model.labels import Lookup, closest, features, label_text
 from powerenvs.model.npz import load_arrays, save_arrays
+from powerenvs.model.rows import content_fingerprint, entry_rows
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -62,15 +63,15 @@ class Model(ABC):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the model to an ``.npz`` file without pickle, or to a Graphviz file (``.gv``); whole or not at all.
 
-        Graphviz files hold labels as text and no board: see `powerenvs.sources.graphviz.files.save_gv`.
+        Graphviz files hold labels as text and no board: see `powerenvs.sources.graphviz.files.save_gv`. Further formats
+        are those of `powerenvs.sources.register_format`.
 
         Raises:
             ValueError: if a label is of a kind that cannot be stored (see `powerenvs.model.labels`).
         """
-        if str(path).endswith(".gv"):
-            from powerenvs.sources.graphviz.files import save_gv
-
-            save_gv(self, path)  # type: ignore[arg-type]  # there are two subclasses
+        special = format_of(path, MODELS)
+        if special is not None:
+            special.write(self, path)
             return
         save_arrays(path, type(self).__name__, *self.to_store())
 
@@ -94,15 +95,14 @@ class Model(ABC):
 
     @classmethod
     def load(cls: type[AnyModel], path: str | os.PathLike[str]) -> AnyModel:
-        """Reads a model that `save` wrote, or a Graphviz file (``.gv``); all checks run again.
+        """Reads a model that `save` wrote, a Graphviz file (``.gv``) or another format; all checks run again.
 
         Raises:
             ValueError: if the file is not a saved model of this kind.
         """
-        if str(path).endswith(".gv"):
-            from powerenvs.sources.graphviz.files import load_gv
-
-            found = load_gv(path)
+        special = format_of(path, MODELS)
+        if special is not None:
+            found = special.read(path)
             if not isinstance(found, cls):
                 raise ValueError(f"{os.fspath(path)!r}: expected a {cls.__name__}, found a {type(found).__name__}")
             return found
@@ -128,7 +128,7 @@ class Model(ABC):
         """Raises a ValueError unless terminal states loop to themselves for nothing."""
         if not self.terminal.any():
             return
-        rows = tables.entry_rows(self.indptr)
+        rows = entry_rows(self.indptr)
         state = rows // (self.num_rows // self.num_states)
         paid = np.any(np.atleast_2d(self.reward) != 0, axis=0) | np.any(np.atleast_2d(self.performance) != 0, axis=0)
         bad = self.terminal[state] & ((self.successor != state) | paid)
@@ -164,7 +164,7 @@ class Model(ABC):
 
     def _splits(self) -> NDArray[np.int64]:
         """The rows with more than one next state; several entries, by reward, may share one."""
-        rows = tables.entry_rows(self.indptr)
+        rows = entry_rows(self.indptr)
         return rows[1:][(rows[1:] == rows[:-1]) & (self.successor[1:] != self.successor[:-1])]
 
     @cached_property
@@ -262,7 +262,7 @@ class Model(ABC):
     def fingerprint(self) -> str:
         """sha256 (hex) of the arrays and labels: says which model a result belongs to."""
         arrays = {name: getattr(self, name) for name in self.content}
-        return tables.content_fingerprint(type(self).__name__, arrays, self._labels())
+        return content_fingerprint(type(self).__name__, arrays, self._labels())
 
     def __eq__(self, other: object) -> bool:
         """Equal arrays and labels; what is there for pictures does not count."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs.model import rows as tables
 from powerenvs.model.checks import mapped
+from powerenvs.model.joint import AnyJointTables, JointTables
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.policy_table import policy_table
-
-if TYPE_CHECKING:
-    from powerenvs.model.game import TabularGame
+from powerenvs.model.rows import compress, entry_rows
 
 BLOCK = 1 << 18
 """Joint actions of states that are folded at a time: sorting them takes little memory beside the game."""
@@ -32,7 +30,7 @@ class _Folded(NamedTuple):
     performance: NDArray[np.float64]
 
 
-def against(game: TabularGame, policies: Mapping[str, Any]) -> TabularMDP:
+def against(game: JointTables, policies: Mapping[str, Any]) -> TabularMDP:
     """`TabularGame.against`."""
     rest = _remaining(game, policies)
     if len(rest) != 1:
@@ -55,7 +53,7 @@ def against(game: TabularGame, policies: Mapping[str, Any]) -> TabularMDP:
     )
 
 
-def fold(game: TabularGame, policies: Mapping[str, Any]) -> TabularGame:
+def fold(game: AnyJointTables, policies: Mapping[str, Any]) -> AnyJointTables:
     """`TabularGame.fold`."""
     rest = _remaining(game, policies)
     if len(rest) < 2:
@@ -80,7 +78,7 @@ def fold(game: TabularGame, policies: Mapping[str, Any]) -> TabularGame:
     )
 
 
-def _remaining(game: TabularGame, policies: Mapping[str, Any]) -> list[int]:
+def _remaining(game: JointTables, policies: Mapping[str, Any]) -> list[int]:
     """The positions of the agents without a policy."""
     mapped("policies", policies, "{agent: table}")
     unknown = next((agent for agent in policies if agent not in game.agents), None)
@@ -89,7 +87,7 @@ def _remaining(game: TabularGame, policies: Mapping[str, Any]) -> list[int]:
     return [i for i, agent in enumerate(game.agents) if agent not in policies]
 
 
-def _fold(game: TabularGame, policies: Mapping[str, Any], rest: list[int]) -> _Folded:
+def _fold(game: JointTables, policies: Mapping[str, Any], rest: list[int]) -> _Folded:
     """Takes the expectation over the actions of the agents that have policies."""
     given = {}
     for name in policies:
@@ -111,7 +109,7 @@ def _fold(game: TabularGame, policies: Mapping[str, Any], rest: list[int]) -> _F
 
 
 def _fold_states(
-    game: TabularGame, given: Mapping[int, NDArray[np.float64]], rest: list[int], states: range
+    game: JointTables, given: Mapping[int, NDArray[np.float64]], rest: list[int], states: range
 ) -> _Folded:
     """The rows of some states, numbered from the first of them; ``given`` has policies by position of their agents."""
     count, here = len(states), slice(states.start, states.stop)
@@ -135,11 +133,11 @@ def _fold_states(
     share = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0).ravel()
     indptr = game.indptr[states.start * game.num_joint_actions : states.stop * game.num_joint_actions + 1]
     entries = slice(int(indptr[0]), int(indptr[-1]))
-    row = tables.entry_rows(indptr - indptr[0])
+    row = entry_rows(indptr - indptr[0])
     state, joint = np.divmod(row, game.num_joint_actions)
     counts = tuple(game.num_actions[i] for i in rest)
     left = np.ravel_multi_index(tuple(game.joint_actions[:, rest].T), counts)[joint]
-    folded, successor, probability, *columns = tables.compress(
+    folded, successor, probability, *columns = compress(
         state * math.prod(counts) + left,
         count * math.prod(counts),
         game.successor[entries],

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs.model import rows as tables
 from powerenvs.model.checks import flag
+from powerenvs.model.joint import AnyJointTables, JointTables
+from powerenvs.model.rows import compress, entry_rows, pointers, reachable, row_sums
 
-if TYPE_CHECKING:
-    from powerenvs.model.game import TabularGame
 
-
-def without_overlaps(game: TabularGame, no_swaps: bool = False) -> TabularGame:
+def without_overlaps(game: AnyJointTables, no_swaps: bool = False) -> AnyJointTables:
     """The game without the joint states in which two agents share a cell, and without the ways that lead there.
 
     A joint action that can only end in an overlap no longer exists, so whether a move is possible may depend on
@@ -38,14 +35,14 @@ def without_overlaps(game: TabularGame, no_swaps: bool = False) -> TabularGame:
     places = _places(game)
     overlapping = _shared(places)
     initial = _start(game, overlapping)
-    state = tables.entry_rows(game.indptr) // game.num_joint_actions
+    state = entry_rows(game.indptr) // game.num_joint_actions
     keep = ~overlapping[state] & ~overlapping[game.successor]
     if flag("no_swaps", no_swaps):
         keep &= ~np.any(_swapped(places[state], places[game.successor]), axis=1)
-    rows = tables.entry_rows(game.indptr)[keep]
-    indptr = tables.pointers(rows, game.num_rows)
+    rows = entry_rows(game.indptr)[keep]
+    indptr = pointers(rows, game.num_rows)
     probability = game.probability[keep]
-    probability = probability / np.repeat(tables.row_sums(indptr, probability), np.diff(indptr))
+    probability = probability / np.repeat(row_sums(indptr, probability), np.diff(indptr))
     return _restricted(
         game,
         indptr,
@@ -57,7 +54,7 @@ def without_overlaps(game: TabularGame, no_swaps: bool = False) -> TabularGame:
     )
 
 
-def with_bumping(game: TabularGame, no_swaps: bool = False) -> TabularGame:
+def with_bumping(game: AnyJointTables, no_swaps: bool = False) -> AnyJointTables:
     """The game in which an agent that would enter another agent's cell stays where it is instead.
 
     This is the version to train on: every joint action of the game still exists, and its states are those of
@@ -82,7 +79,7 @@ def with_bumping(game: TabularGame, no_swaps: bool = False) -> TabularGame:
     parts, places = _parts(game), _places(game)
     overlapping = _shared(places)
     initial = _start(game, overlapping)
-    rows = tables.entry_rows(game.indptr)
+    rows = entry_rows(game.indptr)
     keep = ~overlapping[rows // game.num_joint_actions]
     rows, successor = rows[keep], game.successor[keep].astype(np.int64)
     state = rows // game.num_joint_actions
@@ -92,7 +89,7 @@ def with_bumping(game: TabularGame, no_swaps: bool = False) -> TabularGame:
     successor[changed] = _find_parts(game, parts, mixed)
     source = np.flatnonzero(keep)  # the entry of the game whose rewards an entry pays
     source[changed] = _first_entries(game, state[changed], successor[changed])
-    indptr, target, probability, *columns = tables.compress(
+    indptr, target, probability, *columns = compress(
         rows,
         game.num_rows,
         successor.astype(np.int32),
@@ -104,7 +101,7 @@ def with_bumping(game: TabularGame, no_swaps: bool = False) -> TabularGame:
     return _restricted(game, indptr, target, probability, reward, performance, initial)
 
 
-def _start(game: TabularGame, overlapping: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _start(game: JointTables, overlapping: NDArray[np.bool_]) -> NDArray[np.float64]:
     """(S,) the start distribution without the states that overlap."""
     initial = np.where(overlapping, 0.0, game.initial)
     if not initial.any():
@@ -115,7 +112,7 @@ def _start(game: TabularGame, overlapping: NDArray[np.bool_]) -> NDArray[np.floa
     return initial / initial.sum()  # type: ignore[no-any-return]
 
 
-def _parts(game: TabularGame) -> NDArray[np.int64]:
+def _parts(game: JointTables) -> NDArray[np.int64]:
     """(S, N) each agent's part of the state label, as a number; equal labels have equal numbers.
 
     Raises:
@@ -133,7 +130,7 @@ def _parts(game: TabularGame) -> NDArray[np.int64]:
     return np.array([[numbers[part] for part in label] for label in game.state_labels])  # type: ignore[attr-defined]
 
 
-def _places(game: TabularGame) -> NDArray[np.int64]:
+def _places(game: JointTables) -> NDArray[np.int64]:
     """(S, N) where each agent is, as a number; negative for an agent that is nowhere, different for each."""
     if game.cells is None:
         return _parts(game)
@@ -169,7 +166,7 @@ def _refused(before: NDArray[np.int64], after: NDArray[np.int64], no_swaps: bool
         refused |= clash
 
 
-def _find_parts(game: TabularGame, parts: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+def _find_parts(game: JointTables, parts: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
     """(k,) the states with these parts, (k, N)."""
     base = int(parts.max()) + 1
     scale = base ** np.arange(game.num_agents)
@@ -187,9 +184,9 @@ def _find_parts(game: TabularGame, parts: NDArray[np.int64], wanted: NDArray[np.
     return found
 
 
-def _first_entries(game: TabularGame, state: NDArray[np.int64], successor: NDArray[np.int64]) -> NDArray[np.int64]:
+def _first_entries(game: JointTables, state: NDArray[np.int64], successor: NDArray[np.int64]) -> NDArray[np.int64]:
     """(k,) the first entry of the game that leads from each state to each successor."""
-    codes = tables.entry_rows(game.indptr) // game.num_joint_actions * game.num_states + game.successor
+    codes = entry_rows(game.indptr) // game.num_joint_actions * game.num_states + game.successor
     known, first = np.unique(codes, return_index=True)
     wanted = state * game.num_states + successor
     place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
@@ -204,23 +201,23 @@ def _first_entries(game: TabularGame, state: NDArray[np.int64], successor: NDArr
 
 
 def _restricted(
-    game: TabularGame,
+    game: AnyJointTables,
     indptr: NDArray[np.int64],
     successor: NDArray[np.int32],
     probability: NDArray[np.float64],
     reward: NDArray[np.float64],
     performance: NDArray[np.float64],
     initial: NDArray[np.float64],
-) -> TabularGame:
+) -> AnyJointTables:
     """The game with these rows, restricted to the states that can be reached."""
-    kept = tables.reachable(indptr, successor, initial)
+    kept = reachable(indptr, successor, initial)
     states = np.flatnonzero(kept)
     number = np.cumsum(kept, dtype=np.int32) - np.int32(1)  # of each state among those kept
-    rows = tables.entry_rows(indptr)
+    rows = entry_rows(indptr)
     state, joint = np.divmod(rows, game.num_joint_actions)
     stays = kept[state]
     return game.with_(
-        indptr=tables.pointers(
+        indptr=pointers(
             number[state[stays]].astype(np.int64) * game.num_joint_actions + joint[stays],
             len(states) * game.num_joint_actions,
         ),

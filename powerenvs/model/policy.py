@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from powerenvs.model.game import TabularGame, agent_position
+from powerenvs.model.formats import POLICIES, format_of
+from powerenvs.model.game import TabularGame
+from powerenvs.model.joint import agent_position
 from powerenvs.model.labels import Lookup, label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.npz import load_arrays, save_arrays
@@ -160,10 +162,9 @@ class Policy:
         Raises:
             ValueError: if ``path`` ends in neither, or as `powerenvs.sources.graphviz.files.save_gv_policy`.
         """
-        if str(path).endswith(".gv"):
-            from powerenvs.sources.graphviz.policies import save_gv_policy
-
-            save_gv_policy(self, path)
+        special = format_of(path, POLICIES)
+        if special is not None:
+            special.write(self, path)
             return
         save_arrays(path, "Policy", {"table": self._table}, {"agent": self.agent, "model": self.model.fingerprint})
 
@@ -183,10 +184,9 @@ class Policy:
             ValueError: if the file holds no policy, or one of another model or agent.
             FileNotFoundError: if there is no such file.
         """
-        if str(path).endswith(".gv"):
-            from powerenvs.sources.graphviz.policies import load_gv_policy
-
-            return load_gv_policy(path, model, agent)
+        special = format_of(path, POLICIES)
+        if special is not None:
+            return special.read(path, model, agent)  # type: ignore[no-any-return]
         arrays, header = load_arrays(path, "Policy")
         source = repr(os.fspath(path))
         try:

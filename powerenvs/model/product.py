@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs.model import rows as tables
 from powerenvs.model.checks import real
-from powerenvs.model.game import TabularGame, check_agents
+from powerenvs.model.game import TabularGame
+from powerenvs.model.joint import check_agents
 from powerenvs.model.labels import label_type
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.rows import compress, entry_rows, seal
 
 CHUNK = 1 << 16
 """Transitions made at a time, about; few enough for the processor's caches."""
@@ -71,7 +72,7 @@ def product_game(*mdps: TabularMDP, agents: Sequence[str] = ("human", "ai"), max
     rows = reduce(_product, (_rows(mdp, hidden) for mdp in mdps))
     if split:
         rows = _sorted(rows)
-    tables.seal(rows.indptr, rows.successor, rows.probability, *rows.paid)
+    seal(rows.indptr, rows.successor, rows.probability, *rows.paid)
     boards = {mdp.board for mdp in mdps}
     placed = len(boards) == 1 and all(mdp.cells is not None for mdp in mdps)
     return TabularGame(
@@ -161,14 +162,14 @@ def _ranges(begin: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.in
 
 def _split_rewards(mdp: TabularMDP) -> bool:
     """Whether a row has several entries with one next state, which the product takes out of order."""
-    rows = tables.entry_rows(mdp.indptr)
+    rows = entry_rows(mdp.indptr)
     return bool(np.any((rows[1:] == rows[:-1]) & (mdp.successor[1:] <= mdp.successor[:-1])))
 
 
 def _sorted(rows: _Rows) -> _Rows:
-    """The same rows with their entries in the order that `tables.compress` gives, so that equal games are equal."""
-    indptr, successor, probability, *columns = tables.compress(
-        tables.entry_rows(rows.indptr),
+    """The same rows with their entries in the order that `compress` gives, so that equal games are equal."""
+    indptr, successor, probability, *columns = compress(
+        entry_rows(rows.indptr),
         len(rows.indptr) - 1,
         rows.successor,
         rows.probability,

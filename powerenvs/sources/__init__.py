@@ -1,1 +1,34 @@
-"""Anything to a model: environments, files, names; `powerenvs.tabular_model` is the one door."""
+"""From anything to a model: worlds, environments, ``P`` dicts, MiniGrid, names, and files by their suffix."""
+
+import os
+
+from powerenvs.authoring.compile import compile_game, compile_world
+from powerenvs.authoring.game_world import TableGameWorld
+from powerenvs.authoring.world import TableWorld
+from powerenvs.model.base import Model
+from powerenvs.model.formats import POLICIES, Format
+from powerenvs.sources import by_name, environments
+from powerenvs.sources.clone import compile_env, is_minigrid
+from powerenvs.sources.files import load, register_format, save
+from powerenvs.sources.graphviz.files import load_gv, load_gv_policy, save_gv, save_gv_policy
+from powerenvs.sources.p_dict import from_gymnasium, has_p
+from powerenvs.sources.table import Source, register_source, sources, tabular_model
+
+__all__ = ["Source", "load", "register_format", "register_source", "save", "sources", "tabular_model"]
+
+# the first that fits is read
+for _source in (
+    Source("models", lambda value: isinstance(value, Model), lambda model: model),
+    Source("worlds", lambda value: isinstance(value, TableWorld), compile_world),
+    Source("games", lambda value: isinstance(value, TableGameWorld), compile_game),
+    Source("names and files", lambda value: isinstance(value, str | os.PathLike), by_name.model_named),
+    Source("copies of environments", environments.holds_copies, environments.model_of_copies),
+    Source("environments of powerenvs", environments.has_model, environments.model_of),
+    Source("environments without tables", environments.is_lazy, environments.refuse_lazy),
+    Source("P of Gymnasium", has_p, from_gymnasium),
+    Source("MiniGrid", is_minigrid, compile_env),
+):
+    register_source(*_source, last=True)
+
+register_format(".gv", load_gv, save_gv)
+POLICIES[".gv"] = Format(load_gv_policy, save_gv_policy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +19,8 @@ from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.npz import saved_kind
 from powerenvs.registry import games, graphs
-
-FILES = (".npz", ".gv")
-"""Suffixes of files that hold a model."""
+from powerenvs.sources.files import load as load_file, suffixes
+from powerenvs.sources.table import tabular_model
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def game_names() -> list[str]:
 
 def game_name(given: str) -> str | None:
     """The game that a name such as "power_pair_v0" means, or a file with a game; None for anything else."""
-    if given.endswith(FILES):
+    if given.endswith(suffixes()):
         return given if Path(given).is_file() and _holds_game(given) else None
     for game in games().values():
         space = game.id.removesuffix(game.name)
@@ -96,7 +96,7 @@ def game_name(given: str) -> str | None:
 def _holds_game(path: str) -> bool:
     if path.endswith(".npz"):
         return saved_kind(path) == TabularGame.__name__
-    return isinstance(_load_file(path), TabularGame)
+    return isinstance(load_file(path), TabularGame)
 
 
 def load_game(name: str, kwargs: Mapping[str, Any]) -> LoadedGame:
@@ -105,10 +105,10 @@ def load_game(name: str, kwargs: Mapping[str, Any]) -> LoadedGame:
     Raises:
         ValueError: for an argument that the game does not take, with the closest known one, and what it refuses.
     """
-    if name.endswith(FILES):
+    if name.endswith(suffixes()):
         if kwargs:
             raise ValueError(f"{next(iter(kwargs))}: a game from a file takes no arguments")
-        game = _load_file(name)
+        game = load_file(name)
         if not isinstance(game, TabularGame):
             raise ValueError(f"{name!r}: expected a game, found {game!r}")
         return LoadedGame(name, {}, game)
@@ -128,29 +128,33 @@ def load_model(name: str, kwargs: Mapping[str, Any]) -> LoadedModel:
         ValueError: for an unknown id or argument, with the closest known one, and whatever the world refuses.
         OSError: if a file cannot be read.
     """
-    if name.endswith(FILES) or name in graphs():
+    if name.endswith(suffixes()) or name in graphs():
         if kwargs:
             source = "this graph" if name in graphs() else "a model from a file"
             raise ValueError(f"{next(iter(kwargs))}: {source} takes no arguments")
-        mdp = load(graphs()[name])() if name in graphs() else _load_file(name)
+        mdp = load(graphs()[name])() if name in graphs() else load_file(name)
         if not isinstance(mdp, TabularMDP):
             raise ValueError(f"{name!r}: expected a model of one agent, found {mdp!r}")
         return LoadedModel(name, {}, mdp)
-    import powerenvs
-
     env = make_environment(name, kwargs)
-    model = powerenvs.tabular_model(env)
+    model = tabular_model(env)
     if not isinstance(model, TabularMDP):
         raise ValueError(f"{env.spec.id}: expected an environment of one agent, found {model!r}")
     return LoadedModel(name, kwargs, model, env, getattr(env.unwrapped, "world", None))
 
 
-def _load_file(path: str) -> TabularMDP | TabularGame:
-    if path.endswith(".gv"):
-        from powerenvs.sources.graphviz.files import load_gv
+def model_named(name: str | os.PathLike[str]) -> TabularMDP | TabularGame:
+    """The model with this id, name or file, for one agent or several; worlds are as they are without arguments.
 
-        return load_gv(path)
-    return TabularGame.load(path) if saved_kind(path) == TabularGame.__name__ else TabularMDP.load(path)
+    Raises:
+        ValueError: for an unknown name, with the closest known one.
+        OSError: if a file cannot be read.
+    """
+    text = os.fspath(name)
+    if text.endswith(suffixes()):
+        return load_file(text)
+    game = game_name(text)
+    return load_model(text, {}).mdp if game is None else load_game(game, {}).game
 
 
 def make_environment(name: str, kwargs: Mapping[str, Any], **options: Any) -> Any:
@@ -234,7 +238,7 @@ def argument_names(given: str) -> list[str] | None:
     Raises:
         ValueError: for an unknown id, with the closest known one.
     """
-    if given.endswith(FILES) or given in graphs():
+    if given.endswith(suffixes()) or given in graphs():
         return []
     game = game_name(given)
     if game is not None:

@@ -126,8 +126,8 @@ def compile_env(
 
 
 def is_minigrid(env: Any) -> bool:
-    """Whether an unwrapped environment is one of MiniGrid's."""
-    return is_a(env, "minigrid.minigrid_env:MiniGridEnv")
+    """Whether an environment, wrapped or not, is one of MiniGrid's."""
+    return is_a(getattr(env, "unwrapped", env), "minigrid.minigrid_env:MiniGridEnv")
 
 
 def _first(env: Any, seed: int | None, needs_observation: bool) -> tuple[Any, Any]:

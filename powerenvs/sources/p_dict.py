@@ -110,14 +110,21 @@ def read_p(
     )
 
 
+def has_p(env: Any) -> bool:
+    """Whether an environment, wrapped or not, has ``P`` and ``initial_state_distrib``."""
+    base = getattr(env, "unwrapped", env)
+    return hasattr(base, "P") and hasattr(base, "initial_state_distrib")
+
+
 def from_gymnasium(env: Any) -> TabularMDP:
-    """The model of an unwrapped Gymnasium environment that has ``P`` and ``initial_state_distrib``.
+    """The model of a Gymnasium environment that has ``P`` and ``initial_state_distrib``, wrapped or not.
 
     FrozenLake and CliffWalking get their cells as labels and a board; Taxi the features of its state.
 
     Raises:
         ValueError: for Taxi with a fickle passenger, whose ``P`` leaves out the change of mind.
     """
+    env = getattr(env, "unwrapped", env)
     if getattr(env, "fickle_passenger", False):
         raise ValueError(
             "env: Taxi with fickle_passenger=True changes the destination outside its table P; make it without"

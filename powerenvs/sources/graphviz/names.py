@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import label_text, label_type
+from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.rows import GIVEN_TOLERANCE
 from powerenvs.sources.graphviz.dot import Graph
-
-if TYPE_CHECKING:
-    from powerenvs.model.game import TabularGame
-    from powerenvs.model.mdp import TabularMDP
 
 SEPARATOR = "]__["
 JOINT = "_H^"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powerenvs.model.game import TabularGame, agent_position
+from powerenvs.model.game import TabularGame
+from powerenvs.model.joint import agent_position
 from powerenvs.model.labels import closest
+from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.policy import Policy
 from powerenvs.sources.graphviz.dot import Graph, read_dot, write_dot
 from powerenvs.sources.graphviz.names import Names, check_sum, game_names, mdp_names, node, node_parts, number
-
-if TYPE_CHECKING:
-    from powerenvs.model.mdp import TabularMDP
-    from powerenvs.model.policy import Policy
 
 
 def load_gv_policy(
@@ -33,8 +31,6 @@ def load_gv_policy(
             probabilities of a state do not sum to 1 (to 1e-6). The message has the file and the line.
         FileNotFoundError: if there is no such file.
     """
-    from powerenvs.model.policy import Policy
-
     if isinstance(model, TabularGame) and agent is None:
         agent = model.agents[1]
     states, actions = _names(model, agent)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs.model.game import TabularGame, check_agents
+from powerenvs.model.game import TabularGame
+from powerenvs.model.joint import check_agents
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.sources.graphviz.dot import Graph

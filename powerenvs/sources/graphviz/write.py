@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from powerenvs.model import rows as tables
 from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.rows import entry_rows, start_distribution
 from powerenvs.sources.graphviz.dot import Graph
 from powerenvs.sources.graphviz.names import ENDS, game_names, joint, mdp_names, node
 
@@ -25,7 +25,7 @@ def graph_of(model: TabularMDP | TabularGame) -> Graph:
         ends = ("",)
     else:
         raise ValueError(f"model: expected a TabularMDP or a TabularGame, found {type(model).__name__}")
-    rows = tables.entry_rows(model.indptr)
+    rows = entry_rows(model.indptr)
     again = np.flatnonzero((rows[1:] == rows[:-1]) & (model.successor[1:] == model.successor[:-1]))
     if again.size:
         raise ValueError(
@@ -54,7 +54,7 @@ def graph_of(model: TabularMDP | TabularGame) -> Graph:
 
 def _of_states(model: TabularMDP | TabularGame) -> Iterator[dict[str, str]]:
     """The attributes of each state."""
-    usual = np.array_equal(model.initial, tables.start_distribution(None, model.state_labels, model.terminal))
+    usual = np.array_equal(model.initial, start_distribution(None, model.state_labels, model.terminal))
     for probability, terminal in zip(model.initial.tolist(), model.terminal.tolist(), strict=True):
         attributes = {} if usual or not probability else {"initial": repr(probability)}
         yield {**attributes, "terminal": "true"} if terminal else attributes

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from powerenvs.authoring.level import START, Level
 from powerenvs.authoring.moves import DIRECTIONS, movement_rows, neighbours, noise_distribution
 from powerenvs.authoring.world import TableWorld
-from powerenvs.model import rows as tables
 from powerenvs.model.checks import real
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.rows import check_range, compress, frozen
 from powerenvs.worlds.power.levels import LEVELS
 
 Cell = tuple[int, int]
@@ -101,8 +101,8 @@ class PowerGrid(TableWorld[Cell]):
                     raise ValueError(f"reward: expected a number for {name!r}, found {amount!r}")
                 values[names[name]] = amount
         elif reward is not None:
-            values = tables.frozen("reward", reward, np.float64, values.shape)  # type: ignore[arg-type]
-        tables.check_range("reward", values)
+            values = frozen("reward", reward, np.float64, values.shape)  # type: ignore[arg-type]
+        check_range("reward", values)
         return values
 
     def _labels(self) -> tuple[Cell, ...]:
@@ -122,9 +122,7 @@ class PowerGrid(TableWorld[Cell]):
             successor = np.concatenate([successor[moving], (loops // count).astype(np.int32)])
             probability = np.concatenate([probability[moving], np.ones(len(loops))])
             reward = np.concatenate([reward[moving], np.zeros(len(loops))])
-        indptr, successor, probability, reward = tables.compress(
-            row, len(self._goal) * count, successor, probability, reward
-        )
+        indptr, successor, probability, reward = compress(row, len(self._goal) * count, successor, probability, reward)
         starts = level.glyphs[tuple(level.cells.T)] == START
         starts = starts if starts.any() else ~self._goal
         return TabularMDP(

@@ -12,7 +12,7 @@ import pytest
 
 from power_metrics.cli import main as cli
 from power_metrics.editor.live import LivePower
-from powerenvs.authoring.editing import EditedWorld
+from powerenvs.worlds.power.editing import EditedWorld
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from power_metrics.editor.keys import key_lines
 from power_metrics.editor.live import LivePower, cell_power
 from power_metrics.editor.paint import View, grid_line, power_style
 from power_metrics.editor.screen import GAMMAS, Grid, open_world
-from powerenvs.authoring.editing import EditedWorld
 from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.worlds.power import PowerGrid
+from powerenvs.worlds.power.editing import EditedWorld
 
 pytestmark = pytest.mark.slow
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from powerenvs.authoring.editing import EditedWorld
 from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.worlds.power import LEVELS, PowerGrid
+from powerenvs.worlds.power.editing import EditedWorld
 from powerenvs.worlds.power.pair import PowerPair
 
 

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from powerenvs.authoring.edited_content import FLOOR, GLYPHS, Content, Removal, cell_within
-from powerenvs.authoring.edited_models import placed_start, removed_actions, rows_of, start_places
 from powerenvs.authoring.level import START, WALL, Cell, Level
 from powerenvs.authoring.moves import DIRECTIONS
 from powerenvs.model.checks import flag, real
@@ -21,6 +19,8 @@ from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.npz import saved_kind
 from powerenvs.model.transforms import restricted
+from powerenvs.worlds.power.edited_content import FLOOR, GLYPHS, Content, Removal, cell_within
+from powerenvs.worlds.power.edited_models import placed_start, removed_actions, rows_of, start_places
 from powerenvs.worlds.power.grid import GOAL, PowerGrid, shipped_or_text
 from powerenvs.worlds.power.pair import PowerPair
 
