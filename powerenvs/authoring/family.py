@@ -74,7 +74,12 @@ class GameEntry:
     @property
     def short(self) -> str:
         """The name without its version, as in the shell."""
-        return re.sub(r"_v\d+$", "", self.name)
+        return _unversioned(self.name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that it may be called."""
+        return self.name, self.short, self.id, _unversioned(self.id)
 
 
 @dataclass(frozen=True)
@@ -177,6 +182,10 @@ class Family:
         if name not in self.exports:
             raise AttributeError(f"module {self.package!r} has no attribute {name!r}")
         return load(self.exports[name])
+
+
+def _unversioned(name: str) -> str:
+    return re.sub(r"_v\d+$", "", name)
 
 
 def name_of(target: Target) -> str:

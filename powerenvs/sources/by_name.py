@@ -86,11 +86,7 @@ def game_name(given: str) -> str | None:
     """The game that a name such as "power_pair_v0" means, or a file with a game; None for anything else."""
     if given.endswith(suffixes()):
         return given if Path(given).is_file() and _holds_game(given) else None
-    for game in games().values():
-        space = game.id.removesuffix(game.name)
-        if given.removeprefix(space) in (game.name, game.short):
-            return game.name
-    return None
+    return next((game.name for game in games().values() if given in game.names), None)
 
 
 def _holds_game(path: str) -> bool:
