@@ -9,9 +9,9 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_gamma, check_policy, check_rewards, resolve_model
-from power_metrics.chains.linear import chain_values
 from power_metrics.solvers.compiled import solver_tables
 from power_metrics.solvers.dispatch import check_residual
+from power_metrics.solvers.linear import chain_values
 from power_metrics.solvers.policies import evaluate_policies
 from powerenvs.model.mdp import TabularMDP
 

@@ -1,7 +1,7 @@
 """Where a policy spends its time, and what it earns: exact, by solving the chain that it makes of the model.
 
 With x(s) = Σ_t γ^t P(s_t = s), the expected discounted visits, x = μ + γ P_πᵀ x. Small models are solved as dense
-matrices; how larger ones are is in `power_metrics.chains.flow`: by elimination or, where that would take long, by
+matrices; how larger ones are is in `power_metrics.chains.visits`: by elimination or, where that would take long, by
 iteration with a certified error.
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_gamma, check_policy, resolve_model
 from power_metrics.chains.evaluation import policy_chain
-from power_metrics.chains.flow import expected_visits
+from power_metrics.chains.visits import expected_visits
 from powerenvs.model import rows as tables
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP

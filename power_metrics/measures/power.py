@@ -25,9 +25,10 @@ from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistrib
 from power_metrics.rewards.sampler import RewardSampler
 from power_metrics.solvers.average.components import gain_tables
 from power_metrics.solvers.average.gain import GainSolution, solve_gain_into
-from power_metrics.solvers.compiled import SolverTables, solver_tables
+from power_metrics.solvers.compiled import solver_tables
 from power_metrics.solvers.dispatch import solve_into
 from power_metrics.solvers.solution import Solution
+from power_metrics.solvers.solver import SolverTables
 from powerenvs.model.checks import flag
 from powerenvs.model.mdp import TabularMDP
 

@@ -1,19 +1,33 @@
 """Exact solvers for many reward functions on one table.
 
-`tables` prepares a model once: unavailable and duplicate actions go, neighbouring states get neighbouring numbers.
-`engine` picks the kernel and spreads reward functions over threads. There are four kernels:
+A solver is an object with a name, a test whether it fits a model's tables, and a method that writes solutions into
+given memory. Ordered tuples hold them, and the first that fits is taken: `discounted.SOLVERS`, `average.SOLVERS` for
+the limit γ → 1, and `gpu.SOLVERS` for torch. A new one is named in its tuple, and nowhere else. Every solve returns the
+Bellman residual of what it returns, and `dispatch` refuses one that is not small.
 
-* `resting`: deterministic, and every state can stay as it is (movement worlds). Sweeps that only raise values,
-  from the value of staying; they end after a few, exactly.
-* `deterministic`: policy iteration; a policy is evaluated by following its arrows into their cycles, in O(S).
-* `direct`: stochastic, and elimination fills up little. Policy iteration; states are eliminated without subtractions,
-  in an order and a pattern worked out once for all policies.
-* `iterative`: larger stochastic models. Policy iteration with preconditioned BiCGSTAB, and SuperLU behind it.
+Order in which to read:
 
-`resting` and `direct` solve LANES reward functions side by side in the processor's vector registers (`lanes`).
-Every solve returns the Bellman residual of what it returns, and `engine` refuses one that is not small.
+1. `solver` (what a solver is, and the tables it reads), `solution`, `limits`, `compiled` (a model to tables, by
+   `ordering` and `duplicates`).
+2. `discounted/`: `stay_put`, `deterministic`, `direct` and `iterative`. They stand on `jit` (compiling), `simd` (lanes),
+   `transpose` (reward functions into lanes, solutions out), `reduction` (elimination without subtraction) and `linear`
+   (BiCGSTAB and SuperLU).
+3. `dispatch` (solving, threads), `policies` (ties, values of policies), `optimal` (the public functions).
+4. `average/`: `solver`, `components` (by `graph`), then `stay_put`, `cycle_mean` and `unichain` (by `howard` and
+   `recurrence`), `multichain` and `gain`.
+5. `joint/`, two agents who answer each other: `tables`, `values`, `pairs`, `problem`. And `gpu`.
 
-`gain` solves the limit γ → 1, the optimal long-run average reward. `components` finds where an agent can stay for
-ever; `cycling` (deterministic) and `mixing` (stochastic, by `reduction`) find the best average there, by policy
-iteration (`howard`), and `crossing` the best place to end up in.
+Words:
+
+* *position*: a state's number in the order in which it is solved; `order` has the state at each position.
+* *choice*: a distinct action of a state. Actions with the same outcomes are one choice; *entries* are its outcomes.
+* *lane*: one of the LANES reward functions that are solved side by side in the processor's vector registers.
+* *stay-put*: of a model or an end component, that every state of it has a choice that leaves it as it is.
+* *end component*: states with choices that never lead out, along which each state reaches all others (de Alfaro 1997).
+  A *node* is one, or a state in none; an *exit* is a choice that can leave its node.
+* *gain*: long-run average reward. *Bias*: what a state is worth on top of it.
+* *unichain*: with one recurrent class, so that the gain is the same everywhere. *Multichain*: with several.
+* *cycle mean*: the average reward along a cycle, the gain of a deterministic policy that ends in it.
+* *induced MDP*: what one agent faces while the others play fixed policies.
+* *residual*: max|V - TV| as a share of max|V|, or the like for gains.
 """

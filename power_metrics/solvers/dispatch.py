@@ -1,4 +1,4 @@
-"""Which kernel solves a model, and how reward functions are spread over threads."""
+"""Solving with the solver that fits, and how reward functions are spread over threads."""
 
 from __future__ import annotations
 
@@ -11,14 +11,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.chains.linear import iterate_with_superlu
-from power_metrics.solvers.compiled import SolverTables
-from power_metrics.solvers.discounted.deterministic import solve_deterministic
-from power_metrics.solvers.discounted.direct import solve_direct
-from power_metrics.solvers.discounted.iterative import solve_large
-from power_metrics.solvers.discounted.stay_put import solve_resting
 from power_metrics.solvers.limits import RESIDUAL
 from power_metrics.solvers.solution import Solution
+from power_metrics.solvers.solver import SolverTables
 
 Result = TypeVar("Result")
 
@@ -34,28 +29,8 @@ def solve_into(tables: SolverTables, rewards: NDArray[np.float64], gamma: float,
     """
     if not rewards.flags.writeable:  # kernels are compiled for arrays that are
         rewards = rewards.copy()
-    table = tables.table(gamma)
-    if tables.method == "resting":
-        solve_resting(rewards, gamma, table, out)
-    elif tables.method == "deterministic":
-        solve_deterministic(rewards, gamma, table, out)
-    elif tables.method == "direct":
-        solve_direct(rewards, gamma, table, tables.elimination, out)
-    else:
-        solve_large(rewards, gamma, table, out)
-        for b in np.flatnonzero(out.iterations < 0):
-            _solve_with_superlu(tables, rewards[b], gamma, out.part(slice(b, b + 1)))
+    tables.solver.solve(rewards, gamma, tables, out)
     check_residual(out.residual)
-
-
-def _solve_with_superlu(tables: SolverTables, reward: NDArray[np.float64], gamma: float, out: Solution) -> None:
-    order = tables.order
-    value, best, choice, out.iterations[0] = iterate_with_superlu(tables, reward[order], gamma)
-    out.values[0, order] = value
-    out.continuation[0, order] = best
-    out.policy[0, order] = tables.action[choice]
-    error = float(np.abs(value - (reward[order] + gamma * best)).max())
-    out.residual[0] = error / float(np.abs(value).max()) if error > 0 else 0.0
 
 
 def check_residual(residual: NDArray[np.float64]) -> None:
@@ -97,11 +72,14 @@ def solve_all(tables: SolverTables, rewards: NDArray[np.float64], gamma: float, 
     """Solves every row of ``rewards`` (B, S)."""
     B, S = rewards.shape
     solution = Solution.empty(B, S)
-    rows = max(1, min(CHUNK // S, -(-B // threads)))
-    parts = [slice(start, start + rows) for start in range(0, B, rows)]
-    _ = tables.method  # worked out once, before threads ask for it at the same time
-    for _ in in_order(
-        lambda n: solve_into(tables, rewards[parts[n]], gamma, solution.part(parts[n])), len(parts), threads
-    ):
-        pass
+    _ = tables.solver  # worked out once, before threads ask for it at the same time
+    in_parts(lambda rows: solve_into(tables, rewards[rows], gamma, solution.part(rows)), B, S, threads)
     return solution
+
+
+def in_parts(task: Callable[[slice], None], count: int, size: int, threads: int) -> None:
+    """Calls ``task`` with parts of ``count`` reward functions of ``size`` numbers each, spread over threads."""
+    rows = max(1, min(CHUNK // size, -(-count // threads)))
+    parts = [slice(start, start + rows) for start in range(0, count, rows)]
+    for _ in in_order(lambda n: task(parts[n]), len(parts), threads):
+        pass

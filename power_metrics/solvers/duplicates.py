@@ -5,21 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.solvers.average.graph import Ints
-from power_metrics.solvers.jit import kernel
+from power_metrics.solvers.jit import Floats, Ints, kernel
 
 
 @kernel
-def distinct(group: Ints, signature: NDArray[np.int64], bonus: NDArray[np.float64]) -> tuple[Ints, Ints]:
+def distinct(group: Ints, signature: NDArray[np.int64], reward: Floats) -> tuple[Ints, Ints]:
     """Which rows to keep, and which kept row, by its number among them, stands for each.
 
-    Of a group's rows with the same signature the first with the largest bonus is kept. Kept rows come in order of
+    Of a group's rows with the same signature the first with the largest reward is kept. Kept rows come in order of
     their group, then of the row itself. In time linear in the rows: signatures are hashes, and are looked up as such.
 
     Args:
         group: (K,) a number for each row; rows of one group follow each other.
         signature: (K,) a hash of each row.
-        bonus: (K,) what decides between rows that are the same.
+        reward: (K,) what decides between rows that are the same.
     """
     K = len(group)
     groups = 0
@@ -47,7 +46,7 @@ def distinct(group: Ints, signature: NDArray[np.int64], bonus: NDArray[np.float6
             slot = signature[k] & (size - 1)
             while owner[slot] == g and signature[best[slot]] != signature[k]:
                 slot = (slot + 1) & (size - 1)
-            if owner[slot] != g or bonus[k] > bonus[best[slot]]:
+            if owner[slot] != g or reward[k] > reward[best[slot]]:
                 owner[slot] = g
                 best[slot] = k
             slot_of[k] = slot

@@ -1,13 +1,8 @@
 """The solvers in torch: the same values as the CPU kernels, for many reward functions at once on a graphics card.
 
 Arrays are (S, B), states by reward functions, so that a gather of the same successor for all reward functions reads
-and writes whole rows. Each choice and each outcome of a choice is a slot: a table with a gather for each. Three ways
-to solve, as on the CPU:
-
-* Deterministic, and every state can stay: sweeps that only raise values, from the value of staying.
-* Deterministic: policy iteration. A policy is evaluated by pointer doubling: with V_n the value of n steps and f_n
-  where they lead, V_2n = V_n + γ^n V_n[f_n] and f_2n = f_n[f_n], until γ^n is below rounding.
-* Stochastic: policy iteration with batched dense elimination, S² numbers for each reward function.
+and writes whole rows. Each choice and each outcome of a choice is a slot: a table with a gather for each. The ways to
+solve are objects in the ordered tuple `SOLVERS`, as they are for the CPU.
 
 Reward functions that are solved leave the batch. Values do not depend on who else is in it: not in any bit where the
 tables are deterministic, and but for the rounding of LAPACK or cuSOLVER where they are not.
@@ -16,7 +11,7 @@ tables are deterministic, and but for the rounding of LAPACK or cuSOLVER where t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -25,9 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from power_metrics.arguments.checks import check_rewards
-from power_metrics.solvers.compiled import SolverTables
 from power_metrics.solvers.dispatch import check_residual
 from power_metrics.solvers.limits import EVALUATION, MAX_ITERATIONS, SWITCH
+from power_metrics.solvers.solver import SolverTables
 
 TAIL = 1e-18
 """Pointer doubling stops where what follows is discounted below this: far below rounding."""
@@ -39,10 +34,7 @@ SWEEPS = 4
 """Value sweeps before the first policy is evaluated, and after each."""
 
 ARRAYS = 12
-"""Arrays (S, B) of 8-byte numbers that are alive at a time; and for stochastic tables, as many as"""
-
-MATRICES = 3
-"""of (B, S, S)."""
+"""Arrays (S, B) of 8-byte numbers that are alive at a time."""
 
 SHARE = 0.25
 """The share of a card's free memory that a batch takes: two threads feed it, and torch's cache has gaps,"""
@@ -113,13 +105,13 @@ class TorchTables:
         order: (S,) int64, the model's state at each position.
         successor: (C, E, S) int64, the position that an outcome leads to.
         probability: (C, E, S, 1) float64; None for deterministic tables.
-        resting: whether every state can stay as it is.
+        solver: who solves them.
     """
 
     order: Tensor
     successor: Tensor
     probability: Tensor | None
-    resting: bool
+    solver: TorchSolver
 
     @classmethod
     def build(cls, tables: SolverTables, device: torch.device) -> TorchTables:
@@ -138,15 +130,16 @@ class TorchTables:
         entry = tables.entries[:-1][choice][:, None, :] + np.where(used, outcome, 0)
         successor = torch.from_numpy(tables.successor[entry].astype(np.int64)).to(device)
         order = torch.from_numpy(tables.order.astype(np.int64)).to(device)
-        if len(tables.successor) == len(tables.action):
-            return cls(order, successor, None, tables.method == "resting")
+        solver = next(solver for solver in SOLVERS if solver.fits(tables))
+        if tables.deterministic:
+            return cls(order, successor, None, solver)
         probability = torch.from_numpy(np.where(used, tables.probability[entry], 0.0)[..., None]).to(device)
-        return cls(order, successor, probability, False)
+        return cls(order, successor, probability, solver)
 
     def bytes_for_one(self) -> int:
         """Memory that a reward function takes while it is solved."""
         S = len(self.order)
-        return 8 * S * (ARRAYS + (0 if self.probability is None else MATRICES * S))
+        return 8 * S * (ARRAYS + self.solver.matrices * S)
 
     def backup(self, value: Tensor) -> tuple[Tensor, Tensor]:
         """(S, B) the largest Σ P V over choices, and the slot of the first choice that has it."""
@@ -174,12 +167,74 @@ class TorchTables:
             total += self.probability[c, e] * value.index_select(0, self.successor[c, e])
         return total
 
-    def evaluate(self, reward: Tensor, gamma: float, slot: Tensor) -> Tensor:
-        """(S, B) the values of policies that take the choice in ``slot`` (S, B)."""
-        return self._doubled(reward, gamma, slot) if self.probability is None else self._eliminated(reward, gamma, slot)
 
-    def _doubled(self, reward: Tensor, gamma: float, slot: Tensor) -> Tensor:
-        following = _at(self.successor[:, 0], slot)
+class TorchSolver(Protocol):
+    """A way to solve batches of reward functions.
+
+    Attributes:
+        name: what it is called.
+        matrices: matrices (B, S, S) of 8-byte numbers that are alive at a time.
+        start_sweeps: value sweeps before its first step.
+    """
+
+    name: str
+    matrices: int
+    start_sweeps: int
+
+    def fits(self, tables: SolverTables) -> bool:
+        """Whether it can solve these tables. Only tables that no earlier solver takes are shown to it."""
+        ...
+
+    def step(
+        self, tables: TorchTables, reward: Tensor, gamma: float, value: Tensor, slot: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Better values (S, B), and (B,) whether there may be better ones still; improves the policy in ``slot``."""
+        ...
+
+
+class StayPut:
+    """Sweeps that only raise values, from the value of staying put."""
+
+    name = "stay_put"
+    matrices = 0
+    start_sweeps = 1
+
+    def fits(self, tables: SolverTables) -> bool:
+        """Deterministic tables of which every state can stay, without rewards of choices."""
+        return tables.deterministic and tables.can_stay and not tables.action_reward.any()
+
+    def step(
+        self, tables: TorchTables, reward: Tensor, gamma: float, value: Tensor, slot: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """`SWEEPS` sweeps. There is no policy to improve."""
+        for sweep in range(SWEEPS):
+            new = reward + gamma * tables.largest(value)
+            if sweep == SWEEPS - 1:
+                raised = (new > value).any(0)
+            torch.maximum(value, new, out=value)
+        return value, raised
+
+
+class PointerDoubling:
+    """Policy iteration of deterministic tables, by doubling the number of steps looked ahead.
+
+    With V_n the value of n steps and f_n where they lead, V_2n = V_n + γ^n V_n[f_n] and f_2n = f_n[f_n], until γ^n is
+    below rounding.
+    """
+
+    name = "pointer_doubling"
+    matrices = 0
+    start_sweeps = SWEEPS
+
+    def fits(self, tables: SolverTables) -> bool:
+        """Deterministic tables."""
+        return tables.deterministic
+
+    def step(
+        self, tables: TorchTables, reward: Tensor, gamma: float, value: Tensor, slot: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Evaluates the policy and improves it."""
+        following = _at(tables.successor[:, 0], slot)
         value = _discounted_sums(reward, gamma, following)
         for _ in range(REFINEMENTS):
             # Where rewards on a cycle cancel, values are far smaller than what was added up. Only such are corrected.
@@ -189,17 +244,37 @@ class TorchTables:
                 break
             columns = loose.nonzero()[:, 0]
             value[:, columns] += _discounted_sums(defect[:, columns], gamma, following[:, columns])
-        return value
+        return value, _switch(tables, reward, gamma, value, slot)
 
-    def _eliminated(self, reward: Tensor, gamma: float, slot: Tensor) -> Tensor:
-        assert self.probability is not None
+
+class DenseElimination:
+    """Policy iteration with batched dense elimination, S² numbers for each reward function."""
+
+    name = "dense_elimination"
+    matrices = 3
+    start_sweeps = SWEEPS
+
+    def fits(self, tables: SolverTables) -> bool:
+        """All tables that have a probability for each outcome."""
+        return not tables.deterministic
+
+    def step(
+        self, tables: TorchTables, reward: Tensor, gamma: float, value: Tensor, slot: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Evaluates the policy and improves it."""
+        assert tables.probability is not None
         S, B = reward.shape
         matrix = torch.eye(S, dtype=torch.float64, device=reward.device).repeat(B, 1, 1)
-        for e in range(self.successor.shape[1]):
-            target = _at(self.successor[:, e], slot).T[:, :, None]
-            matrix.scatter_add_(2, target, -gamma * _at(self.probability[:, e, :, 0], slot).T[:, :, None])
+        for e in range(tables.successor.shape[1]):
+            target = _at(tables.successor[:, e], slot).T[:, :, None]
+            matrix.scatter_add_(2, target, -gamma * _at(tables.probability[:, e, :, 0], slot).T[:, :, None])
         solved: Tensor = torch.linalg.solve(matrix, reward.T[:, :, None])
-        return solved[:, :, 0].T.contiguous()
+        value = solved[:, :, 0].T.contiguous()
+        return value, _switch(tables, reward, gamma, value, slot)
+
+
+SOLVERS: tuple[TorchSolver, ...] = (StayPut(), PointerDoubling(), DenseElimination())
+"""All of them, the fastest first. One of them fits every model."""
 
 
 def _discounted_sums(reward: Tensor, gamma: float, following: Tensor) -> Tensor:
@@ -326,18 +401,13 @@ def _iterate(tables: TorchTables, reward: Tensor, gamma: float) -> tuple[Tensor,
     column = torch.arange(reward.shape[1], device=reward.device)
     value = reward / (1.0 - gamma)
     best, slot = tables.backup(value)
-    if not tables.resting:
-        for _ in range(SWEEPS - 1):
-            value = reward + gamma * best
-            best, slot = tables.backup(value)
+    for _ in range(tables.solver.start_sweeps - 1):
+        value = reward + gamma * best
+        best, slot = tables.backup(value)
     # Sweeps from the value of staying end of themselves, after no more than a path without repetition has states.
     for _ in range(max(MAX_ITERATIONS, len(reward) + 1)):
         iterations[column] += 1
-        if tables.resting:
-            raised = _raise(tables, reward, gamma, value)
-        else:
-            value = tables.evaluate(reward, gamma, slot)
-            raised = _switch(tables, reward, gamma, value, slot)
+        value, raised = tables.solver.step(tables, reward, gamma, value, slot)
         left = raised.nonzero()[:, 0]
         if len(left) == len(column):
             continue
@@ -348,16 +418,6 @@ def _iterate(tables: TorchTables, reward: Tensor, gamma: float) -> tuple[Tensor,
         column = column[left]
     solved[:, column] = value
     return solved, iterations
-
-
-def _raise(tables: TorchTables, reward: Tensor, gamma: float, value: Tensor) -> Tensor:
-    """Raises values in place in `SWEEPS` sweeps; returns (B,) whether the last one still raised any."""
-    for sweep in range(SWEEPS):
-        new = reward + gamma * tables.largest(value)
-        if sweep == SWEEPS - 1:
-            raised = (new > value).any(0)
-        torch.maximum(value, new, out=value)
-    return raised
 
 
 def _switch(tables: TorchTables, reward: Tensor, gamma: float, value: Tensor, slot: Tensor) -> Tensor:

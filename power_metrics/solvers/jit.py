@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from numba.core import event
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
+"""The arrays that kernels take."""
 
 
 def _stamp() -> str:
-    """A hash of the sources of all kernels, and of what is compiled into them."""
+    """A hash of the sources of all kernels that call each other, and of what is compiled into them."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -30,7 +36,7 @@ class _Notice(event.Listener):
 
     def on_start(self, event: event.Event) -> None:
         """A function is compiled, not read from disk."""
-        if self.told or not event.data["dispatcher"].py_func.__module__.startswith(__package__):
+        if self.told or not event.data["dispatcher"].py_func.__module__.startswith("power_metrics."):
             return
         self.told = True
         if sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""The tolerances of policy iteration, in one place."""
+"""The tolerances of policy iteration and the limits of elimination, in one place."""
 
 SWITCH = 1e-14
 """An action replaces another if it is better by more than this share of max|V|."""
@@ -11,3 +11,12 @@ RESIDUAL = 1e-11
 
 MAX_ITERATIONS = 10_000
 """Policy iteration takes a handful; this only bounds a loop."""
+
+DIRECT_MAX_STATES = 4096
+"""Elimination is not looked into above this many states,"""
+
+DIRECT_MAX_ENTRIES = 1 << 20
+"""or this many entries."""
+
+DIRECT_MAX_WORK = 2000
+"""It is used up to this many multiplications for each entry of a policy: there iteration becomes faster."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from power_metrics.arguments.checks import check_count, check_gamma, check_rewards, check_tolerance, resolve_model
 from power_metrics.solvers.compiled import prepare_tables, solver_tables
 from power_metrics.solvers.dispatch import num_threads, solve_all
-from power_metrics.solvers.policies import split_ties
+from power_metrics.solvers.policies import ModelRows, split_ties
 from power_metrics.solvers.solution import Solution
 from powerenvs.model.checks import flag
 from powerenvs.model.mdp import TabularMDP
@@ -147,16 +147,17 @@ def optimal_policies(
     gamma = check_gamma(gamma)
     tolerance = check_tolerance("tie_tolerance", tie_tolerance)
     if rewards is None:
-        bonus, weight = mdp.action_rewards(performance), gamma
-        solution = _solve_task(mdp, bonus, gamma)
+        action_rewards, weight = mdp.action_rewards(performance), gamma
+        solution = _solve_task(mdp, action_rewards, gamma)
     elif flag("performance", performance):
         raise ValueError("performance: expected False where rewards are given, found True")
     else:
-        bonus, weight = np.zeros(mdp.available.shape), 1.0
+        action_rewards, weight = np.zeros(mdp.available.shape), 1.0
         given = check_rewards(rewards, mdp.num_states)
         solution = solve_all(solver_tables(mdp), given, gamma, _threads(threads))
     policies = np.zeros((len(solution.values), *mdp.available.shape))
-    split_ties(mdp.indptr, mdp.successor, mdp.probability, bonus, solution.values, weight, tolerance, policies)
+    rows = ModelRows(mdp.indptr, mdp.successor, mdp.probability)
+    split_ties(rows, action_rewards, solution.values, weight, tolerance, policies)
     return torch.from_numpy(policies)
 
 

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.solvers.compiled import Table
-from power_metrics.solvers.discounted.direct import evaluate
-from power_metrics.solvers.discounted.ordering import Elimination
-from power_metrics.solvers.jit import kernel
+from power_metrics.solvers.jit import Floats, Ints, kernel
+from power_metrics.solvers.ordering import Elimination
+from power_metrics.solvers.reduction import Chains, evaluate_chains, make_reduction
 from power_metrics.solvers.simd import LANES, fill, larger, load
-from power_metrics.solvers.transpose import Floats, Ints, absolute, gather, store_residual
+from power_metrics.solvers.solver import Table
+from power_metrics.solvers.transpose import absolute, gather, store_residual
+
+
+class ModelRows(NamedTuple):
+    """A model's own table, with a row for each state and action.
+
+    Attributes:
+        indptr: (S·A + 1,) row pointers.
+        successor: next states.
+        probability: their probabilities.
+    """
+
+    indptr: NDArray[np.int64]
+    successor: Ints
+    probability: Floats
 
 
 @kernel
 def split_ties(
-    indptr: NDArray[np.int64], successor: Ints, probability: Floats, bonus: Floats, values: Floats, weight: float,
-    tolerance: float, policies: Floats,
-) -> None:  # fmt: skip
-    """Writes the policy that splits evenly over all actions with the largest bonus + weight · Σ P V.
+    rows: ModelRows, action_reward: Floats, values: Floats, weight: float, tolerance: float, policies: Floats
+) -> None:
+    """Writes the policy that splits evenly over all actions with the largest action_reward + weight · Σ P V.
 
     Args:
-        indptr: (S·A + 1,) the model's own rows.
-        successor: next states.
-        probability: their probabilities.
-        bonus: (S, A) reward of each action itself.
+        rows: the model's own rows.
+        action_reward: (S, A) reward of each action itself.
         values: (B, S) values V.
         weight: what the value of what follows counts.
         tolerance: how far from the largest counts as tied, as a share of max_s |V(s)|.
         policies: (B, S, A) out, zero before.
     """
-    S, A = bonus.shape
+    S, A = action_reward.shape
     q = np.empty(A)
     for b in range(values.shape[0]):
         largest = 0.0
@@ -41,11 +54,11 @@ def split_ties(
             for a in range(A):
                 row = s * A + a
                 q[a] = -np.inf
-                if indptr[row] < indptr[row + 1]:
+                if rows.indptr[row] < rows.indptr[row + 1]:
                     total = 0.0
-                    for e in range(indptr[row], indptr[row + 1]):
-                        total += probability[e] * values[b, successor[e]]
-                    q[a] = bonus[s, a] + weight * total
+                    for e in range(rows.indptr[row], rows.indptr[row + 1]):
+                        total += rows.probability[e] * values[b, rows.successor[e]]
+                    q[a] = action_reward[s, a] + weight * total
                     top = max(top, q[a])
             least = top - tolerance * largest
             tied = 0
@@ -79,10 +92,10 @@ def evaluate_policies(
     reward = np.empty((S, LANES))
     value = np.empty((S, LANES))
     weight = np.zeros((table.action.shape[0], LANES))
-    upper = np.empty((plan.columns.shape[0], LANES))
-    inverse = np.empty((S, LANES))
-    leave = np.empty((S, LANES))
-    row = np.zeros((S, LANES))
+    chains = Chains(
+        table.choices, table.entries, table.successor, table.probability, table.action_reward, weight
+    )  # fmt: skip
+    space = make_reduction(S, plan)
     for start in range(0, B, LANES):
         count = min(LANES, B - start)
         gather(rewards, start, count, table.order, reward)
@@ -94,11 +107,7 @@ def evaluate_policies(
                     for a in range(A):
                         if policy[s, a] > 0.0:
                             weight[choice_of[s, a], lane] += policy[s, a]
-        evaluate(
-            reward, gamma, table.choices, table.entries, table.successor, table.probability, table.extra, weight,
-            plan.pivot, plan.pointers, plan.columns, plan.mirror_pointers, plan.mirror, value, upper, inverse, leave,
-            row,
-        )  # fmt: skip
+        evaluate_chains(reward, gamma, chains, plan, space, value)
         error = fill(0.0)
         largest = fill(0.0)
         for i in range(S):

@@ -1,11 +1,29 @@
-"""What solvers return."""
+"""What solvers return, and the memory for it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+
+from power_metrics.solvers.jit import Floats, Ints
+
+Arrays = TypeVar("Arrays", bound=tuple[Any, ...])
+
+_INTEGERS = ("policy", "iterations")
+
+
+def allocate(kind: Callable[..., Arrays], **shapes: tuple[int, ...]) -> Arrays:
+    """A named tuple of fresh arrays with these shapes: int32 for policies and iterations, float64 for the rest."""
+    return kind(**{name: np.empty(shape, np.int32 if name in _INTEGERS else None) for name, shape in shapes.items()})
+
+
+def part_of(arrays: Arrays, rows: slice) -> Arrays:
+    """A named tuple of the same memory, for some of the reward functions, which are the first axis of every array."""
+    kind: Any = type(arrays)
+    part: Arrays = kind(*(array[rows] for array in arrays))
+    return part
 
 
 class Solution(NamedTuple):
@@ -19,28 +37,34 @@ class Solution(NamedTuple):
             the values returned. |V - V*| is at most this times max|V| / (1 - γ).
         iterations: (B,) int32, sweeps or policies until the solver stopped; where several reward functions are
             solved side by side, the most that one of them took.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs import TabularMDP
+        >>> mdp = TabularMDP.from_transitions([("a", "go", "b", 1.0), ("b", "stay", "b", 1.0)])
+        >>> solution = pm.solve(mdp, [[0.0, 1.0]], gamma=0.5)
+        >>> solution.values
+        array([[1., 2.]])
+        >>> solution.continuation
+        array([[2., 2.]])
+        >>> [mdp.action_labels[a] for a in solution.policy[0]]
+        ['go', 'stay']
+        >>> solution.residual
+        array([0.])
     """
 
-    values: NDArray[np.float64]
-    continuation: NDArray[np.float64]
-    policy: NDArray[np.int32]
-    residual: NDArray[np.float64]
-    iterations: NDArray[np.int32]
+    values: Floats
+    continuation: Floats
+    policy: Ints
+    residual: Floats
+    iterations: Ints
 
     @classmethod
     def empty(cls, num_rewards: int, num_states: int) -> Solution:
         """Room for a solution."""
-        shape = (num_rewards, num_states)
-        return cls(
-            np.empty(shape),
-            np.empty(shape),
-            np.empty(shape, np.int32),
-            np.empty(num_rewards),
-            np.empty(num_rewards, np.int32),
-        )
+        B, S = num_rewards, num_states
+        return allocate(cls, values=(B, S), continuation=(B, S), policy=(B, S), residual=(B,), iterations=(B,))
 
     def part(self, rows: slice) -> Solution:
         """The same memory, for some of the reward functions."""
-        return Solution(
-            self.values[rows], self.continuation[rows], self.policy[rows], self.residual[rows], self.iterations[rows]
-        )
+        return part_of(self, rows)

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from power_metrics.solvers.compiled import Table
-from power_metrics.solvers.jit import inlined, kernel
+from power_metrics.solvers.jit import Floats, Ints, inlined, kernel
 from power_metrics.solvers.simd import LANES, fill, larger, load, store
 from power_metrics.solvers.solution import Solution
+from power_metrics.solvers.solver import Table
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int32]
+
+class Batch(NamedTuple):
+    """LANES reward functions at work side by side, by position.
+
+    Attributes:
+        reward: (S, LANES) rewards.
+        value: (S, LANES) values.
+        best: (S, LANES) the largest value of what follows.
+        choice: (S, LANES) the choice that has it. A number of float64, since lanes hold nothing else.
+    """
+
+    reward: Floats
+    value: Floats
+    best: Floats
+    choice: Floats
+
+
+@inlined
+def make_batch(num_states: int) -> Batch:
+    """Room for a batch."""
+    shape = (num_states, LANES)
+    return Batch(np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape))
 
 
 @kernel
@@ -26,26 +45,13 @@ def gather(rewards: Floats, start: int, count: int, order: Ints, reward: Floats)
 
 
 @kernel
-def scatter(
-    reward: Floats,
-    gamma: float,
-    table: Table,
-    value: Floats,
-    best: Floats,
-    choice: Floats,
-    start: int,
-    count: int,
-    out: Solution,
-) -> None:
+def scatter(batch: Batch, gamma: float, table: Table, start: int, count: int, out: Solution) -> None:
     """Writes ``count`` solved lanes to the rows of ``out`` from ``start`` on, with their Bellman residuals.
 
     Args:
-        reward: (S, LANES) rewards by position.
+        batch: the solved reward functions.
         gamma: discount.
         table: the model.
-        value: (S, LANES) optimal values.
-        best: (S, LANES) the largest value of what follows.
-        choice: (S, LANES) the choice that has it.
         start: the first row.
         count: the number of rows.
         out: the solution, all but its iterations.
@@ -53,15 +59,16 @@ def scatter(
     error = fill(0.0)
     largest = fill(0.0)
     for i in range(table.order.shape[0]):
-        error = larger(absolute(load(value, i) - (load(reward, i) + gamma * load(best, i))), error)
-        largest = larger(absolute(load(value, i)), largest)
+        value = load(batch.value, i)
+        error = larger(absolute(value - (load(batch.reward, i) + gamma * load(batch.best, i))), error)
+        largest = larger(absolute(value), largest)
     store_residual(error, largest, start, count, out.residual)
     for i in range(table.order.shape[0]):
         s = table.order[i]
         for lane in range(count):
-            out.values[start + lane, s] = value[i, lane]
-            out.continuation[start + lane, s] = best[i, lane]
-            out.policy[start + lane, s] = table.action[int(choice[i, lane])]
+            out.values[start + lane, s] = batch.value[i, lane]
+            out.continuation[start + lane, s] = batch.best[i, lane]
+            out.policy[start + lane, s] = table.action[int(batch.choice[i, lane])]
 
 
 @kernel
@@ -78,3 +85,41 @@ def store_residual(error: Any, largest: Any, start: int, count: int, residual: F
 def absolute(a: Any) -> Any:
     """|a|, lane by lane."""
     return larger(a, fill(0.0) - a)
+
+
+class Single(NamedTuple):
+    """One reward function at work, by position, for kernels that solve one after the other.
+
+    Attributes:
+        reward: (S,) rewards.
+        value: (S,) values.
+        best: (S,) the largest value of what follows.
+        choice: (S,) the choice that has it.
+    """
+
+    reward: Floats
+    value: Floats
+    best: Floats
+    choice: Ints
+
+
+@inlined
+def make_single(num_states: int) -> Single:
+    """Room for one reward function."""
+    S = num_states
+    return Single(np.empty(S), np.empty(S), np.empty(S), np.empty(S, np.int32))
+
+
+@inlined
+def write_row(single: Single, gamma: float, table: Table, b: int, out: Solution) -> None:
+    """Writes one solved reward function to row ``b`` of ``out``, with its Bellman residual."""
+    error = 0.0
+    largest = 0.0
+    for i in range(table.order.shape[0]):
+        s = table.order[i]
+        out.values[b, s] = single.value[i]
+        out.continuation[b, s] = single.best[i]
+        out.policy[b, s] = table.action[single.choice[i]]
+        error = max(error, abs(single.value[i] - (single.reward[i] + gamma * single.best[i])))
+        largest = max(largest, abs(single.value[i]))
+    out.residual[b] = error / largest if error > 0.0 else 0.0

@@ -16,7 +16,7 @@ import scipy.sparse
 from common import in_fresh_process, peak_gib, timed
 
 import power_metrics as pm
-from power_metrics.chains import flow
+from power_metrics.chains import visits
 from power_metrics.chains.evaluation import policy_chain
 from power_metrics.results.machine import machine
 from powerenvs import TabularMDP, product_game
@@ -44,7 +44,7 @@ def measure(name: str) -> dict[str, Any]:
     """Times one world; run in a fresh process."""
     side, agents, with_scipy = WORLDS[name]
     tiny = build(3, agents)
-    flow.iterate(0.5 * policy_chain(tiny, tiny.available / tiny.available.sum(axis=1, keepdims=True)), tiny.initial)
+    visits.iterate(0.5 * policy_chain(tiny, tiny.available / tiny.available.sum(axis=1, keepdims=True)), tiny.initial)
     mdp = build(side, agents)
     weights = np.random.default_rng(0).random(mdp.available.shape) * mdp.available
     policy = weights / weights.sum(axis=1, keepdims=True)
@@ -53,8 +53,8 @@ def measure(name: str) -> dict[str, Any]:
     for gamma in GAMMAS:
         found, seconds = timed(lambda gamma=gamma: pm.occupancy(mdp, policy, gamma))
         row = {"gamma": gamma, "ours": seconds, "error": None, "scipy": None}
-        if flow.fills_up(chain):
-            row["error"] = flow.iterate(gamma * chain, start)[1]
+        if visits.fills_up(chain):
+            row["error"] = visits.iterate(gamma * chain, start)[1]
         if with_scipy and gamma == GAMMAS[0]:  # it takes the same for every discount
             system = (scipy.sparse.eye_array(len(start), format="csr") - gamma * chain).T.tocsc()
             other, row["scipy"] = timed(lambda system=system: scipy.sparse.linalg.spsolve(system, start))

@@ -1,4 +1,4 @@
-"""What decides long-run averages: the end components of a model, and the ways between them.
+"""What decides long-run averages: the end components of a model, and the exits between them.
 
 An end component is a set of states with some of their choices that never lead out of it, and along which
 every state reaches every other (de Alfaro 1997). Whatever an agent does, with probability 1 it ends up inside
@@ -8,21 +8,18 @@ left is where to end up. All this depends on the tables alone, so it is worked o
 
 from __future__ import annotations
 
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from power_metrics.solvers.average.graph import Ints, drop_leaving, strong_components
-from power_metrics.solvers.compiled import SolverTables, Table
-from power_metrics.solvers.discounted.ordering import elimination, neighbours, profile
-
-Floats = NDArray[np.float64]
-
-PASSING, RESTING, CYCLING, MIXING = range(4)
-"""Kinds of node: no end component; one in which every state can stay; a deterministic one; any other."""
+from power_metrics.solvers.average import SOLVERS
+from power_metrics.solvers.average.graph import drop_leaving, strong_components
+from power_metrics.solvers.average.solver import EndComponents, Exits, GainTables, Traits
+from power_metrics.solvers.jit import Ints
+from power_metrics.solvers.ordering import Elimination, elimination, neighbours, profile
+from power_metrics.solvers.solver import SolverTables, Table
 
 MAX_BYTES = 4 << 30
 """Elimination is not begun if it might need more memory than this."""
@@ -33,86 +30,8 @@ ENTRY_BYTES = 24
 _built: WeakKeyDictionary[SolverTables, GainTables] = WeakKeyDictionary()
 
 
-class Fill(NamedTuple):
-    """Where elimination in rising order can have non-zeros, whatever the policy.
-
-    Attributes:
-        pointers: (n + 1,) row pointers of ``columns``.
-        columns: of each row of U the columns right of the diagonal, rising.
-        mirror_pointers: (n + 1,) row pointers of ``mirror``.
-        mirror: of each row of L the columns left of the diagonal, rising.
-    """
-
-    pointers: Ints
-    columns: Ints
-    mirror_pointers: Ints
-    mirror: Ints
-
-
-class Inside(NamedTuple):
-    """The choices that stay in their end component. States are renumbered: those of a node are neighbours.
-
-    Attributes:
-        order: (S,) the model's state at each place.
-        first: (n + 1,) the places of node x are ``first[x]`` to ``first[x + 1] - 1``.
-        kind: (n,) the kind of each node.
-        choices: (S + 1,) row pointers: the choices of each place.
-        entries: (K + 1,) row pointers: the entries of each choice.
-        successor: (N,) the place that each entry leads to.
-        probability: (N,) its probability.
-        extra: (K,) reward of the choice itself.
-        action: (K,) the model's action.
-    """
-
-    order: Ints
-    first: Ints
-    kind: Ints
-    choices: Ints
-    entries: Ints
-    successor: Ints
-    probability: Floats
-    extra: Floats
-    action: Ints
-
-
-class Outside(NamedTuple):
-    """The other choices, between nodes: end components, and states in none.
-
-    From any place of an end component every other one can be reached, so all its exits are choices of the
-    node. A choice that may stay in its node is tried again until it leaves: probabilities are those of what
-    comes then. Nodes are numbered so that exits lead to a lower number or into the same block; only blocks
-    of more than one node can be walked round in, and not forever.
-
-    Attributes:
-        blocks: (m + 1,) the nodes of block b are ``blocks[b]`` to ``blocks[b + 1] - 1``.
-        exits: (n + 1,) row pointers: the exits of each node.
-        entries: (E + 1,) row pointers: the entries of each exit.
-        node: the node that each entry leads to.
-        probability: its probability.
-        place: (E,) the place that has this exit.
-        action: (E,) the model's action.
-    """
-
-    blocks: Ints
-    exits: Ints
-    entries: Ints
-    node: Ints
-    probability: Floats
-    place: Ints
-    action: Ints
-
-
-class GainTables(NamedTuple):
-    """A model as the solver of gains reads it."""
-
-    inside: Inside
-    inside_fill: Fill
-    outside: Outside
-    outside_fill: Fill
-
-
 def gain_tables(tables: SolverTables) -> GainTables:
-    """The end components of a model and the ways between them, built once for each ``tables``.
+    """The end components of a model and the exits between them, built once for each ``tables``.
 
     Raises:
         ValueError: for a stochastic model that might need too much memory.
@@ -132,64 +51,69 @@ def _build(table: Table) -> GainTables:
     # The nodes, in the order in which they can be solved.
     leaving = np.flatnonzero(~stays)
     origin = component[source[leaving]]
-    ways = _ways(matrix[leaving], component, origin)
-    n = ways.shape[1]
-    arrows = np.ones(ways.nnz), (np.repeat(origin, np.diff(ways.indptr)), ways.indices)
+    exits = _exits(matrix[leaving], component, origin)
+    n = exits.shape[1]
+    arrows = np.ones(exits.nnz), (np.repeat(origin, np.diff(exits.indptr)), exits.indices)
     between = scipy.sparse.coo_array(arrows, shape=(n, n)).tocsr()
     block = strong_components(between.indptr.astype(np.int32), between.indices.astype(np.int32))
-    nodes, outside_fill = _arrange(block, origin, ways, (np.bincount(block) > 1)[block])
+    nodes, exit_plan = _arrange(block, origin, exits, (np.bincount(block) > 1)[block])
     number = _inverse(nodes)
     node = number[component]
     by_node = np.argsort(number[origin], kind="stable")
-    leaving, ways = leaving[by_node], ways[by_node]
+    leaving, exits = leaving[by_node], exits[by_node]
 
     # The states, node by node.
     staying = np.flatnonzero(stays)
-    kind = _kinds(table, node, stays, source)
-    order, inside_fill = _arrange(node, source[staying], matrix[staying], (kind == MIXING)[node])
-    place = _inverse(order)
-    staying = staying[np.argsort(place[source[staying]], kind="stable")]
+    solved_by = _solved_by(_traits(table, node, stays, source))
+    eliminated = np.array([*(solver.eliminates for solver in SOLVERS), False])[solved_by]
+    order, component_plan = _arrange(node, source[staying], matrix[staying], eliminated[node])
+    position = _inverse(order)
+    staying = staying[np.argsort(position[source[staying]], kind="stable")]
     rows = matrix[staying]
-    inside = Inside(
-        order=table.order[order],
-        first=_pointers(np.bincount(node)),
-        kind=kind,
-        choices=_pointers(np.bincount(place[source[staying]], minlength=S)),
-        entries=rows.indptr.astype(np.int32),
-        successor=place[rows.indices].astype(np.int32),
-        probability=rows.data,
-        extra=table.extra[staying],
-        action=table.action[staying],
+    numbers = ((solver, np.flatnonzero(solved_by == n).astype(np.int32)) for n, solver in enumerate(SOLVERS))
+    return GainTables(
+        EndComponents(
+            order=table.order[order],
+            first=_pointers(np.bincount(node)),
+            choices=_pointers(np.bincount(position[source[staying]], minlength=S)),
+            entries=rows.indptr.astype(np.int32),
+            successor=position[rows.indices].astype(np.int32),
+            probability=rows.data,
+            action_reward=table.action_reward[staying],
+            action=table.action[staying],
+        ),
+        component_plan,
+        Exits(
+            blocks=_pointers(np.bincount(block)),
+            exits=_pointers(np.bincount(node[source[leaving]], minlength=n)),
+            entries=exits.indptr.astype(np.int32),
+            node=number[exits.indices].astype(np.int32),
+            probability=exits.data,
+            position=position[source[leaving]].astype(np.int32),
+            action=table.action[leaving],
+        ),
+        exit_plan,
+        tuple((solver, nodes) for solver, nodes in numbers if len(nodes)),
     )
-    outside = Outside(
-        blocks=_pointers(np.bincount(block)),
-        exits=_pointers(np.bincount(node[source[leaving]], minlength=n)),
-        entries=ways.indptr.astype(np.int32),
-        node=number[ways.indices].astype(np.int32),
-        probability=ways.data,
-        place=place[source[leaving]].astype(np.int32),
-        action=table.action[leaving],
-    )
-    return GainTables(inside, inside_fill, outside, outside_fill)
 
 
-def _ways(
-    exits: scipy.sparse.csr_array, component: NDArray[np.int64], origin: NDArray[np.int64]
+def _exits(
+    leaving: scipy.sparse.csr_array, component: NDArray[np.int64], origin: NDArray[np.int64]
 ) -> scipy.sparse.csr_array:
     """(E, n) the probability that each exit leads to each component, given that it leaves its own.
 
     Args:
-        exits: (E, S) the choices that can leave.
+        leaving: (E, S) the choices that can leave.
         component: (S,) the component of each position.
         origin: (E,) the component of each exit.
     """
     S = len(component)
     member = scipy.sparse.csr_array((np.ones(S), component, np.arange(S + 1)), shape=(S, int(component.max()) + 1))
-    ways = (exits @ member).tocoo()
-    out = ways.col != origin[ways.row]
-    ways = scipy.sparse.coo_array((ways.data[out], (ways.row[out], ways.col[out])), shape=ways.shape).tocsr()
-    ways.data /= np.repeat(ways.sum(axis=1), np.diff(ways.indptr))
-    return ways
+    exits = (leaving @ member).tocoo()
+    out = exits.col != origin[exits.row]
+    exits = scipy.sparse.coo_array((exits.data[out], (exits.row[out], exits.col[out])), shape=exits.shape).tocsr()
+    exits.data /= np.repeat(exits.sum(axis=1), np.diff(exits.indptr))
+    return exits
 
 
 def _end_components(table: Table) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -207,21 +131,27 @@ def _end_components(table: Table) -> tuple[NDArray[np.int64], NDArray[np.bool_]]
             return component.astype(np.int64), stays
 
 
-def _kinds(
-    table: Table, node: NDArray[np.int64], stays: NDArray[np.bool_], source: NDArray[np.int64]
-) -> NDArray[np.int32]:
-    """(n,) the kind of each node."""
+def _traits(table: Table, node: NDArray[np.int64], stays: NDArray[np.bool_], source: NDArray[np.int64]) -> Traits:
+    """What decides who solves each node."""
     n = int(node.max()) + 1
     owner = node[source]
     single = np.diff(table.entries) == 1
-    rests = single & (table.successor[table.entries[:-1]] == source) & stays
-    kind = np.full(n, PASSING, dtype=np.int32)
-    kind[owner[stays]] = CYCLING
-    kind[owner[stays & ~single]] = MIXING
-    resting = np.bincount(owner[rests], minlength=n) == np.bincount(node, minlength=n)
-    resting[owner[stays & (table.extra != 0)]] = False
-    kind[resting] = RESTING
-    return kind
+    component = np.zeros(n, dtype=np.bool_)
+    component[owner[stays]] = True
+    deterministic = component.copy()
+    deterministic[owner[stays & ~single]] = False
+    stays_put = single & (table.successor[table.entries[:-1]] == source) & stays
+    can_stay = np.bincount(owner[stays_put], minlength=n) == np.bincount(node, minlength=n)
+    can_stay[owner[stays & (table.action_reward != 0)]] = False
+    return Traits(component, deterministic, can_stay)
+
+
+def _solved_by(traits: Traits) -> NDArray[np.int64]:
+    """(n,) the number of the solver that takes each node; -1 for states in no end component."""
+    number = np.full(len(traits.component), -1)
+    for n, solver in enumerate(SOLVERS):
+        number[(number < 0) & solver.fits(traits)] = n
+    return number
 
 
 def _arrange(
@@ -229,7 +159,7 @@ def _arrange(
     row_vertex: NDArray[np.int64],
     matrix: scipy.sparse.csr_array,
     eliminated: NDArray[np.bool_],
-) -> tuple[NDArray[np.int64], Fill]:
+) -> tuple[NDArray[np.int64], Elimination]:
     """Puts vertices in order of their group, then so that elimination within ``eliminated`` groups fills up little.
 
     Args:
@@ -239,12 +169,12 @@ def _arrange(
         eliminated: (n,) whether the vertex is in such a group.
 
     Returns:
-        The vertices in order, and the fill by place in that order.
+        The vertices in order, and how to eliminate in that order.
     """
     n = len(group)
+    in_order: Ints = np.arange(n, dtype=np.int32)
     if not eliminated.any():
-        none = np.zeros(n + 1, dtype=np.int32)
-        return np.argsort(group, kind="stable"), Fill(none, none[:0], none, none[:0])
+        return np.argsort(group, kind="stable"), Elimination.of_upper(in_order, scipy.sparse.csr_array((n, n)))
     pattern = neighbours(row_vertex, matrix).tocoo()
     inner = (group[pattern.row] == group[pattern.col]) & eliminated[pattern.row] | (pattern.row == pattern.col)
     pattern = scipy.sparse.coo_array(
@@ -254,15 +184,10 @@ def _arrange(
     found = elimination(pattern)
     step = _inverse(found.pivot)
     order = np.lexsort((step, group))  # groups do not touch: putting them one after the other changes no fill
-    upper = scipy.sparse.csr_array((np.ones(len(found.columns)), found.columns, found.pointers), shape=(n, n))
-    upper = upper[step[order]][:, order]
+    filled = np.ones(len(found.upper_columns)), found.upper_columns, found.upper_pointers
+    upper = scipy.sparse.csr_array(filled, shape=(n, n))[step[order]][:, order]
     upper.sort_indices()
-    lower = upper.T.tocsr()
-    lower.sort_indices()
-    return order, Fill(
-        upper.indptr.astype(np.int32), upper.indices.astype(np.int32),
-        lower.indptr.astype(np.int32), lower.indices.astype(np.int32),
-    )  # fmt: skip
+    return order, Elimination.of_upper(in_order, upper)
 
 
 def _check_memory(pattern: scipy.sparse.csr_array, count: int) -> None:
@@ -279,10 +204,10 @@ def _check_memory(pattern: scipy.sparse.csr_array, count: int) -> None:
 
 
 def _inverse(order: NDArray[np.integer]) -> NDArray[np.int64]:
-    """The place of each thing in ``order``."""
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return place
+    """Where each thing stands in ``order``."""
+    position = np.empty(len(order), dtype=np.int64)
+    position[order] = np.arange(len(order))
+    return position
 
 
 def _pointers(count: NDArray[np.integer]) -> NDArray[np.int32]:

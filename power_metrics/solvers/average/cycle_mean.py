@@ -2,70 +2,84 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
-from power_metrics.solvers.average.components import CYCLING, Floats, Inside
-from power_metrics.solvers.average.graph import Ints
-from power_metrics.solvers.average.howard import first_policy, improve, join
-from power_metrics.solvers.jit import kernel
+import numpy as np
+from numpy.typing import NDArray
+
+from power_metrics.solvers.average.howard import first_policy, improve, lead_to
+from power_metrics.solvers.average.solver import ComponentGains, EndComponents, Traits
+from power_metrics.solvers.jit import Floats, Ints, kernel
 from power_metrics.solvers.limits import MAX_ITERATIONS
+from power_metrics.solvers.ordering import Elimination
+
+
+class CycleMean:
+    """Policy iteration; a policy is evaluated by following its arrows into their cycles."""
+
+    name = "cycle_mean"
+    eliminates = False
+
+    def fits(self, traits: Traits) -> NDArray[np.bool_]:
+        """(n,) deterministic end components."""
+        return traits.deterministic
+
+    def solve(
+        self, rewards: Floats, nodes: Ints, components: EndComponents, plan: Elimination, out: ComponentGains
+    ) -> None:
+        """Writes the gains of ``nodes`` to ``out``."""
+        solve_cycle_mean(rewards, nodes, components, out)
+
+
+class Walk(NamedTuple):
+    """The arrows of a policy, and room to follow them.
+
+    Attributes:
+        following: (S,) the next position.
+        mark: (S,) where a position was seen from.
+        path: (S,) the positions of the present walk.
+    """
+
+    following: Ints
+    mark: Ints
+    path: Ints
 
 
 @kernel
-def solve_cycling(
-    rewards: Floats, inside: Inside, own: Floats, policy: Ints, residual: Floats, iterations: Ints
-) -> None:
-    """Sets the gains of the deterministic end components for each row of ``rewards`` (B, S).
-
-    Args:
-        rewards: (B, S) state rewards.
-        inside: the end components, with n nodes in all.
-        own: (B, n) out, the gain of staying in each node; other nodes are left alone.
-        policy: (B, S) out, an optimal choice by place, for the same nodes; or (0, S) where it is not wanted.
-        residual: (B,) in and out: raised to the largest violation.
-        iterations: (B,) in and out: raised to the most policies.
-    """
-    S = inside.order.shape[0]
-    reward, bias = np.empty(S), np.empty(S)
-    choice, following = np.empty(S, np.int32), np.empty(S, np.int32)
-    mark, path = np.empty(S, np.int32), np.empty(S, np.int32)
+def solve_cycle_mean(rewards: Floats, nodes: Ints, components: EndComponents, out: ComponentGains) -> None:
+    """Sets the gains of deterministic end components for each row of ``rewards`` (B, S)."""
+    S = components.order.shape[0]
+    reward, bias, choice = np.empty(S), np.empty(S), np.empty(S, np.int32)
+    walk = Walk(np.empty(S, np.int32), np.empty(S, np.int32), np.empty(S, np.int32))
     for b in range(rewards.shape[0]):
         for i in range(S):
-            reward[i] = rewards[b, inside.order[i]]
-        for x in range(inside.kind.shape[0]):
-            if inside.kind[x] == CYCLING:
-                lo, hi = inside.first[x], inside.first[x + 1]
-                largest = first_policy(lo, hi, inside, reward, choice)
-                gain = 0.0
-                error = 0.0
-                iteration = 0
-                switched = True
-                while switched and iteration < MAX_ITERATIONS:
-                    iteration += 1
-                    gain = _evaluate(lo, hi, inside, reward, choice, bias, following, mark, path)
-                    switched, error = improve(lo, hi, inside, reward, largest, gain, bias, choice)
-                own[b, x] = gain
-                residual[b] = max(residual[b], error)
-                iterations[b] = max(iterations[b], iteration)
-                if policy.shape[0] > 0:
-                    policy[b, lo:hi] = choice[lo:hi]
+            reward[i] = rewards[b, components.order[i]]
+        for x in nodes:
+            lo, hi = components.first[x], components.first[x + 1]
+            largest = first_policy(lo, hi, components, reward, choice)
+            gain = 0.0
+            error = 0.0
+            iteration = 0
+            switched = True
+            while switched and iteration < MAX_ITERATIONS:
+                iteration += 1
+                gain = _evaluate(lo, hi, components, reward, choice, bias, walk)
+                switched, error = improve(lo, hi, components, reward, gain, largest, bias, choice)
+            out.gain[b, x] = gain
+            out.residual[b] = max(out.residual[b], error)
+            out.iterations[b] = max(out.iterations[b], iteration)
+            if out.policy.shape[0] > 0:
+                out.policy[b, lo:hi] = choice[lo:hi]
 
 
 @kernel
 def _evaluate(
-    lo: int,
-    hi: int,
-    inside: Inside,
-    reward: Floats,
-    choice: Ints,
-    bias: Floats,
-    following: Ints,
-    mark: Ints,
-    path: Ints,
+    lo: int, hi: int, components: EndComponents, reward: Floats, choice: Ints, bias: Floats, walk: Walk
 ) -> float:
-    """Leads all places to the policy's best cycle; sets the bias and returns the gain, its mean."""
+    """Leads all positions to the policy's best cycle; sets the bias and returns the gain, its mean."""
+    following, mark, path = walk.following, walk.mark, walk.path
     for i in range(lo, hi):
-        following[i] = inside.successor[inside.entries[choice[i]]]
+        following[i] = components.successor[components.entries[choice[i]]]
         mark[i] = -1
     cycles = 0
     gain = -np.inf
@@ -81,16 +95,16 @@ def _evaluate(
             length = 0
             j = i
             while length == 0 or j != i:
-                total += reward[j] + inside.extra[choice[j]]
+                total += reward[j] + components.action_reward[choice[j]]
                 length += 1
                 j = following[j]
             if total / length > gain:
                 gain = total / length
                 root = i
     if cycles > 1:
-        join(lo, hi, root, inside, choice, mark)
+        lead_to(root, lo, hi, components, choice, mark)
         for i in range(lo, hi):
-            following[i] = inside.successor[inside.entries[choice[i]]]
+            following[i] = components.successor[components.entries[choice[i]]]
     for i in range(lo, hi):
         mark[i] = 0
     mark[root] = 1
@@ -106,5 +120,5 @@ def _evaluate(
         while length > 0:
             length -= 1
             i = path[length]
-            bias[i] = reward[i] + inside.extra[choice[i]] - gain + bias[following[i]]
+            bias[i] = reward[i] + components.action_reward[choice[i]] - gain + bias[following[i]]
     return gain

@@ -1,9 +1,9 @@
 """The optimal long-run average reward (gain) of many reward functions: the limit γ → 1.
 
 An agent ends up in an end component and can then have its best average there for ever. So the gains of the
-end components come first: the largest reward where every state can stay as it is, the maximum cycle mean
-where moves are deterministic, and elsewhere policy iteration. Then, for each state, the best component to end
-up in: a maximum over what can be reached, or where chance decides, policy iteration again.
+end components come first, each by the first solver of `power_metrics.solvers.average.SOLVERS` that fits it. Then, for
+each state, the best component to end up in: a maximum over what can be reached, or where chance decides, policy
+iteration again.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from power_metrics.arguments.checks import check_count, check_rewards, resolve_model
-from power_metrics.solvers.average.components import CYCLING, MIXING, RESTING, Floats, Inside, Outside, gain_tables
-from power_metrics.solvers.average.cycle_mean import solve_cycling
-from power_metrics.solvers.average.graph import Ints
-from power_metrics.solvers.average.howard import join
-from power_metrics.solvers.average.multichain import solve_crossing
-from power_metrics.solvers.average.unichain import solve_mixing
-from power_metrics.solvers.compiled import SolverTables, solver_tables
-from power_metrics.solvers.dispatch import CHUNK, check_residual, in_order, num_threads
-from power_metrics.solvers.jit import kernel
+from power_metrics.solvers.average.components import gain_tables
+from power_metrics.solvers.average.howard import lead_to
+from power_metrics.solvers.average.multichain import solve_multichain
+from power_metrics.solvers.average.solver import ComponentGains, EndComponents, Exits
+from power_metrics.solvers.compiled import solver_tables
+from power_metrics.solvers.dispatch import check_residual, in_parts, num_threads
+from power_metrics.solvers.jit import Floats, Ints, kernel
+from power_metrics.solvers.solution import allocate, part_of
+from power_metrics.solvers.solver import SolverTables
 
 if TYPE_CHECKING:
     import torch
@@ -48,16 +48,12 @@ class GainSolution(NamedTuple):
     @classmethod
     def empty(cls, num_rewards: int, num_states: int, policies: bool = True) -> GainSolution:
         """Room for a solution, with or without policies."""
-        return cls(
-            np.empty((num_rewards, num_states)),
-            np.empty((num_rewards if policies else 0, num_states), np.int32),
-            np.empty(num_rewards),
-            np.empty(num_rewards, np.int32),
-        )
+        B, S = num_rewards, num_states
+        return allocate(cls, gain=(B, S), policy=(B if policies else 0, S), residual=(B,), iterations=(B,))
 
     def part(self, rows: slice) -> GainSolution:
         """The same memory, for some of the reward functions."""
-        return GainSolution(self.gain[rows], self.policy[rows], self.residual[rows], self.iterations[rows])
+        return part_of(self, rows)
 
 
 def solve_gain_into(tables: SolverTables, rewards: Floats, out: GainSolution) -> None:
@@ -67,25 +63,22 @@ def solve_gain_into(tables: SolverTables, rewards: Floats, out: GainSolution) ->
         ValueError: for a stochastic model that might need too much memory.
         RuntimeError: if the residual shows that a gain is not exact.
     """
-    inside, inside_fill, outside, outside_fill = gain_tables(tables)
+    components, component_plan, exits, exit_plan, work = gain_tables(tables)
     if not rewards.flags.writeable:  # kernels are compiled for arrays that are
         rewards = rewards.copy()
     out.residual[:] = 0.0
     out.iterations[:] = 0
-    own = np.full((len(rewards), len(inside.kind)), -np.inf)
-    if np.any(inside.kind == RESTING):
-        largest_rewards(rewards, inside, own)
-    if np.any(inside.kind == CYCLING):
-        solve_cycling(rewards, inside, own, out.policy, out.residual, out.iterations)
-    if np.any(inside.kind == MIXING):
-        solve_mixing(rewards, inside, inside_fill, own, out.policy, out.residual, out.iterations)
-    best, way = own, np.full(own.shape, -1, np.int32)
-    if len(outside.action):
-        best = np.empty_like(own)
-        solve_crossing(own, outside, outside_fill, best, way, out.residual, out.iterations)
-    spread(best, inside, out.gain)
+    staying = np.full((len(rewards), len(components.first) - 1), -np.inf)
+    found = ComponentGains(staying, out.policy, out.residual, out.iterations)
+    for solver, nodes in work:
+        solver.solve(rewards, nodes, components, component_plan, found)
+    gain, exit_taken = staying, np.full(staying.shape, -1, np.int32)
+    if len(exits.action):
+        gain = np.empty_like(staying)
+        solve_multichain(found, exits, exit_plan, gain, exit_taken)
+    spread(gain, components, out.gain)
     if len(out.policy):
-        write_policies(rewards, inside, outside, way, out.policy)
+        write_policies(components, exits, exit_taken, out.policy)
     check_residual(out.residual)
 
 
@@ -94,12 +87,7 @@ def solve_gain(tables: SolverTables, rewards: Floats, threads: int = 1, policies
     B, S = rewards.shape
     solution = GainSolution.empty(B, S, policies)
     gain_tables(tables)  # worked out once, before threads ask for it at the same time
-    rows = max(1, min(CHUNK // S, -(-B // threads)))
-    parts = [slice(start, start + rows) for start in range(0, B, rows)]
-    for _ in in_order(
-        lambda n: solve_gain_into(tables, rewards[parts[n]], solution.part(parts[n])), len(parts), threads
-    ):
-        pass
+    in_parts(lambda rows: solve_gain_into(tables, rewards[rows], solution.part(rows)), B, S, threads)
     return solution
 
 
@@ -120,6 +108,16 @@ def optimal_gain(env_or_mdp: Any, rewards: Any, *, threads: int | None = None) -
 
     Raises:
         ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs import TabularMDP
+        >>> moves = [("start", "left", "a", 1.0), ("start", "right", "b", 1.0)]
+        >>> mdp = TabularMDP.from_transitions([*moves, ("a", "left", "start", 1.0), ("b", "right", "b", 1.0)])
+        >>> mdp.state_labels
+        ('start', 'a', 'b')
+        >>> pm.optimal_gain(mdp, [[0.0, 1.0, 0.25]])
+        tensor([[0.5000, 0.5000, 0.2500]], dtype=torch.float64)
     """
     import torch
 
@@ -130,60 +128,38 @@ def optimal_gain(env_or_mdp: Any, rewards: Any, *, threads: int | None = None) -
 
 
 @kernel
-def largest_rewards(rewards: Floats, inside: Inside, own: Floats) -> None:
-    """Sets the gain of each node in which every state can stay: its largest reward. ``own`` is (B, n)."""
-    for b in range(rewards.shape[0]):
-        for x in range(inside.kind.shape[0]):
-            if inside.kind[x] == RESTING:
-                top = -np.inf
-                for i in range(inside.first[x], inside.first[x + 1]):
-                    top = max(top, rewards[b, inside.order[i]])
-                own[b, x] = top
-
-
-@kernel
-def spread(best: Floats, inside: Inside, gain: Floats) -> None:
+def spread(node_gain: Floats, components: EndComponents, gain: Floats) -> None:
     """Writes the gain of each node (B, n) to its states (B, S)."""
-    for b in range(best.shape[0]):
-        for x in range(inside.kind.shape[0]):
-            for i in range(inside.first[x], inside.first[x + 1]):
-                gain[b, inside.order[i]] = best[b, x]
+    for b in range(node_gain.shape[0]):
+        for x in range(node_gain.shape[1]):
+            for i in range(components.first[x], components.first[x + 1]):
+                gain[b, components.order[i]] = node_gain[b, x]
 
 
 @kernel
-def write_policies(rewards: Floats, inside: Inside, outside: Outside, way: Ints, policy: Ints) -> None:
-    """Turns choices by place into actions by state: those of the best average, or those that lead to the exit.
+def write_policies(components: EndComponents, exits: Exits, exit_taken: Ints, policy: Ints) -> None:
+    """Turns choices by position into actions by state: those of the best average, or those that lead to the exit.
 
     Args:
-        rewards: (B, S) state rewards.
-        inside: the end components.
-        outside: the exits.
-        way: (B, n) the exit of each node to take, -1 for staying.
-        policy: (B, S) in, choices that are optimal in cycling and mixing nodes; out, actions.
+        components: the end components.
+        exits: the exits.
+        exit_taken: (B, n) the exit of each node to take, -1 for staying.
+        policy: (B, S) in, choices that are optimal within end components; out, actions.
     """
-    S = inside.order.shape[0]
-    choice, mark = np.empty(S, np.int32), np.empty(S, np.int32)
-    for b in range(rewards.shape[0]):
-        for x in range(inside.kind.shape[0]):
-            lo, hi = inside.first[x], inside.first[x + 1]
-            target = -1
-            if way[b, x] >= 0:
-                target = outside.place[way[b, x]]
-            elif inside.kind[x] == RESTING:
-                target = lo
-                for i in range(lo, hi):
-                    if rewards[b, inside.order[i]] > rewards[b, inside.order[target]]:
-                        target = i
+    S = components.order.shape[0]
+    action, choice, mark = np.empty(S, np.int32), np.empty(S, np.int32), np.empty(S, np.int32)
+    for b in range(exit_taken.shape[0]):
+        for x in range(exit_taken.shape[1]):
+            lo, hi = components.first[x], components.first[x + 1]
+            taken = exit_taken[b, x]
             for i in range(lo, hi):
-                choice[i] = policy[b, i] if target < 0 else inside.choices[i]
-            if target >= 0:
-                join(lo, hi, target, inside, choice, mark)
-                for k in range(inside.choices[target], inside.choices[target + 1]):
-                    if inside.entries[k + 1] == inside.entries[k] + 1 and inside.successor[inside.entries[k]] == target:
-                        choice[target] = k
-        for x in range(inside.kind.shape[0]):
-            for i in range(inside.first[x], inside.first[x + 1]):
-                if way[b, x] >= 0 and i == outside.place[way[b, x]]:
-                    policy[b, inside.order[i]] = outside.action[way[b, x]]
+                choice[i] = policy[b, i] if taken < 0 else components.choices[i]
+            if taken >= 0:
+                lead_to(exits.position[taken], lo, hi, components, choice, mark)
+            for i in range(lo, hi):
+                if taken >= 0 and i == exits.position[taken]:
+                    action[i] = exits.action[taken]
                 else:
-                    policy[b, inside.order[i]] = inside.action[choice[i]]
+                    action[i] = components.action[choice[i]]
+        for i in range(S):
+            policy[b, components.order[i]] = action[i]

@@ -1,13 +1,11 @@
-"""Who is next to whom, strongly connected components, and what can leave them: kernels."""
+"""Strongly connected components, and what can leave them: kernels."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.solvers.jit import kernel
-
-Ints = NDArray[np.int32]
+from power_metrics.solvers.jit import Ints, kernel
 
 
 @kernel
@@ -83,57 +81,3 @@ def drop_leaving(component: Ints, choices: Ints, entries: Ints, successor: Ints,
             stuck[i] = not left
         sweep += 1
     return dropped
-
-
-@kernel
-def join(source: Ints, target: Ints, num_vertices: int) -> tuple[Ints, Ints]:
-    """The neighbours of each of n vertices, itself included: pointers (n + 1,) and the neighbours, rising, each once.
-
-    Two vertices are neighbours when an edge leads from one to the other, whichever way. In time linear in the edges:
-    listing vertices in rising order with all whose neighbour they are puts them in order.
-
-    Args:
-        source: (E,) where each edge begins.
-        target: (E,) where it ends.
-        num_vertices: n.
-    """
-    n = num_vertices
-    start = np.zeros(n + 1, dtype=np.int32)
-    for e in range(len(source)):
-        start[source[e] + 1] += 1
-        start[target[e] + 1] += 1
-    for v in range(n):
-        start[v + 1] += start[v]
-    place = start[:n].copy()
-    other = np.empty(start[n], dtype=np.int32)
-    for e in range(len(source)):
-        other[place[source[e]]] = target[e]
-        place[source[e]] += 1
-        other[place[target[e]]] = source[e]
-        place[target[e]] += 1
-    last = np.full(n, -1, dtype=np.int32)
-    pointers = np.zeros(n + 1, dtype=np.int32)
-    for u in range(n):
-        last[u] = u
-        pointers[u + 1] += 1
-        for k in range(start[u], start[u + 1]):
-            v = other[k]
-            if last[v] != u:
-                last[v] = u
-                pointers[v + 1] += 1
-    for v in range(n):
-        pointers[v + 1] += pointers[v]
-        place[v] = pointers[v]
-        last[v] = -1
-    joined = np.empty(pointers[n], dtype=np.int32)
-    for u in range(n):
-        last[u] = u
-        joined[place[u]] = u
-        place[u] += 1
-        for k in range(start[u], start[u + 1]):
-            v = other[k]
-            if last[v] != u:
-                last[v] = u
-                joined[place[v]] = u
-                place[v] += 1
-    return pointers, joined

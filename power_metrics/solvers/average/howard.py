@@ -7,25 +7,24 @@ end component always allows (Haviv & Puterman 1991). So gains are constant and i
 
 from __future__ import annotations
 
-from power_metrics.solvers.average.components import Floats, Inside
-from power_metrics.solvers.average.graph import Ints
-from power_metrics.solvers.jit import inlined, kernel
+from power_metrics.solvers.average.solver import EndComponents
+from power_metrics.solvers.jit import Floats, Ints, inlined, kernel
 from power_metrics.solvers.limits import SWITCH
 
 
 @kernel
-def first_policy(lo: int, hi: int, inside: Inside, reward: Floats, choice: Ints) -> float:
-    """Sets ``choice`` of places lo to hi - 1 to what promises most at the next step; returns the largest |reward|."""
+def first_policy(lo: int, hi: int, components: EndComponents, reward: Floats, choice: Ints) -> float:
+    """Sets ``choice`` of positions lo to hi - 1 to what pays most at the next step; returns the largest |reward|."""
     largest = 0.0
     for i in range(lo, hi):
-        choice[i] = inside.choices[i]
+        choice[i] = components.choices[i]
         top = 0.0
-        for k in range(inside.choices[i], inside.choices[i + 1]):
-            largest = max(largest, abs(reward[i] + inside.extra[k]))
-            q = inside.extra[k]
-            for e in range(inside.entries[k], inside.entries[k + 1]):
-                q += inside.probability[e] * reward[inside.successor[e]]
-            if k == inside.choices[i] or q > top:
+        for k in range(components.choices[i], components.choices[i + 1]):
+            largest = max(largest, abs(reward[i] + components.action_reward[k]))
+            q = components.action_reward[k]
+            for e in range(components.entries[k], components.entries[k + 1]):
+                q += components.probability[e] * reward[components.successor[e]]
+            if k == components.choices[i] or q > top:
                 top = q
                 choice[i] = k
     return largest
@@ -33,7 +32,7 @@ def first_policy(lo: int, hi: int, inside: Inside, reward: Floats, choice: Ints)
 
 @kernel
 def improve(
-    lo: int, hi: int, inside: Inside, reward: Floats, largest: float, gain: float, bias: Floats, choice: Ints
+    lo: int, hi: int, components: EndComponents, reward: Floats, gain: float, largest: float, bias: Floats, choice: Ints
 ) -> tuple[bool, float]:
     """Switches to better choices; returns whether there were any, and the violation of the optimality equation.
 
@@ -43,10 +42,10 @@ def improve(
     error = 0.0
     for i in range(lo, hi):
         scale = largest + abs(bias[i])
-        current = _advance(i, choice[i], inside, bias)
+        current = _advance(i, choice[i], components, bias)
         top = current
-        for k in range(inside.choices[i], inside.choices[i + 1]):
-            q = _advance(i, k, inside, bias)
+        for k in range(components.choices[i], components.choices[i + 1]):
+            q = _advance(i, k, components, bias)
             if q > top:
                 top = q
                 # A switch must gain more than rounding: so every policy is better than the last.
@@ -60,23 +59,23 @@ def improve(
 
 
 @inlined
-def _advance(i: int, k: int, inside: Inside, bias: Floats) -> float:
-    """What choice k of place i earns and changes in bias. In differences, so that large biases do no harm."""
-    total = inside.extra[k]
-    for e in range(inside.entries[k], inside.entries[k + 1]):
-        total += inside.probability[e] * (bias[inside.successor[e]] - bias[i])
+def _advance(i: int, k: int, components: EndComponents, bias: Floats) -> float:
+    """What choice k of position i earns and changes in bias. In differences, so that large biases do no harm."""
+    total = components.action_reward[k]
+    for e in range(components.entries[k], components.entries[k + 1]):
+        total += components.probability[e] * (bias[components.successor[e]] - bias[i])
     return total
 
 
 @kernel
-def join(lo: int, hi: int, root: int, inside: Inside, choice: Ints, mark: Ints) -> None:
-    """Leads every place from lo to hi - 1 to the root: those that the policy leads astray change their choice.
+def lead_to(root: int, lo: int, hi: int, components: EndComponents, choice: Ints, mark: Ints) -> None:
+    """Leads every position from lo to hi - 1 to the root: those that the policy leads astray change their choice.
 
     Args:
-        lo: the first place of an end component.
+        root: the position to lead to; it keeps its choice.
+        lo: the first position of an end component.
         hi: its last, plus 1.
-        root: the place to lead to; it keeps its choice.
-        inside: the choices.
+        components: the choices.
         choice: (S,) the policy, in and out.
         mark: (S,) work space.
     """
@@ -84,7 +83,7 @@ def join(lo: int, hi: int, root: int, inside: Inside, choice: Ints, mark: Ints) 
         mark[i] = 0
     mark[root] = 1
     left = hi - lo - 1
-    change = False
+    redirect = False
     sweep = 0
     while left > 0:
         before = left
@@ -92,23 +91,23 @@ def join(lo: int, hi: int, root: int, inside: Inside, choice: Ints, mark: Ints) 
             i = lo + step if sweep % 2 == 0 else hi - 1 - step
             if mark[i] == 1:
                 continue
-            if _leads_to_marked(choice[i], inside, mark):
+            if _leads_to_marked(choice[i], components, mark):
                 mark[i] = 1
                 left -= 1
-            elif change:
-                for k in range(inside.choices[i], inside.choices[i + 1]):
-                    if _leads_to_marked(k, inside, mark):
+            elif redirect:
+                for k in range(components.choices[i], components.choices[i + 1]):
+                    if _leads_to_marked(k, components, mark):
                         choice[i] = k
                         mark[i] = 1
                         left -= 1
                         break
-        change = left == before
+        redirect = left == before  # the policy itself leads no further
         sweep += 1
 
 
 @inlined
-def _leads_to_marked(k: int, inside: Inside, mark: Ints) -> bool:
+def _leads_to_marked(k: int, components: EndComponents, mark: Ints) -> bool:
     found = False
-    for e in range(inside.entries[k], inside.entries[k + 1]):
-        found = found or mark[inside.successor[e]] == 1
+    for e in range(components.entries[k], components.entries[k + 1]):
+        found = found or mark[components.successor[e]] == 1
     return found

@@ -2,120 +2,112 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from power_metrics.solvers.compiled import Table
-from power_metrics.solvers.jit import inlined, kernel
+from power_metrics.solvers.jit import Floats, Ints, inlined, kernel
 from power_metrics.solvers.limits import MAX_ITERATIONS, SWITCH
 from power_metrics.solvers.solution import Solution
-from power_metrics.solvers.transpose import Floats, Ints
+from power_metrics.solvers.solver import SolverTables, Table
+from power_metrics.solvers.transpose import Single, make_single, write_row
 
 START_SWEEPS = 4
 """Value sweeps that choose the policy to start from."""
 
 
-@kernel
-def solve_deterministic(rewards: Floats, gamma: float, table: Table, out: Solution) -> None:
-    """Solves V(s) = R(s) + γ max_k [extra(k) + V(successor of k)] for each row of ``rewards`` (B, S)."""
-    S = table.order.shape[0]
-    reward = np.empty(S)
-    value = np.empty(S)
-    best = np.empty(S)
-    choice = np.empty(S, np.int32)
-    following = np.empty(S, np.int32)
-    gain = np.empty(S)
-    mark = np.empty(S, np.int32)
-    path = np.empty(S, np.int32)
-    for b in range(rewards.shape[0]):
-        for i in range(S):
-            reward[i] = rewards[b, table.order[i]]
-        out.iterations[b] = iterate_deterministic(
-            reward, gamma, table.choices, table.successor, table.extra, value, best, choice, following, gain, mark, path
-        )
-        write_row(reward, gamma, table, value, best, choice, b, out)
+class Deterministic:
+    """Policy iteration; a policy is evaluated by following its arrows into their cycles, in O(S)."""
+
+    name = "deterministic"
+
+    def fits(self, tables: SolverTables) -> bool:
+        """All deterministic models."""
+        return tables.deterministic
+
+    def solve(self, rewards: Floats, gamma: float, tables: SolverTables, out: Solution) -> None:
+        """Writes the solutions for ``rewards`` (B, S) to ``out``."""
+        solve_deterministic(rewards, gamma, tables.table(gamma), out)
+
+
+class Arrows(NamedTuple):
+    """A deterministic policy's chain, one arrow from each state, and room to follow it.
+
+    Attributes:
+        following: (S,) the next state.
+        earned: (S,) rewards under the policy.
+        mark: (S,) how far each state is: 0 not seen, 1 on the present walk, 2 done.
+        path: (S,) the states of the present walk.
+    """
+
+    following: Ints
+    earned: Floats
+    mark: Ints
+    path: Ints
 
 
 @inlined
-def write_row(
-    reward: Floats, gamma: float, table: Table, value: Floats, best: Floats, choice: Ints, b: int, out: Solution
-) -> None:
-    """Writes one solved reward function to row ``b`` of ``out``, with its Bellman residual."""
-    error = 0.0
-    largest = 0.0
-    for i in range(table.order.shape[0]):
-        s = table.order[i]
-        out.values[b, s] = value[i]
-        out.continuation[b, s] = best[i]
-        out.policy[b, s] = table.action[choice[i]]
-        error = max(error, abs(value[i] - (reward[i] + gamma * best[i])))
-        largest = max(largest, abs(value[i]))
-    out.residual[b] = error / largest if error > 0.0 else 0.0
+def make_arrows(num_states: int) -> Arrows:
+    """Room for the arrows of this many states."""
+    S = num_states
+    return Arrows(np.empty(S, np.int32), np.empty(S), np.empty(S, np.int32), np.empty(S, np.int32))
 
 
 @kernel
-def iterate_deterministic(
-    reward: Floats, gamma: float, choices: Ints, successor: Ints, extra: Floats, value: Floats, best: Floats,
-    choice: Ints, following: Ints, gain: Floats, mark: Ints, path: Ints,
-) -> int:  # fmt: skip
-    """Policy iteration for one reward function.
+def solve_deterministic(rewards: Floats, gamma: float, table: Table, out: Solution) -> None:
+    """Solves V(s) = R(s) + γ max_k [r(k) + V(successor of k)] for each row of ``rewards`` (B, S)."""
+    S = table.order.shape[0]
+    single = make_single(S)
+    arrows = make_arrows(S)
+    for b in range(rewards.shape[0]):
+        for i in range(S):
+            single.reward[i] = rewards[b, table.order[i]]
+        out.iterations[b] = _iterate(single, gamma, table, arrows)
+        write_row(single, gamma, table, b, out)
 
-    Args:
-        reward: (S,) reward of each state.
-        gamma: discount.
-        choices: (S + 1,) row pointers of the choices.
-        successor: (K,) where each choice leads.
-        extra: (K,) reward of the choice itself, divided by γ; zeros for state rewards.
-        value: (S,) out, the optimal values.
-        best: (S,) out, the largest ``extra + value[successor]`` of each state.
-        choice: (S,) out, the optimal choice.
-        following: (S,) work space, successors under the policy.
-        gain: (S,) work space, rewards under the policy.
-        mark: (S,) work space.
-        path: (S,) work space.
 
-    Returns:
-        The number of policies evaluated.
-    """
-    S = reward.shape[0]
+@kernel
+def _iterate(single: Single, gamma: float, table: Table, arrows: Arrows) -> int:
+    """Policy iteration for the rewards in ``single``; returns the number of policies evaluated."""
+    S = single.reward.shape[0]
     for i in range(S):
-        value[i] = reward[i] / (1.0 - gamma)
+        single.value[i] = single.reward[i] / (1.0 - gamma)
     for sweep in range(START_SWEEPS):
-        _improve(sweep % 2 == 1, reward, gamma, choices, successor, extra, -np.inf, value, best, choice)
+        _improve(sweep % 2 == 1, -np.inf, single, gamma, table)
     for iteration in range(1, MAX_ITERATIONS + 1):
         for i in range(S):
-            following[i] = successor[choice[i]]
-            gain[i] = reward[i] + gamma * extra[choice[i]]
-        evaluate_functional(gain, gamma, following, value, mark, path)
+            arrows.following[i] = table.successor[single.choice[i]]
+            arrows.earned[i] = single.reward[i] + gamma * table.action_reward[single.choice[i]]
+        evaluate_arrows(arrows, gamma, single.value)
         largest = 0.0
         for i in range(S):
-            largest = max(largest, abs(value[i]))
+            largest = max(largest, abs(single.value[i]))
         # A switch must gain more than rounding: so every policy is better than the last, and none comes twice.
         margin = SWITCH * largest
-        if not _improve(False, reward, gamma, choices, successor, extra, margin, value, best, choice):
+        if not _improve(False, margin, single, gamma, table):
             return iteration
-        _improve(True, reward, gamma, choices, successor, extra, margin, value, best, choice)
+        # A pass the other way carries improvements along paths that the first one went against.
+        _improve(True, margin, single, gamma, table)
     return MAX_ITERATIONS
 
 
 @inlined
-def _improve(
-    backwards: bool, reward: Floats, gamma: float, choices: Ints, successor: Ints, extra: Floats, margin: float,
-    value: Floats, best: Floats, choice: Ints,
-) -> bool:  # fmt: skip
+def _improve(backwards: bool, margin: float, single: Single, gamma: float, table: Table) -> bool:
     """Switches to choices that are better by more than ``margin``, state by state; returns whether there were any.
 
     A state's value rises as soon as its choice does, so that one pass carries an improvement along whole
     paths. The policy it leaves is at least as good as the values it leaves. With a margin of minus infinity
     every state takes its best choice.
     """
+    reward, value, best, choice = single.reward, single.value, single.best, single.choice
     S = reward.shape[0]
     switched = False
     for step in range(S):
         i = S - 1 - step if backwards else step
         top = -np.inf
-        chosen = choices[i]
-        for k in range(choices[i], choices[i + 1]):
-            q = extra[k] + value[successor[k]]
+        chosen = table.choices[i]
+        for k in range(table.choices[i], table.choices[i + 1]):
+            q = table.action_reward[k] + value[table.successor[k]]
             if q > top:
                 top = q
                 chosen = k
@@ -129,27 +121,20 @@ def _improve(
 
 
 @kernel
-def evaluate_functional(gain: Floats, gamma: float, following: Ints, value: Floats, mark: Ints, path: Ints) -> None:
-    """Exact values of following one arrow from each state: V(s) = gain(s) + γ V(following(s)), in O(S).
+def evaluate_arrows(arrows: Arrows, gamma: float, value: Floats) -> None:
+    """Sets ``value`` (S,) to the exact V(s) = earned(s) + γ V(following(s)), in O(S).
 
     Each walk ends in a cycle, whose value is its discounted sum over one round divided by 1 - γ^n. With
     1 - γ^n = (1 - γ)(1 + γ + ... + γ^(n-1)) no digits cancel, however near γ is to 1. The states on the
     way there follow backwards.
-
-    Args:
-        gain: (S,) reward of each state.
-        gamma: discount.
-        following: (S,) the next state.
-        value: (S,) out.
-        mark: (S,) work space.
-        path: (S,) work space.
     """
+    following, earned, mark, path = arrows.following, arrows.earned, arrows.mark, arrows.path
     mark[:] = 0
     for start in range(value.shape[0]):
         length = 0
         i = start
         while mark[i] == 0:
-            mark[i] = 1  # on the present walk
+            mark[i] = 1
             path[length] = i
             length += 1
             i = following[i]
@@ -159,7 +144,7 @@ def evaluate_functional(gain: Floats, gamma: float, following: Ints, value: Floa
             discount = 1.0
             entry = i
             while True:
-                total += discount * gain[i]
+                total += discount * earned[i]
                 weight += discount
                 discount *= gamma
                 i = following[i]
@@ -171,5 +156,5 @@ def evaluate_functional(gain: Floats, gamma: float, following: Ints, value: Floa
             length -= 1
             i = path[length]
             if mark[i] == 1:
-                value[i] = gain[i] + gamma * value[following[i]]
+                value[i] = earned[i] + gamma * value[following[i]]
                 mark[i] = 2

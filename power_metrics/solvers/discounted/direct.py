@@ -2,187 +2,122 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from power_metrics.solvers.compiled import Table
-from power_metrics.solvers.discounted.ordering import Elimination
-from power_metrics.solvers.jit import inlined, kernel
-from power_metrics.solvers.limits import MAX_ITERATIONS, SWITCH
+from power_metrics.solvers.jit import Floats, inlined, kernel
+from power_metrics.solvers.limits import DIRECT_MAX_WORK, MAX_ITERATIONS, SWITCH
+from power_metrics.solvers.ordering import Elimination
+from power_metrics.solvers.reduction import Chains, evaluate_chains, make_reduction
 from power_metrics.solvers.simd import LANES, any_above, fill, larger, load, pick_above, pick_equal, store
 from power_metrics.solvers.solution import Solution
-from power_metrics.solvers.transpose import Floats, Ints, absolute, gather, scatter
+from power_metrics.solvers.solver import SolverTables, Table
+from power_metrics.solvers.transpose import Batch, absolute, gather, make_batch, scatter
 
 START_SWEEPS = 10
 """Value sweeps that choose the policy to start from."""
 
 
+class Direct:
+    """Policy iteration; states are eliminated without subtractions, in one order and pattern for all policies."""
+
+    name = "direct"
+
+    def fits(self, tables: SolverTables) -> bool:
+        """Models of which elimination takes less work than iteration would."""
+        if tables.elimination is None:
+            return False
+        entries_of_policy = len(tables.successor) / len(tables.action) * tables.num_states
+        return tables.elimination.work <= DIRECT_MAX_WORK * entries_of_policy
+
+    def solve(self, rewards: Floats, gamma: float, tables: SolverTables, out: Solution) -> None:
+        """Writes the solutions for ``rewards`` (B, S) to ``out``."""
+        solve_direct(rewards, gamma, tables.table(gamma), tables.elimination, out)
+
+
 @kernel
 def solve_direct(rewards: Floats, gamma: float, table: Table, plan: Elimination, out: Solution) -> None:
-    """Solves V(s) = R(s) + γ max_k [extra(k) + Σ P(k, s') V(s')] for each row of ``rewards`` (B, S)."""
+    """Solves V(s) = R(s) + γ max_k [r(k) + Σ P(k, s') V(s')] for each row of ``rewards`` (B, S)."""
     S = table.order.shape[0]
-    reward = np.empty((S, LANES))
-    value = np.empty((S, LANES))
-    best = np.empty((S, LANES))
-    choice = np.empty((S, LANES))
+    batch = make_batch(S)
     weight = np.empty((table.action.shape[0], LANES))
-    upper = np.empty((plan.columns.shape[0], LANES))
-    inverse = np.empty((S, LANES))
-    leave = np.empty((S, LANES))
-    row = np.zeros((S, LANES))
+    chains = Chains(
+        table.choices, table.entries, table.successor, table.probability, table.action_reward, weight
+    )  # fmt: skip
+    space = make_reduction(S, plan)
     for start in range(0, rewards.shape[0], LANES):
         count = min(LANES, rewards.shape[0] - start)
-        gather(rewards, start, count, table.order, reward)
-        _start(reward, gamma, table, value, best, choice, weight)
+        gather(rewards, start, count, table.order, batch.reward)
+        _start(batch, gamma, table, weight)
         iteration = 0
         switched = True
+        # Lanes that are solved go on with the others: what they repeat changes nothing, and costs no time.
         while switched and iteration < MAX_ITERATIONS:
             iteration += 1
-            evaluate(
-                reward, gamma, table.choices, table.entries, table.successor, table.probability, table.extra, weight,
-                plan.pivot, plan.pointers, plan.columns, plan.mirror_pointers, plan.mirror,
-                value, upper, inverse, leave, row,
-            )  # fmt: skip
+            evaluate_chains(batch.reward, gamma, chains, plan, space, batch.value)
             largest = fill(0.0)
             for i in range(S):
-                largest = larger(absolute(load(value, i)), largest)
+                largest = larger(absolute(load(batch.value, i)), largest)
             # A switch must gain more than rounding: so every policy is better than the last, and none comes twice.
             margin = SWITCH * largest
-            switched = _improve(False, reward, gamma, table, margin, value, best, choice, weight)
+            switched = _improve(False, margin, batch, gamma, table, weight)
             if switched:
-                _improve(True, reward, gamma, table, margin, value, best, choice, weight)
+                _improve(True, margin, batch, gamma, table, weight)
         out.iterations[start : start + count] = iteration
-        scatter(reward, gamma, table, value, best, choice, start, count, out)
+        scatter(batch, gamma, table, start, count, out)
 
 
 @inlined
-def _look_ahead(i: int, table: Table, value: Floats, best: Floats, choice: Floats) -> None:
-    """Sets ``best`` and ``choice`` of position i to the largest extra(k) + Σ P(k, s') V(s') and its k."""
+def _look_ahead(i: int, table: Table, batch: Batch) -> None:
+    """Sets ``best`` and ``choice`` of position i to the largest r(k) + Σ P(k, s') V(s') and its k."""
     top = fill(-np.inf)
     chosen = fill(0.0)
     for k in range(table.choices[i], table.choices[i + 1]):
-        q = fill(table.extra[k])
+        q = fill(table.action_reward[k])
         for e in range(table.entries[k], table.entries[k + 1]):
-            q = q + table.probability[e] * load(value, table.successor[e])
+            q = q + table.probability[e] * load(batch.value, table.successor[e])
         chosen = pick_above(q, top, fill(float(k)), chosen)
         top = larger(q, top)
-    store(best, i, top)
-    store(choice, i, chosen)
+    store(batch.best, i, top)
+    store(batch.choice, i, chosen)
 
 
 @inlined
-def _start(
-    reward: Floats, gamma: float, table: Table, value: Floats, best: Floats, choice: Floats, weight: Floats
-) -> None:
+def _start(batch: Batch, gamma: float, table: Table, weight: Floats) -> None:
     """Sets ``weight`` to the policies that a few sweeps, from staying at the state's own reward, end with."""
-    S = reward.shape[0]
+    S = batch.reward.shape[0]
     for i in range(S):
-        store(value, i, load(reward, i) / fill(1.0 - gamma))
+        store(batch.value, i, load(batch.reward, i) / fill(1.0 - gamma))
     for sweep in range(START_SWEEPS):
         for step in range(S):
             i = step if sweep % 2 == 0 else S - 1 - step
-            _look_ahead(i, table, value, best, choice)
-            store(value, i, load(reward, i) + gamma * load(best, i))
+            _look_ahead(i, table, batch)
+            store(batch.value, i, load(batch.reward, i) + gamma * load(batch.best, i))
     for i in range(S):
         for k in range(table.choices[i], table.choices[i + 1]):
-            store(weight, k, pick_equal(load(choice, i), fill(float(k)), fill(1.0), fill(0.0)))
+            store(weight, k, pick_equal(load(batch.choice, i), fill(float(k)), fill(1.0), fill(0.0)))
 
 
 @inlined
-def _improve(
-    backwards: bool, reward: Floats, gamma: float, table: Table, margin: Floats, value: Floats, best: Floats,
-    choice: Floats, weight: Floats,
-) -> bool:  # fmt: skip
+def _improve(backwards: bool, margin: Any, batch: Batch, gamma: float, table: Table, weight: Floats) -> bool:
     """Switches to choices that are better by more than ``margin``, state by state; returns whether there were any.
 
     A state's value rises as soon as its choice does, so that one pass carries an improvement along whole
     paths. The policies it leaves are at least as good as the values it leaves.
     """
-    S = reward.shape[0]
+    value = batch.value
+    S = value.shape[0]
     switched = False
     for step in range(S):
         i = S - 1 - step if backwards else step
-        _look_ahead(i, table, value, best, choice)
-        new = load(reward, i) + gamma * load(best, i)
+        _look_ahead(i, table, batch)
+        new = load(batch.reward, i) + gamma * load(batch.best, i)
         enough = load(value, i) + margin
         if any_above(new, enough):
             switched = True
             store(value, i, pick_above(new, enough, new, load(value, i)))
             for k in range(table.choices[i], table.choices[i + 1]):
-                chosen = pick_equal(load(choice, i), fill(float(k)), fill(1.0), fill(0.0))
+                chosen = pick_equal(load(batch.choice, i), fill(float(k)), fill(1.0), fill(0.0))
                 store(weight, k, pick_above(new, enough, chosen, load(weight, k)))
     return switched
-
-
-@inlined
-def evaluate(
-    reward: Floats, gamma: float, choices: Ints, entries: Ints, successor: Ints, probability: Floats, extra: Floats,
-    weight: Floats, pivot: Ints, pointers: Ints, columns: Ints, mirror_pointers: Ints, mirror: Ints, value: Floats,
-    upper: Floats, inverse: Floats, leave: Floats, row: Floats,
-) -> None:  # fmt: skip
-    """Solves V(i) = R(i) + γ Σ_k w(k) [extra(k) + Σ P(k, j) V(j)], lane by lane, by state reduction.
-
-    Elimination of I - γP without pivoting, in which a diagonal is not what is left after subtractions but the chance
-    to end, 1 - γ and what leads to it, and to go on elsewhere (Grassmann, Taksar & Heyman 1985; for discounts, Alfa,
-    Xue & Ye 2002). Only numbers of one sign are added, so that no digits are lost at any γ below 1. The pattern is
-    that of all policies at once; where no lane has an entry, it is skipped.
-
-    Args:
-        reward: (S, LANES) reward of each position.
-        gamma: discount.
-        choices: (S + 1,) row pointers of the choices.
-        entries: (K + 1,) row pointers of the entries.
-        successor: (N,) where each entry leads.
-        probability: (N,) its probability.
-        extra: (K,) reward of the choice itself, divided by γ.
-        weight: (K, LANES) the policies: how likely each choice is.
-        pivot: see `power_metrics.solvers.discounted.ordering.Elimination`.
-        pointers: see there.
-        columns: see there.
-        mirror_pointers: see there.
-        mirror: see there.
-        value: (S, LANES) out.
-        upper: (len(columns), LANES) work space, minus U without its diagonal: to go on to that state next.
-        inverse: (S, LANES) work space, one over the diagonal of U, by step.
-        leave: (S, LANES) work space, to end before going on, by step.
-        row: (S, LANES) work space, the row at work; must be zero, and is zero again on return.
-    """
-    S = reward.shape[0]
-    zero = fill(0.0)
-    for n in range(S):
-        i = pivot[n]
-        right = load(reward, i)
-        away = fill(1.0 - gamma)
-        for k in range(choices[i], choices[i + 1]):
-            share = gamma * load(weight, k)
-            if any_above(share, zero):
-                right = right + extra[k] * share
-                for e in range(entries[k], entries[k + 1]):
-                    j = successor[e]
-                    store(row, j, load(row, j) + probability[e] * share)
-        for p in range(mirror_pointers[n], mirror_pointers[n + 1]):
-            m = mirror[p]
-            j = pivot[m]
-            factor = load(row, j)
-            if any_above(factor, zero):
-                store(row, j, zero)
-                factor = factor * load(inverse, m)
-                for c in range(pointers[m], pointers[m + 1]):
-                    t = columns[c]
-                    store(row, t, load(row, t) + factor * load(upper, c))
-                right = right + factor * load(value, j)
-                away = away + factor * load(leave, m)
-        store(leave, n, away)
-        for c in range(pointers[n], pointers[n + 1]):
-            on = load(row, columns[c])
-            away = away + on
-            store(upper, c, on)
-            store(row, columns[c], zero)
-        store(inverse, n, fill(1.0) / away)
-        store(row, i, zero)
-        store(value, i, right)
-    for n in range(S - 1, -1, -1):
-        i = pivot[n]
-        right = load(value, i)
-        for c in range(pointers[n], pointers[n + 1]):
-            right = right + load(upper, c) * load(value, columns[c])
-        store(value, i, right * load(inverse, n))

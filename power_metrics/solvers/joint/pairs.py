@@ -6,15 +6,23 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from power_metrics.solvers.discounted.ordering import Elimination
-from power_metrics.solvers.jit import inlined, kernel
+from power_metrics.solvers.jit import Floats, Ints, inlined, kernel
 from power_metrics.solvers.joint.tables import JointRows
-from power_metrics.solvers.joint.values import Space, evaluate_pair, outlook, set_expected, set_scale, work_space
+from power_metrics.solvers.joint.values import (
+    Agent,
+    Space,
+    evaluate_pair,
+    look_ahead,
+    set_expected,
+    set_scale,
+    work_space,
+)
 from power_metrics.solvers.limits import EVALUATION, MAX_ITERATIONS
+from power_metrics.solvers.ordering import Elimination
 from power_metrics.solvers.simd import LANES, any_above, fill, larger, load, pick_above, pick_equal, store
-from power_metrics.solvers.transpose import Floats, Ints, absolute, gather
+from power_metrics.solvers.solution import allocate, part_of
+from power_metrics.solvers.transpose import absolute, gather
 
 TEAR = 10.0
 """Values from iteration are taken to be within this times its target / (1 - γ) of each other where they are equal."""
@@ -32,111 +40,128 @@ class Responses(NamedTuple):
         iterations: (B, 2) the policies that H and A evaluated; pairs that are solved side by side share them.
     """
 
-    human: NDArray[np.float64]
-    ai: NDArray[np.float64]
-    human_seed: NDArray[np.float64]
-    ai_seed: NDArray[np.float64]
-    residual: NDArray[np.float64]
-    iterations: NDArray[np.int32]
+    human: Floats
+    ai: Floats
+    human_seed: Floats
+    ai_seed: Floats
+    residual: Floats
+    iterations: Ints
 
     @classmethod
     def empty(cls, num_pairs: int, rounds: int, num_states: int) -> Responses:
         """Room for results."""
-        return cls(
-            np.empty((num_pairs, rounds, num_states)),
-            np.empty((num_pairs, rounds, num_states)),
-            np.empty((num_pairs, 1, num_states)),
-            np.empty((num_pairs, 1, num_states)),
-            np.empty(num_pairs),
-            np.empty((num_pairs, 2), np.int32),
+        B, S = num_pairs, num_states
+        return allocate(
+            cls,
+            human=(B, rounds, S),
+            ai=(B, rounds, S),
+            human_seed=(B, 1, S),
+            ai_seed=(B, 1, S),
+            residual=(B,),
+            iterations=(B, 2),
         )
 
     def part(self, pairs: slice) -> Responses:
         """The same memory, for some of the pairs."""
-        return Responses(
-            self.human[pairs],
-            self.ai[pairs],
-            self.human_seed[pairs],
-            self.ai_seed[pairs],
-            self.residual[pairs],
-            self.iterations[pairs],
-        )
+        return part_of(self, pairs)
 
 
-@kernel
-def solve_pairs(
-    rewards_h: Floats, rewards_a: Floats, gamma_h: float, gamma_a: float, tolerance: float, order: Ints,
-    rows_h: JointRows, rows_a: JointRows, seed_rows: JointRows, seed: Floats, size_h: Floats, size_a: Floats,
-    plan: Elimination, direct: bool, out: Responses,
-) -> None:  # fmt: skip
-    """Lets two agents answer each other, for each pair of rows of ``rewards_h`` and ``rewards_a`` (B, S).
+class Game(NamedTuple):
+    """A game as `solve_pairs` reads it.
 
-    Args:
-        rewards_h: (B, S) of the first agent, H.
-        rewards_a: (B, S) of the second, A.
-        gamma_h: discount of H.
-        gamma_a: discount of A.
-        tolerance: choices within this share of max|V| of the best are tied; a little more where γ is near 1 and
-            policies are evaluated iteratively.
-        order: see `power_metrics.solvers.joint.tables.JointTables`.
-        rows_h: see there; as H sees them.
+    Attributes:
+        order: (S,) the game's state at each position.
+        rows_h: the rows as H sees them.
         rows_a: as A sees them.
         seed_rows: what H faces while A plays its seed policy.
         seed: (K_A,) the seed policy.
         size_h: (K_H,) actions that each choice of H stands for.
         size_a: (K_A,) of A.
+        gamma_h: discount of H.
+        gamma_a: discount of A.
+        tolerance: choices within this share of max|V| of the best are tied; a little more where γ is near 1 and
+            policies are evaluated iteratively.
         plan: how to eliminate; not read unless ``direct``.
         direct: whether to eliminate, or iterate, where policies lead to several states.
+    """
+
+    order: Ints
+    rows_h: JointRows
+    rows_a: JointRows
+    seed_rows: JointRows
+    seed: Floats
+    size_h: Floats
+    size_a: Floats
+    gamma_h: float
+    gamma_a: float
+    tolerance: float
+    plan: Elimination
+    direct: bool
+
+
+@inlined
+def _make_agent(rows: JointRows, size: Floats, gamma: float) -> Agent:
+    """Room for an agent with these choices."""
+    S, K = rows.choices.shape[0] - 1, size.shape[0]
+    return Agent(
+        rows, size, gamma,
+        np.empty((S, LANES)), np.empty((S, LANES)), np.empty((K, LANES)), np.empty((K, LANES)),
+    )  # fmt: skip
+
+
+@kernel
+def solve_pairs(rewards_h: Floats, rewards_a: Floats, game: Game, out: Responses) -> None:
+    """Lets two agents answer each other, for each pair of rows of ``rewards_h`` and ``rewards_a`` (B, S).
+
+    Args:
+        rewards_h: (B, S) of the first agent, H.
+        rewards_a: (B, S) of the second, A.
+        game: the game.
         out: the results; as many rounds as it has room for.
     """
-    S = order.shape[0]
-    K_h, K_a = size_h.shape[0], size_a.shape[0]
-    space = work_space(rows_h, plan, direct)
-    reward_h, value_h = np.empty((S, LANES)), np.empty((S, LANES))
-    reward_a, value_a = np.empty((S, LANES)), np.empty((S, LANES))
-    best = np.empty((S, LANES))
-    policy_h, scale_h = np.empty((K_h, LANES)), np.empty((K_h, LANES))
-    policy_a, scale_a = np.empty((K_a, LANES)), np.empty((K_a, LANES))
+    S = game.order.shape[0]
+    space = work_space(game.rows_h, game.plan, game.direct)
+    human = _make_agent(game.rows_h, game.size_h, game.gamma_h)
+    ai = _make_agent(game.rows_a, game.size_a, game.gamma_a)
+    # H before A has answered it: the same memory, but rows in which A's seed policy is its only choice.
+    unanswered = Agent(
+        game.seed_rows, human.size, human.gamma, human.reward, human.value, human.policy, human.scale
+    )  # fmt: skip
     certain = np.ones((S, LANES))
+    best = np.empty((S, LANES))
     finest = np.zeros((1, LANES))
     error = np.empty((1, LANES))
     for start in range(0, rewards_h.shape[0], LANES):
         count = min(LANES, rewards_h.shape[0] - start)
-        gather(rewards_h, start, count, order, reward_h)
-        gather(rewards_a, start, count, order, reward_a)
+        gather(rewards_h, start, count, game.order, human.reward)
+        gather(rewards_a, start, count, game.order, ai.reward)
         for i in range(S):
-            store(value_h, i, load(reward_h, i) / fill(1.0 - gamma_h))
-            store(value_a, i, load(reward_a, i) / fill(1.0 - gamma_a))
+            store(human.value, i, load(human.reward, i) / fill(1.0 - human.gamma))
+            store(ai.value, i, load(ai.reward, i) / fill(1.0 - ai.gamma))
         store(error, 0, fill(0.0))
         steps_h, steps_a = 0, 0
         for n in range(out.human.shape[1]):
             # 1. H's best response, at first to the seed policy.
-            faced, chance = (seed_rows, certain) if n == 0 else (rows_h, policy_a)
-            steps_h += _respond(
-                reward_h, gamma_h, tolerance, faced, chance, scale_h, size_h, plan, direct,
-                value_h, best, policy_h, space,
-            )  # fmt: skip
-            set_scale(rows_a, policy_h, scale_a)
             if n == 0:
-                _put(reward_h, gamma_h, value_h, best, order, start, count, error, 0, out.human_seed)
-                for k in range(K_a):
-                    store(policy_a, k, fill(seed[k]))
-                evaluate_pair(
-                    reward_a, gamma_a, rows_a, policy_a, policy_h, scale_a, plan, direct, finest, value_a, space
-                )
-                set_expected(rows_a, policy_a, policy_h, scale_a, value_a, best)
-                _put(reward_a, gamma_a, value_a, best, order, start, count, error, 0, out.ai_seed)
+                steps_h += _respond(unanswered, certain, game.tolerance, best, space)
+            else:
+                steps_h += _respond(human, ai.policy, game.tolerance, best, space)
+            set_scale(ai, human.policy)
+            if n == 0:
+                _write_powers(human, best, game.order, start, count, 0, error, out.human_seed)
+                for k in range(game.seed.shape[0]):
+                    store(ai.policy, k, fill(game.seed[k]))
+                evaluate_pair(ai, human.policy, finest, space)
+                set_expected(ai, human.policy, best)
+                _write_powers(ai, best, game.order, start, count, 0, error, out.ai_seed)
             # 2. A's best response to H's policy.
-            steps_a += _respond(
-                reward_a, gamma_a, tolerance, rows_a, policy_h, scale_a, size_a, plan, direct,
-                value_a, best, policy_a, space,
-            )  # fmt: skip
-            _put(reward_a, gamma_a, value_a, best, order, start, count, error, n, out.ai)
+            steps_a += _respond(ai, human.policy, game.tolerance, best, space)
+            _write_powers(ai, best, game.order, start, count, n, error, out.ai)
             # 3. H's policy, as it is, against it.
-            set_scale(rows_h, policy_a, scale_h)
-            evaluate_pair(reward_h, gamma_h, rows_h, policy_h, policy_a, scale_h, plan, direct, finest, value_h, space)
-            set_expected(rows_h, policy_h, policy_a, scale_h, value_h, best)
-            _put(reward_h, gamma_h, value_h, best, order, start, count, error, n, out.human)
+            set_scale(human, ai.policy)
+            evaluate_pair(human, ai.policy, finest, space)
+            set_expected(human, ai.policy, best)
+            _write_powers(human, best, game.order, start, count, n, error, out.human)
         for lane in range(count):
             out.residual[start + lane] = error[0, lane]
             out.iterations[start + lane, 0] = steps_h
@@ -144,55 +169,44 @@ def solve_pairs(
 
 
 @kernel
-def _respond(
-    reward: Floats, gamma: float, tolerance: float, rows: JointRows, chance: Floats, scale: Floats,
-    size: Floats, plan: Elimination, direct: bool, value: Floats, best: Floats, own: Floats,
-    space: Space,
-) -> int:  # fmt: skip
+def _respond(agent: Agent, other_policy: Floats, tolerance: float, best: Floats, space: Space) -> int:
     """Policy iteration against a policy of the other; returns the number of policies evaluated.
 
     Args:
-        reward: (S, LANES).
-        gamma: discount.
-        tolerance: see `solve_pairs`.
-        rows: where choices lead.
-        chance: the other's policy.
-        scale: of the agent's choices; out.
-        size: actions that each choice stands for.
-        plan: see `solve_pairs`.
-        direct: see there.
-        value: (S, LANES) in, rough values; out, the optimal ones.
+        agent: rough values in, the optimal ones out; its policy, out, is split evenly over the actions of tied
+            choices.
+        other_policy: the other's policy.
+        tolerance: see `Game`.
         best: (S, LANES) out, the largest value of what follows.
-        own: out, the optimal policy, split evenly over the actions of tied choices.
         space: work space.
     """
-    set_scale(rows, chance, scale)
+    set_scale(agent, other_policy)
     everything = fill(-np.inf)
     rise = fill(0.0)
-    for sweep in range(_sweeps(gamma)):
-        rise = _improve(sweep % 2 == 1, everything, reward, gamma, rows, chance, scale, value, best, own)
+    for sweep in range(_sweeps(agent.gamma)):
+        rise = _improve(sweep % 2 == 1, everything, agent, other_policy, best)
     zero = fill(0.0)
     rough = np.zeros((1, LANES))
     iteration = 0
     improving = True
     while improving and iteration < MAX_ITERATIONS:
         iteration += 1
-        if not direct:  # a policy on the way is evaluated only as well as its improvement asks for
+        if not space.direct:  # a policy on the way is evaluated only as well as its improvement asks for
             store(rough, 0, 0.03 * rise)
-        evaluate_pair(reward, gamma, rows, own, chance, scale, plan, direct, rough, value, space)
+        evaluate_pair(agent, other_policy, rough, space)
         # A switch must gain more than rounding, and what the evaluation left open: so policies get better and better.
-        largest = _largest(value)
+        largest = _largest(agent.value)
         margin = 4.0 * larger(load(rough, 0), EVALUATION * largest)
         unfinished = any_above(load(rough, 0), EVALUATION * largest)
         improving = unfinished
         for way in range(2):
-            rise = _improve(way == 1, margin, reward, gamma, rows, chance, scale, value, best, own)
+            rise = _improve(way == 1, margin, agent, other_policy, best)
             if not any_above(rise, zero):
                 break
             improving = True
-    if not direct:  # what the evaluation leaves open can tear ties apart
-        tolerance = max(tolerance, TEAR * EVALUATION / (1.0 - gamma))
-    _split_ties(tolerance, rows, chance, scale, size, value, best, own)
+    if not space.direct:  # what the evaluation leaves open can tear ties apart
+        tolerance = max(tolerance, TEAR * EVALUATION / (1.0 - agent.gamma))
+    _split_ties(tolerance, agent, other_policy, best)
     return iteration
 
 
@@ -212,10 +226,7 @@ def _largest(value: Floats) -> Any:
 
 
 @kernel
-def _improve(
-    backwards: bool, margin: Any, reward: Floats, gamma: float, rows: JointRows, chance: Floats,
-    scale: Floats, value: Floats, best: Floats, own: Floats,
-) -> Any:  # fmt: skip
+def _improve(backwards: bool, margin: Any, agent: Agent, other_policy: Floats, best: Floats) -> Any:
     """Switches to choices that are better by more than ``margin``, state by state.
 
     A state's value rises as soon as its choice does, so that one pass carries an improvement along whole
@@ -224,64 +235,62 @@ def _improve(
     Returns:
         The largest change of a value in each lane; 0 where nothing was switched.
     """
-    S = reward.shape[0]
+    choices, value, policy = agent.rows.choices, agent.value, agent.policy
+    S = value.shape[0]
     zero = fill(0.0)
     rise = zero
     for step in range(S):
         i = S - 1 - step if backwards else step
         top = fill(-np.inf)
         chosen = zero
-        for k in range(rows.own[i], rows.own[i + 1]):
-            q = outlook(i, k, rows, chance, scale, value)
+        for k in range(choices[i], choices[i + 1]):
+            q = look_ahead(i, k, agent, other_policy)
             chosen = pick_above(q, top, fill(float(k)), chosen)
             top = larger(q, top)
         store(best, i, top)
         old = load(value, i)
-        new = load(reward, i) + gamma * top
+        new = load(agent.reward, i) + agent.gamma * top
         gained = new - old
         if any_above(gained, margin):
             rise = larger(pick_above(gained, margin, absolute(gained), zero), rise)
             store(value, i, pick_above(gained, margin, new, old))
-            for k in range(rows.own[i], rows.own[i + 1]):
+            for k in range(choices[i], choices[i + 1]):
                 switched = pick_equal(chosen, fill(float(k)), fill(1.0), zero)
-                store(own, k, pick_above(gained, margin, switched, load(own, k)))
+                store(policy, k, pick_above(gained, margin, switched, load(policy, k)))
     return rise
 
 
 @kernel
-def _split_ties(
-    tolerance: float, rows: JointRows, chance: Floats, scale: Floats, size: Floats, value: Floats,
-    best: Floats, own: Floats,
-) -> None:  # fmt: skip
-    """Sets ``own`` to the policy that is uniform over the actions of all tied choices."""
-    slack = tolerance * _largest(value)
-    for i in range(value.shape[0]):
+def _split_ties(tolerance: float, agent: Agent, other_policy: Floats, best: Floats) -> None:
+    """Sets the agent's policy to the one that is uniform over the actions of all tied choices."""
+    choices, policy = agent.rows.choices, agent.policy
+    slack = tolerance * _largest(agent.value)
+    for i in range(agent.value.shape[0]):
         least = load(best, i) - slack
         total = fill(0.0)
-        for k in range(rows.own[i], rows.own[i + 1]):
-            q = outlook(i, k, rows, chance, scale, value)
-            weight = pick_above(least, q, fill(0.0), fill(size[k]))
-            store(own, k, weight)
+        for k in range(choices[i], choices[i + 1]):
+            q = look_ahead(i, k, agent, other_policy)
+            weight = pick_above(least, q, fill(0.0), fill(agent.size[k]))
+            store(policy, k, weight)
             total = total + weight
-        for k in range(rows.own[i], rows.own[i + 1]):
-            store(own, k, load(own, k) / total)
+        for k in range(choices[i], choices[i + 1]):
+            store(policy, k, load(policy, k) / total)
 
 
 @kernel
-def _put(
-    reward: Floats, gamma: float, value: Floats, best: Floats, order: Ints, start: int, count: int, error: Floats,
-    n: int, powers: Floats,
-) -> None:  # fmt: skip
+def _write_powers(
+    agent: Agent, best: Floats, order: Ints, start: int, count: int, n: int, error: Floats, powers: Floats
+) -> None:
     """Writes (1 - γ) ``best`` to ``powers[:, n]``, and raises ``error`` (1, LANES) to the residual of the values."""
-    S = order.shape[0]
     gap = fill(0.0)
     total = fill(0.0)
-    for i in range(S):
-        own = absolute(load(value, i) - (load(reward, i) + gamma * load(best, i)))
-        gap = larger(own, gap)
-        total = total + own
+    for i in range(order.shape[0]):
+        ahead = load(agent.reward, i) + agent.gamma * load(best, i)
+        violation = absolute(load(agent.value, i) - ahead)
+        gap = larger(violation, gap)
+        total = total + violation
         for lane in range(count):
-            powers[start + lane, n, order[i]] = (1.0 - gamma) * best[i, lane]
-    share = pick_above(gap, fill(0.0), gap / _largest(value), gap)
+            powers[start + lane, n, order[i]] = (1.0 - agent.gamma) * best[i, lane]
+    share = pick_above(gap, fill(0.0), gap / _largest(agent.value), gap)
     share = pick_equal(total, total, share, fill(np.inf))  # what is no number is larger than nothing, but it adds up
     store(error, 0, larger(share, load(error, 0)))

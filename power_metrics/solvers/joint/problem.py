@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.solvers.discounted.ordering import Elimination
 from power_metrics.solvers.dispatch import check_residual
-from power_metrics.solvers.joint.pairs import Responses, solve_pairs
+from power_metrics.solvers.joint.pairs import Game, Responses, solve_pairs
 from power_metrics.solvers.joint.tables import JointRows, JointTables, joint_tables
+from power_metrics.solvers.ordering import Elimination
 from power_metrics.solvers.simd import LANES
 from powerenvs.model.game import TabularGame
 
@@ -65,22 +65,13 @@ class JointProblem:
         found = Responses.empty(B, rounds, S)
         batch = max(LANES, BATCH // S // LANES * LANES)
         plan = Elimination(*(np.empty(0, np.int32) for _ in Elimination._fields)) if self.plan is None else self.plan
+        game = Game(
+            self.tables.order, *self.tables.rows, self.seed_rows, self.seed, *self.tables.size,
+            self.gamma_h, self.gamma_a, self.tolerance, plan, self.plan is not None,
+        )  # fmt: skip
         for first in range(0, B, batch):
             part = slice(first, first + batch)
-            solve_pairs(
-                np.require(human[part], requirements=("C", "W")),  # kernels are compiled for such arrays
-                np.require(ai[part], requirements=("C", "W")),
-                self.gamma_h,
-                self.gamma_a,
-                self.tolerance,
-                self.tables.order,
-                *self.tables.rows,
-                self.seed_rows,
-                self.seed,
-                *self.tables.size,
-                plan,
-                self.plan is not None,
-                found.part(part),
-            )
+            given = (np.require(rewards[part], requirements=("C", "W")) for rewards in (human, ai))
+            solve_pairs(*given, game, found.part(part))  # kernels are compiled for such arrays
         check_residual(found.residual)
         return found

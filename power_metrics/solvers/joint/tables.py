@@ -11,14 +11,10 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from power_metrics.solvers.compiled import (
-    DIRECT_MAX_ENTRIES,
-    DIRECT_MAX_STATES,
-    DIRECT_MAX_WORK,
-    distinct_rows,
-    row_signatures,
-)
-from power_metrics.solvers.discounted.ordering import Elimination, elimination, locality_order, neighbours
+from power_metrics.solvers.compiled import distinct_rows, row_signatures
+from power_metrics.solvers.jit import Floats, Ints
+from power_metrics.solvers.limits import DIRECT_MAX_ENTRIES, DIRECT_MAX_STATES, DIRECT_MAX_WORK
+from power_metrics.solvers.ordering import Elimination, elimination, locality_order, neighbours
 from powerenvs.model.game import TabularGame
 
 _prepared: WeakKeyDictionary[TabularGame, dict[tuple[str, ...], JointTables]] = WeakKeyDictionary()
@@ -28,20 +24,20 @@ class JointRows(NamedTuple):
     """A game as one of two agents sees it: a compressed row for each pair of choices, states by position.
 
     Attributes:
-        own: (S + 1,) the agent's choices at position i are ``own[i]`` to ``own[i + 1] - 1``.
-        other: (S + 1,) the other's.
-        start: (S + 1,) the rows of position i begin at ``start[i]``; the own choice changes slowest.
+        choices: (S + 1,) the agent's choices at position i are ``choices[i]`` to ``choices[i + 1] - 1``.
+        other_choices: (S + 1,) those of the other agent.
+        start: (S + 1,) the rows of position i begin at ``start[i]``; the agent's own choice changes slowest.
         entries: (J + 1,) row pointers; a pair of choices that does not exist has no entries.
         successor: (N,) the position that each entry leads to.
         probability: (N,) its probability.
     """
 
-    own: NDArray[np.int32]
-    other: NDArray[np.int32]
-    start: NDArray[np.int32]
-    entries: NDArray[np.int32]
-    successor: NDArray[np.int32]
-    probability: NDArray[np.float64]
+    choices: Ints
+    other_choices: Ints
+    start: Ints
+    entries: Ints
+    successor: Ints
+    probability: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +53,10 @@ class JointTables:
         size: for each agent (K_i,), the number of actions that each choice stands for.
     """
 
-    order: NDArray[np.int32]
+    order: Ints
     rows: tuple[JointRows, JointRows]
-    choice_of: tuple[NDArray[np.int32], NDArray[np.int32]]
-    size: tuple[NDArray[np.float64], NDArray[np.float64]]
+    choice_of: tuple[Ints, Ints]
+    size: tuple[Floats, Floats]
 
     @property
     def num_states(self) -> int:
@@ -77,7 +73,7 @@ class JointTables:
         entries_of_policies = len(rows.successor) / len(rows.entries) * self.num_states
         return plan if plan.work <= DIRECT_MAX_WORK * entries_of_policies else None
 
-    def choice_weights(self, agent: int, policy: NDArray[np.float64]) -> NDArray[np.float64]:
+    def choice_weights(self, agent: int, policy: Floats) -> Floats:
         """(K_i,) how likely each choice of an agent (0 or 1) is under a policy (S, A_i).
 
         What it puts on unavailable actions is left out.
@@ -86,7 +82,7 @@ class JointTables:
         there = choice >= 0
         return np.bincount(choice[there], weights=policy[there], minlength=len(self.size[agent])).astype(np.float64)
 
-    def against(self, weights: NDArray[np.float64]) -> JointRows:
+    def against(self, weights: Floats) -> JointRows:
         """What the first agent sees while the second plays one policy: a game in which the second has one choice.
 
         A choice of the first leads where the second's policy, restricted to the choices that go with it and
@@ -97,24 +93,24 @@ class JointTables:
         """
         rows = self.rows[0]
         state = _state_of_row(rows)
-        own, other = np.divmod(np.arange(len(state)) - rows.start[state], np.diff(rows.other)[state])
-        weight = np.where(np.diff(rows.entries) > 0, weights[rows.other[state] + other], 0.0)
-        choice = rows.own[state] + own
-        total = np.bincount(choice, weights=weight, minlength=rows.own[-1])
+        own, other = np.divmod(np.arange(len(state)) - rows.start[state], np.diff(rows.other_choices)[state])
+        weight = np.where(np.diff(rows.entries) > 0, weights[rows.other_choices[state] + other], 0.0)
+        choice = rows.choices[state] + own
+        total = np.bincount(choice, weights=weight, minlength=rows.choices[-1])
         used = np.flatnonzero(weight)
         share = scipy.sparse.csr_array(
             (weight[used] / total[choice[used]], (choice[used], used)), shape=(len(total), len(state))
         )
-        folded = (share @ _matrix(rows)).tocsr()
-        folded.sort_indices()
-        single = np.repeat(np.diff(folded.indptr) == 1, np.diff(folded.indptr))
+        induced = (share @ _matrix(rows)).tocsr()
+        induced.sort_indices()
+        single = np.repeat(np.diff(induced.indptr) == 1, np.diff(induced.indptr))
         return JointRows(
-            own=rows.own,
-            other=np.arange(self.num_states + 1, dtype=np.int32),
-            start=rows.own,
-            entries=folded.indptr.astype(np.int32),
-            successor=folded.indices.astype(np.int32),
-            probability=np.where(single, 1.0, folded.data),  # not 1 but for rounding
+            choices=rows.choices,
+            other_choices=np.arange(self.num_states + 1, dtype=np.int32),
+            start=rows.choices,
+            entries=induced.indptr.astype(np.int32),
+            successor=induced.indices.astype(np.int32),
+            probability=np.where(single, 1.0, induced.data),  # not 1 but for rounding
         )
 
 
@@ -179,13 +175,13 @@ class _Choices(NamedTuple):
         size: (K,) the number of its actions.
     """
 
-    pointers: NDArray[np.int32]
-    of: NDArray[np.int32]
+    pointers: Ints
+    of: Ints
     action: NDArray[np.int64]
-    size: NDArray[np.float64]
+    size: Floats
 
 
-def _choices(signature: NDArray[np.uint64], position: NDArray[np.int32]) -> _Choices:
+def _choices(signature: NDArray[np.uint64], position: Ints) -> _Choices:
     """The choices of the agent that the second axis of ``signature`` (S, A, B) belongs to."""
     S, A, B = signature.shape
     state, action = np.nonzero(signature.any(axis=2))

@@ -25,7 +25,7 @@ def bench(run, monkeypatch):
 def test_a_registered_world(bench):
     status, out, err = bench("PowerGrid-v0", "--level", "maze_7x7", "--gamma", 0.5, 1, *FEW)
     assert (status, err) == (0, "")
-    assert "PowerGrid-v0 (level=maze_7x7): 31 states, kernel 'resting'" in out
+    assert "PowerGrid-v0 (level=maze_7x7): 31 states, kernel 'stay_put'" in out
     header, *rows = (line.split() for line in out.split("\n\n")[1].splitlines())
     assert header == ["gamma", "reward", "functions", "solver", "pm.power"]
     assert [(row[0], row[1]) for row in rows] == [("0.5", "8"), ("1", "8")]

@@ -14,7 +14,7 @@ import pytest
 import power_metrics as pm
 from power_metrics.solvers import jit
 from power_metrics.solvers.discounted.direct import solve_direct
-from power_metrics.solvers.discounted.stay_put import solve_resting
+from power_metrics.solvers.discounted.stay_put import solve_stay_put
 from powerenvs import TabularMDP
 from tests.power_metrics.worlds import MAZE, graph, grid, joint_walk, star, without_stay
 
@@ -276,5 +276,5 @@ def test_unknown_names():
 
 def test_an_edit_of_any_kernel_recompiles_all():
     assert len(jit._STAMP) == 64
-    for kernel in (solve_direct, solve_resting):
+    for kernel in (solve_direct, solve_stay_put):
         assert kernel._cache._cache_file._source_stamp == jit._STAMP

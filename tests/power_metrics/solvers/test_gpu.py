@@ -29,7 +29,7 @@ GAMMAS = (0.0, 0.1, 0.9, 0.99, 0.9999)
 HAS_CUDA = torch.cuda.is_available()
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not HAS_CUDA, reason="needs a CUDA device"))]
 MODELS = {
-    "resting": lambda: grid(MAZE),
+    "stay_put": lambda: grid(MAZE),
     "deterministic": without_stay,
     "stochastic": lambda: grid(MAZE, noise=0.2),
     "joint": lambda: joint_walk(OPEN_3),

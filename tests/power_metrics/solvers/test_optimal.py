@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,8 +11,11 @@ import torch
 
 import power_metrics as pm
 from power_metrics.solvers import dispatch
-from power_metrics.solvers.compiled import SolverTables, solver_tables
+from power_metrics.solvers.compiled import solver_tables
+from power_metrics.solvers.discounted import SOLVERS, iterative
+from power_metrics.solvers.discounted.iterative import Iterative
 from power_metrics.solvers.dispatch import solve_into
+from power_metrics.solvers.solver import SolverTables
 from powerenvs import TabularMDP
 from tests.models import random_mdp
 from tests.power_metrics.worlds import (
@@ -45,7 +49,7 @@ def test_random_models_against_brute_force():
 
 
 MODELS = {
-    "resting": lambda: grid(MAZE),
+    "stay_put": lambda: grid(MAZE),
     "deterministic": without_stay,
     "direct": lambda: grid(MAZE, noise=0.2),
 }
@@ -70,7 +74,7 @@ def test_iterative_method_agrees_with_elimination(build, gamma, monkeypatch):
     rewards = np.random.default_rng(2).random((12, mdp.num_states))
     expected = solved(mdp, rewards, gamma).values
     tables = solver_tables(mdp)
-    monkeypatch.setitem(tables.__dict__, "method", "iterative")
+    monkeypatch.setitem(tables.__dict__, "solver", Iterative())
     found = solved(mdp, rewards, gamma)
     assert np.abs(found.values - expected).max() <= 1e-14 / (1 - gamma) * np.abs(expected).max()
 
@@ -81,12 +85,12 @@ def test_superlu_takes_over_where_iteration_gives_up(monkeypatch):
     expected = solved(mdp, rewards, 0.99).values
 
     def gives_up(rewards, gamma, table, out):
-        engine_solve_large(rewards, gamma, table, out)
+        solve_iteratively(rewards, gamma, table, out)
         out.values[::2], out.iterations[::2] = np.nan, -1
 
-    engine_solve_large = dispatch.solve_large
-    monkeypatch.setattr(dispatch, "solve_large", gives_up)
-    monkeypatch.setitem(solver_tables(mdp).__dict__, "method", "iterative")
+    solve_iteratively = iterative.solve_iteratively
+    monkeypatch.setattr(iterative, "solve_iteratively", gives_up)
+    monkeypatch.setitem(solver_tables(mdp).__dict__, "solver", Iterative())
     assert np.allclose(solved(mdp, rewards, 0.99).values, expected, rtol=1e-12)
 
 
@@ -107,14 +111,35 @@ def test_large_sparse_model_is_solved_iteratively():
 
 
 def test_a_residual_that_is_not_small_is_an_error(monkeypatch):
-    def sloppy(rewards, gamma, table, out):
-        for array in out:
-            array[...] = 0
-        out.residual[...] = 1e-6
+    class Sloppy(Iterative):
+        def solve(self, rewards, gamma, tables, out):
+            for array in out:
+                array[...] = 0
+            out.residual[...] = 1e-6
 
-    monkeypatch.setattr(dispatch, "solve_resting", sloppy)
+    mdp = grid()
+    monkeypatch.setitem(solver_tables(mdp).__dict__, "solver", Sloppy())
     with pytest.raises(RuntimeError, match=r"Bellman residual of at most 1e-11 of max\|V\|, found 1e-06"):
-        pm.solve(grid(), np.ones(9), 0.9)
+        pm.solve(mdp, np.ones(9), 0.9)
+
+
+def test_the_first_solver_that_fits_is_taken():
+    class Keen(Iterative):
+        name = "keen"
+
+    tables = solver_tables(grid())
+    assert replace(tables, solvers=(Keen(), *SOLVERS)).method == "keen"
+    assert replace(tables, solvers=(*SOLVERS, Keen())).method == "stay_put"
+
+
+def test_staying_put_does_not_do_where_actions_pay():
+    """Walking to and fro pays more than staying, in a model that lets every state stay."""
+    mdp = TabularMDP.from_transitions(
+        [(0, "go", 1, 1.0), (1, "go", 0, 1.0), (0, "stay", 0, 1.0), (1, "stay", 1, 1.0)], reward=[3.0, 1.0, 0.0, 0.0]
+    )
+    assert solver_tables(mdp).method == "stay_put"
+    values = pm.solve_task(mdp, 0.5).values[0]
+    assert np.allclose(values, [(3 + 0.5) / 0.75, (1 + 1.5) / 0.75], rtol=1e-15)
 
 
 def sixteenths(rng, num_states, num_actions):

@@ -11,10 +11,9 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
-from power_metrics.chains.linear import chain_values, superlu_values
 from power_metrics.solvers.compiled import solver_tables
-from power_metrics.solvers.discounted.deterministic import evaluate_functional
-from power_metrics.solvers.discounted.krylov import solve_iterative
+from power_metrics.solvers.discounted.deterministic import Arrows, evaluate_arrows
+from power_metrics.solvers.linear import Rows, chain_values, solve_iterative, superlu_values
 from powerenvs import TabularMDP
 from tests.models import mdps, random_mdp
 from tests.power_metrics.worlds import MAZE, dense_optimal_values, graph, grid, joint_walk, star, without_stay
@@ -204,14 +203,14 @@ def test_performance_belongs_to_the_task():
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 11), min_size=12, max_size=12), st.sampled_from([0.0, 0.4, 0.99, 0.999999]))
 def test_following_arrows_against_a_dense_solve(following, gamma):
-    gain = np.linspace(-1, 2, 12)
+    earned = np.linspace(-1, 2, 12)
     value = np.empty(12)
-    space = np.empty(12, np.int32), np.empty(12, np.int32)
-    evaluate_functional(gain, gamma, np.array(following, np.int32), value, *space)
+    arrows = Arrows(np.array(following, np.int32), earned, np.empty(12, np.int32), np.empty(12, np.int32))
+    evaluate_arrows(arrows, gamma, value)
     chain = np.zeros((12, 12))
     chain[np.arange(12), following] = 1
-    assert np.abs(value - gain - gamma * chain @ value).max() <= 1e-15 * np.abs(value).max() * 4
-    expected = np.linalg.solve(np.eye(12) - gamma * chain, gain)
+    assert np.abs(value - earned - gamma * chain @ value).max() <= 1e-15 * np.abs(value).max() * 4
+    expected = np.linalg.solve(np.eye(12) - gamma * chain, earned)
     assert np.allclose(value, expected, rtol=1e-14 / (1 - gamma))
 
 
@@ -221,11 +220,9 @@ def test_iteration_says_when_it_does_not_get_there():
     chain = scipy.sparse.csr_array((np.ones(S), np.roll(np.arange(S), 1), np.arange(S + 1)), shape=(S, S))
     rewards = np.random.default_rng(0).random((1, S))
     value, target = np.zeros(S), 1e-15
-    rows = np.arange(S, dtype=np.int32)
     shuffled = np.random.default_rng(1).permutation(S)
     chain = chain[shuffled][:, shuffled].tocsr()
-    arrays = chain.indptr.astype(np.int32), chain.indices.astype(np.int32), chain.data
-    assert not solve_iterative(rewards[0].copy(), 0.9999, rows, *arrays, target, value, np.empty((7, S)))
+    assert not solve_iterative(rewards[0].copy(), 0.9999, Rows.of(chain), target, value, np.empty((7, S)))
     values = chain_values(chain, rewards, 0.9999)
     assert np.abs(values - rewards - 0.9999 * (chain @ values.T).T).max() < 1e-13 * values.max()
     assert np.array_equal(values[0], superlu_values(chain, rewards[0], 0.9999))

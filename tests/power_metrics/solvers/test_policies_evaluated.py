@@ -7,6 +7,7 @@ import pytest
 
 import power_metrics as pm
 from power_metrics.solvers.compiled import solver_tables
+from power_metrics.solvers.discounted import SOLVERS
 from tests.power_metrics.worlds import from_dense, graph
 
 REWARDS = np.array([[0.0, 1.0, 0.5], [1.0, -1.0, 0.0]])
@@ -22,14 +23,14 @@ def stochastic_ring():
     return from_dense(P)
 
 
-def at_rest():
+def staying():
     return graph({0: [0], 1: [1], 2: [2]})
 
 
 @pytest.mark.parametrize(
     ("model", "method", "evaluations"),
     [
-        (at_rest, "resting", 1),
+        (staying, "stay_put", 1),
         (ring, "deterministic", 1),
         (stochastic_ring, "direct", 1),
         (stochastic_ring, "iterative", 2),  # roughly, then to rounding
@@ -37,11 +38,12 @@ def at_rest():
 )
 def test_without_a_choice_there_is_one_policy(model, method, evaluations, monkeypatch):
     mdp = model()
-    monkeypatch.setitem(solver_tables(mdp).__dict__, "method", method)
+    solver = next(solver for solver in SOLVERS if solver.name == method)
+    monkeypatch.setitem(solver_tables(mdp).__dict__, "solver", solver)
     assert pm.solve(mdp, REWARDS, 0.9).iterations.tolist() == [evaluations] * 2
 
 
-@pytest.mark.parametrize(("model", "policies"), [(at_rest, 0), (ring, 1), (stochastic_ring, 1)])
+@pytest.mark.parametrize(("model", "policies"), [(staying, 0), (ring, 1), (stochastic_ring, 1)])
 def test_long_run_averages_without_a_choice(model, policies):
     """Of states that stay as they are, and pay for ever, there is nothing to work out."""
     assert pm.power(model(), 1, rewards=REWARDS).max_iterations == policies

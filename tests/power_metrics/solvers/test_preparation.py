@@ -7,9 +7,8 @@ import pytest
 import scipy.sparse
 from hypothesis import given, settings, strategies as st
 
-from power_metrics.solvers.average.graph import join
 from power_metrics.solvers.compiled import distinct_rows, prepare_tables
-from power_metrics.solvers.discounted.ordering import neighbours, profile
+from power_metrics.solvers.ordering import adjacency, neighbours, profile
 from powerenvs import TabularMDP
 from powerenvs.worlds.power import PowerGrid
 from tests.models import mdps
@@ -21,7 +20,7 @@ from tests.models import mdps
 def test_neighbours_each_once_and_in_order(extra, edges):
     n = max([extra, *(max(edge) + 1 for edge in edges)])
     source, target = np.array(edges, dtype=np.int32).reshape(-1, 2).T.copy()
-    pointers, joined = join(source, target, n)
+    pointers, joined = adjacency(source, target, n)
     for v in range(n):
         expected = {v} | {b for a, b in edges if a == v} | {a for a, b in edges if b == v}
         assert joined[pointers[v] : pointers[v + 1]].tolist() == sorted(expected)
@@ -79,7 +78,7 @@ def test_large_grid_has_a_choice_for_each_way():
     for walls in ("bump", "absent"):
         prepared = prepare_tables(PowerGrid(["." * columns] * rows, walls=walls).tables())
         assert len(prepared.action) == ways
-        assert prepared.method == "resting"
+        assert prepared.method == "stay_put"
 
 
 def test_profile_of_a_path_and_of_a_plane():

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 import power_metrics as pm
 from power_metrics.solvers import dispatch
 from power_metrics.solvers.average import components
-from power_metrics.solvers.average.components import CYCLING, MIXING, PASSING, RESTING, gain_tables
+from power_metrics.solvers.average.components import gain_tables
 from power_metrics.solvers.average.gain import solve_gain
 from power_metrics.solvers.compiled import prepare_tables, solver_tables
 from tests.models import mdps
@@ -77,13 +77,11 @@ def gains(mdp, rewards, limit=1e-12):
 
 
 def kinds(mdp):
-    """How many nodes of each kind the model has, and the size of its largest block."""
+    """How many nodes of the model each solver takes, how many are in no component, and the size of its largest block."""
     built = gain_tables(solver_tables(mdp))
-    count = np.bincount(built.inside.kind, minlength=4)
-    names = {"passing": PASSING, "resting": RESTING, "cycling": CYCLING, "mixing": MIXING}
-    return {name: int(count[kind]) for name, kind in names.items() if count[kind]}, int(
-        np.diff(built.outside.blocks).max()
-    )
+    count = {solver.name: len(nodes) for solver, nodes in built.work}
+    transient = len(built.components.first) - 1 - sum(count.values())
+    return count | ({"transient": transient} if transient else {}), int(np.diff(built.exits.blocks).max())
 
 
 # Closed forms
@@ -259,11 +257,11 @@ def test_gain_is_the_limit_of_optimal_values():
 
 
 def test_kinds_of_components():
-    assert kinds(grid()) == ({"resting": 1}, 1)
-    assert kinds(without_stay()) == ({"cycling": 1}, 1)
-    assert kinds(grid(noise=0.1)) == ({"mixing": 1}, 1)
-    assert kinds(graph(TURNER)) == ({"passing": 3, "resting": 2, "cycling": 1}, 1)
-    assert kinds(frozen_lake()) == ({"passing": 9, "resting": 3}, 5)
+    assert kinds(grid()) == ({"stay_put": 1}, 1)
+    assert kinds(without_stay()) == ({"cycle_mean": 1}, 1)
+    assert kinds(grid(noise=0.1)) == ({"unichain": 1}, 1)
+    assert kinds(graph(TURNER)) == ({"transient": 3, "stay_put": 2, "cycle_mean": 1}, 1)
+    assert kinds(frozen_lake()) == ({"transient": 9, "stay_put": 3}, 5)
 
 
 def test_staying_is_enough_in_a_stochastic_component():
@@ -271,7 +269,7 @@ def test_staying_is_enough_in_a_stochastic_component():
     P[np.arange(3), 0, np.arange(3)] = 1
     P[:, 1] = 1 / 3
     mdp = from_dense(P)
-    assert kinds(mdp) == ({"resting": 1}, 1)
+    assert kinds(mdp) == ({"stay_put": 1}, 1)
     rewards = np.random.default_rng(8).normal(size=(9, 3))
     assert np.array_equal(gains(mdp, rewards), np.repeat(rewards.max(axis=1)[:, None], 3, axis=1))
 
@@ -282,7 +280,7 @@ def test_components_between_which_only_a_gamble_leads():
     P[0, 0, 1] = P[1, 0, 0] = P[2, 0, 3] = P[3, 0, 2] = P[4, 0, 4] = 1
     P[0, 1, [2, 4]] = P[2, 1, [0, 4]] = 0.5
     mdp = from_dense(P)
-    assert kinds(mdp) == ({"resting": 1, "cycling": 2}, 2)
+    assert kinds(mdp) == ({"stay_put": 1, "cycle_mean": 2}, 2)
     rewards = np.array(
         [[0.0, 2.0, 3.0, 5.0, 1.0], [4.0, 0.0, 9.0, 9.0, 1.0], [1.0, 1.0, 0.0, 0.0, 3.0], [0.0, 0, 0, 0, 1]]
     )
@@ -296,7 +294,7 @@ def test_a_component_that_chance_leads_through():
     P[0, 0, 1] = P[1, 0, 0] = P[2, 0, 3] = P[3, 0, 2] = 1
     P[0, 1, [1, 2]] = P[2, 1, [0, 3]] = 0.5
     mdp = from_dense(P)
-    assert kinds(mdp) == ({"mixing": 1}, 1)
+    assert kinds(mdp) == ({"unichain": 1}, 1)
     rewards = np.array([[0.0, 1.0, 3.0, 3.0], [4.0, 0.0, 1.0, 1.0]])
     assert np.allclose(gains(mdp, rewards), np.array([[3.0] * 4, [2.0] * 4]), rtol=1e-15)
 
@@ -307,7 +305,7 @@ def test_one_chance_only():
     P[0, 0, [0, 1]], P[0, 1, [0, 2]] = (0.9, 0.1), (0.5, 0.5)
     P[1, 0, 1] = P[2, 0, 2] = 1
     mdp = from_dense(P)
-    assert kinds(mdp) == ({"passing": 1, "resting": 2}, 1)
+    assert kinds(mdp) == ({"transient": 1, "stay_put": 2}, 1)
     assert np.array_equal(gains(mdp, [[9.0, 1.0, 2.0]])[0], [2.0, 1.0, 2.0])
 
 

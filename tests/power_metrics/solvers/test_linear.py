@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from power_metrics.chains.linear import chain_values
-from power_metrics.solvers.discounted.krylov import solve_iterative
+from power_metrics.solvers.linear import Rows, chain_values, solve_iterative
 
 
 def drunkard(states):
@@ -21,12 +20,8 @@ def drunkard(states):
 
 def solved(chain, gain, gamma, target):
     """Whether it was solved, and the values found from a first guess of 0."""
-    size = len(gain)
-    rows, pointers = np.arange(size, dtype=np.int32), chain.indptr.astype(np.int32)
-    value, space = np.zeros(size), np.empty((7, size))
-    found = solve_iterative(
-        gain.copy(), gamma, rows, pointers, chain.indices.astype(np.int32), chain.data, target, value, space
-    )
+    value, space = np.zeros(len(gain)), np.empty((7, len(gain)))
+    found = solve_iterative(gain.copy(), gamma, Rows.of(chain), target, value, space)
     return found, value
 
 

@@ -20,8 +20,8 @@ import scipy.sparse
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from power_metrics.solvers.discounted.krylov import solve_iterative
-from power_metrics.solvers.discounted.ordering import neighbours, profile
+from power_metrics.solvers.linear import Rows, solve_iterative
+from power_metrics.solvers.ordering import neighbours, profile
 
 Floats = NDArray[np.float64]
 
@@ -112,11 +112,6 @@ def _steps(chain: scipy.sparse.csr_array) -> Floats | None:
 
 def _solve(matrix: scipy.sparse.csr_array, right: Floats, target: float) -> Floats:
     """An x with |right + matrix x - x| at most ``target``, or as near to it as iteration comes."""
-    size = matrix.shape[0]
-    pointers, columns = matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32)
-    solution = np.zeros(size)
-    solve_iterative(
-        right, 1.0, np.arange(size, dtype=np.int32), pointers, columns, matrix.data, target, solution,
-        np.empty((7, size)),
-    )  # fmt: skip
+    solution = np.zeros(matrix.shape[0])
+    solve_iterative(right, 1.0, Rows.of(matrix), target, solution, np.empty((7, len(solution))))
     return solution

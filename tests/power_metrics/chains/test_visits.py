@@ -10,7 +10,7 @@ import scipy.sparse
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
-from power_metrics.chains import flow
+from power_metrics.chains import visits as chain_visits
 from power_metrics.chains.evaluation import policy_chain
 from powerenvs import TabularMDP, product_game
 from powerenvs.worlds.power import PowerGrid
@@ -56,8 +56,8 @@ def eliminated_in_long_double(chain: scipy.sparse.csr_array, start: np.ndarray) 
 @given(mdps(max_states=12), GAMMAS, SEEDS)
 def test_iteration_agrees_with_elimination(mdp, gamma, seed):
     chain = random_chain(mdp, gamma, seed)
-    direct = flow.eliminate(chain, mdp.initial)
-    visits, error = flow.iterate(chain, mdp.initial)
+    direct = chain_visits.eliminate(chain, mdp.initial)
+    visits, error = chain_visits.iterate(chain, mdp.initial)
     assert np.abs(visits - direct).sum() <= 1e-10 * direct.sum()
     assert error <= 1e-13 / (1 - gamma)
 
@@ -67,7 +67,7 @@ def test_iteration_agrees_with_elimination(mdp, gamma, seed):
 def test_bound_holds_against_long_double(mdp, gamma, seed):
     chain = random_chain(mdp, gamma, seed)
     reference = eliminated_in_long_double(chain, mdp.initial)
-    visits, error = flow.iterate(chain, mdp.initial)
+    visits, error = chain_visits.iterate(chain, mdp.initial)
     assert float(np.abs(visits - reference).sum()) <= error * visits.sum()
     assert visits.min() >= 0
 
@@ -75,13 +75,13 @@ def test_bound_holds_against_long_double(mdp, gamma, seed):
 @pytest.mark.parametrize("gamma", [0.9, 0.9999])
 def test_bound_holds_where_iteration_stops_early(monkeypatch, gamma):
     """Then the error is far above rounding, and what bounds it is what the solution leaves open."""
-    monkeypatch.setattr(flow, "_ROUNDS", 1)
-    monkeypatch.setattr(flow, "_REDUCTION", 0.3)
+    monkeypatch.setattr(chain_visits, "_ROUNDS", 1)
+    monkeypatch.setattr(chain_visits, "_REDUCTION", 0.3)
     chain = random_chain(PowerGrid("robot_face_20x20", noise=0.3).tables(), gamma, 0)
     start = np.zeros(chain.shape[0])
     start[0] = 1.0
-    visits, error = flow.iterate(chain, start)
-    wrong = np.abs(visits - flow.eliminate(chain, start)).sum() / visits.sum()
+    visits, error = chain_visits.iterate(chain, start)
+    wrong = np.abs(visits - chain_visits.eliminate(chain, start)).sum() / visits.sum()
     assert 1e-6 < wrong <= error
 
 
@@ -92,7 +92,7 @@ def test_all_occupancies_are_the_same_by_iteration(mdp, gamma, seed):
     expected = pm.occupancy(mdp, policy, gamma), pm.average_occupancy(mdp, policy)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(occupancy, "DENSE_MAX_STATES", 0)
-        patch.setattr(flow, "MAX_WIDTH", 0)
+        patch.setattr(chain_visits, "MAX_WIDTH", 0)
         found = pm.occupancy(mdp, policy, gamma), pm.average_occupancy(mdp, policy)
     for ours, direct in zip(found, expected, strict=True):
         assert np.abs(ours - direct).sum() <= 1e-10
@@ -104,35 +104,38 @@ def test_episodes_by_iteration(monkeypatch):
     policy = random_table(mdp, 0)
     expected = pm.occupancy(mdp, policy, 1.0)
     used = []
-    monkeypatch.setattr(flow, "MAX_WIDTH", 0)
-    monkeypatch.setattr(flow, "eliminate", lambda *_: used.append("elimination"))
+    monkeypatch.setattr(chain_visits, "MAX_WIDTH", 0)
+    monkeypatch.setattr(chain_visits, "eliminate", lambda *_: used.append("elimination"))
     assert pm.occupancy(mdp, policy, 1.0) == pytest.approx(expected, rel=1e-11)
     assert not used
 
 
 def test_elimination_where_iteration_proves_nothing(monkeypatch):
     """A chain that loses one part in 10^12 at each step: a solution that leaves rounding open says little."""
-    monkeypatch.setattr(flow, "MAX_WIDTH", 0)
+    monkeypatch.setattr(chain_visits, "MAX_WIDTH", 0)
     loss = 2.0**-40
     chain = scipy.sparse.csr_array(np.array([[0.5, 0.5], [0.5, 0.5 - loss]]))
     start = np.array([1.0, 0.0])
-    assert flow.fills_up(chain)
-    assert flow.iterate(chain, start)[1] > flow.MAX_ERROR
+    assert chain_visits.fills_up(chain)
+    assert chain_visits.iterate(chain, start)[1] > chain_visits.MAX_ERROR
     # x0 = 1 + (x0 + x1) / 2 and x1 loss = 1, as all is lost from state 1
-    assert flow.expected_visits(chain, start) == pytest.approx([2 + 1 / loss, 1 / loss], rel=1e-11)
+    assert chain_visits.expected_visits(chain, start) == pytest.approx([2 + 1 / loss, 1 / loss], rel=1e-11)
 
 
 def test_no_bound_where_nothing_is_lost():
-    assert flow.iterate(scipy.sparse.csr_array(np.array([[0.0, 1.0], [1.0, 0.0]])), np.array([1.0, 0.0]))[1] == np.inf
+    assert (
+        chain_visits.iterate(scipy.sparse.csr_array(np.array([[0.0, 1.0], [1.0, 0.0]])), np.array([1.0, 0.0]))[1]
+        == np.inf
+    )
 
 
 def test_which_chains_fill_up():
     plane = random_chain(PowerGrid(["." * 60] * 60, noise=0.1).tables(), 0.9, 0)
-    assert not flow.fills_up(plane)
+    assert not chain_visits.fills_up(plane)
     stars = scipy.sparse.coo_array((np.full(5000, 0.9), (np.arange(5000), np.zeros(5000, int))), shape=(5000, 5000))
-    assert not flow.fills_up(stars.tocsr())
-    assert not flow.fills_up(sparse_chain(500, 5, 0.9))
-    assert flow.fills_up(sparse_chain(4000, 3, 0.9))
+    assert not chain_visits.fills_up(stars.tocsr())
+    assert not chain_visits.fills_up(sparse_chain(500, 5, 0.9))
+    assert chain_visits.fills_up(sparse_chain(4000, 3, 0.9))
 
 
 @pytest.mark.slow
@@ -143,7 +146,7 @@ def test_large_product_by_iteration():
     mdp = game.against({"ai": game.uniform_policy("ai")})
     policy, gamma = random_table(mdp, 0), 0.999
     chain = policy_chain(mdp, policy)
-    assert flow.fills_up(chain)
+    assert chain_visits.fills_up(chain)
     share = pm.occupancy(mdp, policy, gamma)
     assert np.abs((1 - gamma) * mdp.initial + gamma * chain.T @ share - share).sum() <= 1e-15
     long_run = pm.average_occupancy(mdp, policy)
@@ -155,8 +158,8 @@ def test_long_run_of_a_chain_that_rarely_returns_to_its_first_state(monkeypatch)
     n = 60
     moves = [(k, 0, min(k + 1, n - 1), 0.9) for k in range(n)] + [(k, 0, max(k - 1, 0), 0.1) for k in range(n)]
     mdp = TabularMDP.from_transitions(moves, state_labels=range(n), initial=0)
-    monkeypatch.setattr(flow, "MAX_WIDTH", 0)
-    monkeypatch.setattr(flow, "eliminate", None)
+    monkeypatch.setattr(chain_visits, "MAX_WIDTH", 0)
+    monkeypatch.setattr(chain_visits, "eliminate", None)
     share = pm.average_occupancy(mdp, np.ones((n, 1)))
     expected = 9.0 ** np.arange(n)
     assert np.abs(share - expected / expected.sum()).sum() <= 1e-12
