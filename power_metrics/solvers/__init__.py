@@ -9,9 +9,9 @@ Order in which to read:
 
 1. `solver` (what a solver is, and the tables it reads), `solution`, `limits`, `compiled` (a model to tables, by
    `ordering` and `duplicates`).
-2. `discounted/`: `stay_put`, `deterministic`, `direct` and `iterative`. They stand on `jit` (compiling), `simd` (lanes),
-   `transpose` (reward functions into lanes, solutions out), `reduction` (elimination without subtraction) and
-   `linear` (BiCGSTAB and SuperLU).
+2. `discounted/`: `stay_put`, `deterministic`, `direct` and `iterative`. They stand on `jit` (compiling), `simd`
+   (lanes), `transpose` (reward functions into lanes, solutions out), `reduction` (elimination without subtraction)
+   and `linear` (BiCGSTAB and SuperLU).
 3. `dispatch` (solving, threads), `policies` (ties, values of policies), `optimal` (the public functions).
 4. `average/`: `solver`, `components` (by `graph`), then `stay_put`, `cycle_mean` and `unichain` (by `howard` and
    `recurrence`), `multichain` and `gain`.
