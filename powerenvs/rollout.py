@@ -52,6 +52,14 @@ def next_states(model: TabularMDP | TabularGame, policies: Any, state: Hashable)
     Raises:
         ValueError: for an unknown state, missing or malformed policies, a policy of one agent with actions that do
             not exist, and policies of several that leave no joint action in the state.
+
+    Example:
+        >>> from powerenvs import Policy
+        >>> from powerenvs.rollout import next_states
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> mdp = PowerGrid("S..", walls="absent").tables()
+        >>> next_states(mdp, Policy.uniform(mdp), (0, 0))
+        {(0, 0): 0.5, (0, 1): 0.5}
     """
     tables = _policy_tables(model, policies)
     rows, chances = _choices(model, tables, model.lookup.index(state, "state"))
@@ -80,6 +88,15 @@ def rollout(
 
     Raises:
         ValueError: as `next_states`, and for numbers out of range.
+
+    Example:
+        >>> import numpy
+        >>> from powerenvs.rollout import rollout
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> mdp = PowerGrid("S..G").tables()
+        >>> right = numpy.eye(5)[[mdp.action_index("right")] * 4]
+        >>> rollout(mdp, right).states.tolist()
+        [0, 1, 2, 3]
     """
     tables = _policy_tables(model, policies)
     limit = _whole("num_steps", num_steps)
@@ -113,6 +130,19 @@ class Rollout:
         model: in which it was.
         states: (T + 1,) int64, the states visited, the first one included.
         actions: (T,) int64, the actions taken; in a game (T, N), those of each agent.
+
+    Example:
+        >>> import numpy
+        >>> from powerenvs.rollout import rollout
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> mdp = PowerGrid("S.G").tables()
+        >>> walk = rollout(mdp, numpy.eye(5)[[mdp.action_index("right")] * 3])
+        >>> print(walk.describe({"cell": [0, 1, 2]}))
+        step   action  state   cell
+        start          (0, 0)  0.0000
+        1      right   (0, 1)  1.0000
+        2      right   (0, 2)  2.0000
+        the walk has ended in a terminal state
     """
 
     model: TabularMDP | TabularGame

@@ -43,6 +43,12 @@ def check_tabular(model: Any) -> None:
     Raises:
         AssertionError: with what was expected and what was found.
         ValueError: if the tables cannot be built, or ``model`` has none.
+
+    Example:
+        >>> from powerenvs.testing import check_tabular
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> check_tabular(PowerGrid("S..G"))
+        >>> check_tabular(PowerGrid("S..").tables().with_(terminal=None, initial=None))
     """
     world = model if isinstance(model, TableWorld) else getattr(getattr(model, "unwrapped", model), "world", None)
     mdp = tabular_model(model)
@@ -70,6 +76,11 @@ def check_env_against_tables(env: Any, num_steps: int = 10_000, seed: int = 0) -
     Raises:
         AssertionError: with what was expected and what was found.
         ValueError: if the environment has no tables, or tables for several agents.
+
+    Example:
+        >>> import gymnasium
+        >>> from powerenvs.testing import check_env_against_tables
+        >>> check_env_against_tables(gymnasium.make("PowerGrid-v0", level="S..G", noise=0.2), num_steps=500)
     """
     mdp = tabular_model(env)
     if not isinstance(mdp, TabularMDP):

@@ -8,11 +8,12 @@ from types import ModuleType
 import power_metrics as pm
 import powerenvs
 from power_metrics import plots
-from powerenvs import multi, rollout, testing
+from powerenvs import multi, rollout, sources, testing
 
 NAMES: dict[ModuleType, list[str]] = {
     powerenvs: powerenvs.__all__,
     multi: multi.__all__,
+    sources: ["load", "register_format", "register_source", "save"],
     rollout: ["Rollout", "next_states", "rollout"],
     testing: ["check_env_against_tables", "check_tabular"],
     pm: pm.__all__,

@@ -26,6 +26,13 @@ def compile_world(world: TableWorld[Any], max_states: int | None = None, progres
     Raises:
         ValueError: if the world's probabilities do not sum to 1, if it names unknown actions, or if it has
             more states than this.
+
+    Example:
+        >>> from powerenvs import compile_world
+        >>> from powerenvs.worlds.safety import BoatRace
+        >>> mdp = compile_world(BoatRace(), max_states=100)
+        >>> mdp.num_states, mdp.action_labels
+        (8, ('up', 'down', 'left', 'right'))
     """
     if isinstance(world, World):
         return World.tables(

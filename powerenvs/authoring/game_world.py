@@ -22,6 +22,12 @@ class JointOutcome(NamedTuple):
     """One thing that may happen: with ``probability`` the game goes to ``state``, paying each agent its ``rewards``.
 
     ``performance`` is each agent's hidden performance of the step; None means it equals the rewards.
+
+    Example:
+        >>> from powerenvs import JointOutcome
+        >>> outcome = JointOutcome(0.5, "over", rewards=(1.0, 0.0))
+        >>> outcome.state, outcome.performance
+        ('over', None)
     """
 
     probability: float
@@ -63,6 +69,19 @@ class GameWorld(TableGameWorld[State]):
 
     States are hashable and hold everything the future depends on; named tuples are best, because their fields
     become the features of labels and files. Agents act at the same time.
+
+    Example:
+        >>> from powerenvs import GameWorld, JointOutcome, compile_world
+        >>> class Pennies(GameWorld):
+        ...     agents = ("even", "odd")
+        ...     actions = {"even": ("heads", "tails"), "odd": ("heads", "tails")}
+        ...     def initial(self):
+        ...         return [(1.0, "table")]
+        ...     def step(self, state, actions):
+        ...         win = 1.0 if actions[0] == actions[1] else -1.0
+        ...         return [JointOutcome(1.0, "table", (win, -win))]
+        >>> Pennies().tables().reward[0].tolist()
+        [1.0, -1.0, -1.0, 1.0]
     """
 
     @abstractmethod

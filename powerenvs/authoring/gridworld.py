@@ -29,6 +29,24 @@ class GridWorld(World[State]):
         art: the level as it is written, with what moves where it starts.
         level: the level without what moves.
         start: where the agent starts.
+
+    Example:
+        >>> from typing import NamedTuple
+        >>> from powerenvs import GridWorld, Outcome
+        >>> class Walker(NamedTuple):
+        ...     agent: tuple[int, int]
+        >>> class Corridor(GridWorld):
+        ...     legend = {" ": "floor", "A": "agent", "G": "goal"}
+        ...     def initial(self):
+        ...         return [(1.0, Walker(self.start))]
+        ...     def terminal(self, state):
+        ...         return self.level[state.agent] == "G"
+        ...     def step(self, state, action):
+        ...         cell = self.walk(state.agent, action)
+        ...         return [Outcome(1.0, Walker(cell), reward=float(self.level[cell] == "G"))]
+        >>> mdp = Corridor("A  G", movable="A").tables()
+        >>> mdp.num_states, mdp.state_labels[-1]
+        (4, Walker(agent=(0, 3)))
     """
 
     level: Level

@@ -31,6 +31,15 @@ class Level:
         rows: the text, one string a row, all of one length.
         legend: what each glyph means; '#' is always a wall.
         name: what error messages and pictures call the level.
+
+    Example:
+        >>> from powerenvs import Level
+        >>> level = Level.parse(["S.#", "..G"], {".": "floor", "S": "start", "G": "goal"})
+        >>> level.shape, level.places("G"), level.is_wall((0, 2))
+        ((2, 3), ((1, 2),), True)
+        >>> print(level)
+        S.#
+        ..G
     """
 
     rows: tuple[str, ...]

@@ -19,6 +19,11 @@ class Outcome(NamedTuple):
     """One thing that may happen: with ``probability`` the world goes to ``state``, paying ``reward``.
 
     ``performance`` is the hidden performance of the step; None means it equals the reward.
+
+    Example:
+        >>> from powerenvs import Outcome
+        >>> Outcome(0.9, "at the door", reward=1.0)
+        Outcome(probability=0.9, state='at the door', reward=1.0, performance=None)
     """
 
     probability: float
@@ -37,6 +42,15 @@ class TableWorld(ABC, Generic[State]):
         actions: all actions, in order.
         legend: what each glyph of `board` means.
         level: the level the world plays on, when it has one; its free cells become the map in pictures.
+
+    Example:
+        >>> import powerenvs
+        >>> class Ring(powerenvs.TableWorld):
+        ...     actions = ("on",)
+        ...     def tables(self):
+        ...         return powerenvs.TabularMDP.from_transitions([(s, "on", (s + 1) % 3, 1.0) for s in range(3)])
+        >>> powerenvs.tabular_model(Ring()).successors().ravel().tolist()
+        [1, 2, 0]
     """
 
     actions: tuple[str, ...]
@@ -67,6 +81,20 @@ class World(TableWorld[State]):
             Environments of such a world make the rows that they visit.
         memory: what the world carries from one episode to the next, as the first episode finds it; None for a
             world in which all episodes are alike. See `starts` and `remember`.
+
+    Example:
+        >>> from powerenvs import Outcome, World
+        >>> class Lamp(World):
+        ...     actions = ("press", "wait")
+        ...     def initial(self):
+        ...         return [(1.0, "dark")]
+        ...     def step(self, state, action):
+        ...         if action == "wait":
+        ...             return [Outcome(1.0, state)]
+        ...         return [Outcome(0.9, "light", reward=1.0), Outcome(0.1, "dark")]
+        >>> mdp = Lamp().tables()
+        >>> mdp.state_labels, mdp.P[0][0]
+        (('dark', 'light'), [(0.1, 0, 0.0, False), (0.9, 1, 1.0, False)])
     """
 
     large: str = ""

@@ -56,6 +56,17 @@ class GameEnv(ParallelEnv[str, Any, int]):
         ValueError: for an unknown observation or render mode, pictures of a game without a board, and a game in which
             actions that are each available may be impossible together: PettingZoo's masks cannot say so. Use
             `TabularGame.with_bumping` instead of `without_overlaps` there.
+
+    Example:
+        >>> from powerenvs.multi import GameEnv
+        >>> from powerenvs.worlds.power.pair import PowerPair
+        >>> env = GameEnv(PowerPair("open_3x3"), max_cycles=10)
+        >>> observations, infos = env.reset(seed=0)
+        >>> infos["ai"]["action_mask"].tolist()
+        [1, 1, 1, 1, 1]
+        >>> _, rewards, *_ = env.step({"human": 0, "ai": 4})
+        >>> rewards
+        {'human': 0.0, 'ai': 0.0}
     """
 
     metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]

@@ -46,6 +46,17 @@ class TabularGame(JointTables):
 
     Raises:
         ValueError: naming the field, what was expected and what was found (states and actions by label).
+
+    Example:
+        >>> from powerenvs import TabularGame
+        >>> game = TabularGame.from_transitions(
+        ...     [("apart", (h, a), "together" if h == a else "apart", 1.0) for h in ("l", "r") for a in ("l", "r")],
+        ...     terminal=["together"])
+        >>> game.num_actions, game.num_joint_actions
+        ((2, 2), 4)
+        >>> mdp = game.against({"ai": game.uniform_policy("ai")})
+        >>> mdp.P[0][0]
+        [(0.5, 0, 0.0, False), (0.5, 1, 0.0, True)]
     """
 
     @classmethod

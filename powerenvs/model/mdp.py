@@ -46,6 +46,18 @@ class TabularMDP(Model):
 
     Raises:
         ValueError: naming the field, what was expected and what was found (states and actions by label).
+
+    Example:
+        >>> from powerenvs import TabularMDP
+        >>> mdp = TabularMDP.from_transitions(
+        ...     [("home", "walk", "shop", 0.9), ("home", "walk", "home", 0.1), ("shop", "stay", "shop", 1.0)],
+        ...     initial="home", reward={("home", "walk", "shop"): 1.0})
+        >>> mdp.describe(0)
+        'home [start with probability 1; actions walk]'
+        >>> mdp.action_rewards().tolist()
+        [[0.9, 0.0], [0.0, 0.0]]
+        >>> mdp.with_(terminal=[False, True]).terminal.tolist()
+        [False, True]
     """
 
     indptr: NDArray[np.int64]

@@ -40,6 +40,16 @@ class Policy:
     Raises:
         ValueError: for an agent that the model does not have, and a table of the wrong shape, with rows that do not
             sum to 1 (to 1e-6), or with probability on actions that a state lacks.
+
+    Example:
+        >>> from powerenvs import Policy
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> policy = Policy.uniform(PowerGrid("S.").tables())
+        >>> policy.set("(0, 0)", {"right": 0.75, "stay": 0.25})
+        >>> policy.set((0, 1), "stay")
+        >>> print(policy.describe())
+        (0, 0): stay 0.25, right 0.75
+        (0, 1): stay 1
     """
 
     def __init__(self, model: TabularMDP | TabularGame, agent: str | None = None, table: ArrayLike | None = None):

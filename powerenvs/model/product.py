@@ -61,6 +61,14 @@ def product_game(*mdps: TabularMDP, agents: Sequence[str] = ("human", "ai"), max
 
     Raises:
         ValueError: if the numbers of agents and processes differ, or the tables would be too large.
+
+    Example:
+        >>> from powerenvs import product_game
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> human, ai = PowerGrid("S..").tables(), PowerGrid("..S").tables()
+        >>> game = product_game(human, ai)
+        >>> game.num_states, game.describe(2)
+        (9, 'human=(0, 0), ai=(0, 2) [start with probability 1]')
     """
     agents = check_agents(agents)
     if len(mdps) != len(agents) or not all(isinstance(mdp, TabularMDP) for mdp in mdps):

@@ -53,6 +53,14 @@ def compile_env(
     Raises:
         ValueError: if the action space is not Discrete, a step turns out to be random, the state is not
             hashable, or there are more than ``max_states`` states.
+
+    Example:
+        >>> import gymnasium
+        >>> from powerenvs import compile_env
+        >>> lake = gymnasium.make("FrozenLake-v1", is_slippery=False)
+        >>> mdp = compile_env(lake, key=lambda env: int(env.unwrapped.s), progress=False)
+        >>> mdp.num_states, mdp.describe(0)
+        (16, '0 [start with probability 1]')
     """
     import gymnasium as gym
     from tqdm import tqdm

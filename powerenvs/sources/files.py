@@ -29,6 +29,18 @@ def register_format(
 
     Raises:
         ValueError: for a suffix without a dot in front, and that of NumPy archives.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from powerenvs.sources import register_format, tabular_model
+        >>> def read(path):
+        ...     return tabular_model(Path(path).read_text())
+        >>> def write(model, path):
+        ...     raise ValueError("path: a file of this kind holds the name of a model, and models have none")
+        >>> register_format(".id", read, write)
+        >>> _ = Path("grid.id").write_text("PowerGrid-v0")
+        >>> tabular_model("grid.id").num_states
+        104
     """
     if not suffix.startswith(".") or suffix == ARCHIVE:
         raise ValueError(f"suffix: expected one such as '.gv', other than {ARCHIVE!r}, found {suffix!r}")

@@ -45,10 +45,12 @@ def register_source(
     Example:
         >>> import powerenvs
         >>> from powerenvs.sources import register_source
-        >>> class Coin: pass
+        >>> class Coin:
+        ...     sides = ("heads", "tails")
         >>> def flips(coin):
-        ...     return powerenvs.TabularMDP.from_transitions([(0, "flip", 0, 0.5), (0, "flip", 1, 0.5)], terminal=[1])
-        >>> register_source("coins", lambda value: isinstance(value, Coin), flips)
+        ...     return powerenvs.TabularMDP.from_transitions(
+        ...         [(side, "flip", other, 0.5) for side in coin.sides for other in coin.sides])
+        >>> register_source("coins", lambda value: hasattr(value, "sides"), flips)
         >>> powerenvs.tabular_model(Coin()).num_states
         2
     """

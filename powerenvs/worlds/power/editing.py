@@ -48,6 +48,16 @@ class EditedWorld:
 
     Raises:
         ValueError: for what the worlds refuse.
+
+    Example:
+        >>> from powerenvs import EditedWorld
+        >>> world = EditedWorld("open_3x3").wall((1, 1)).remove((0, 0), "down")
+        >>> world.rows
+        ('...', '.#.', '...')
+        >>> world.actions((0, 0))
+        {'stay': True, 'up': True, 'down': False, 'left': True, 'right': True}
+        >>> world.undo() == EditedWorld("open_3x3").wall((1, 1))
+        True
     """
 
     def __init__(

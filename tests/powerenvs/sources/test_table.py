@@ -160,7 +160,7 @@ class TestFiles:
             lambda path: tabular_model(Path(path).read_text()),
             lambda model, path: Path(path).write_text(model),
         )
-        assert suffixes() == (".npz", ".gv", ".name")
+        assert suffixes()[-1] == ".name"
         (tmp_path / "grid.name").write_text("PowerGrid-v0")
         assert load(tmp_path / "grid.name") == tabular_model(tmp_path / "grid.name") == PowerGrid().tables()
         with pytest.raises(ValueError, match=r"grid.name': expected a TabularGame, found a TabularMDP"):
