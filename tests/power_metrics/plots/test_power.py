@@ -24,9 +24,9 @@ from tests.power_metrics.plots.seen import heat, note, overlapping, scale, shown
 def estimate(mdp, mean=None, error=0.002, gamma=0.9, samples=1000):
     """An estimate with these means: by default different for all states, 0.6 to 0.9."""
     mean = np.linspace(0.6, 0.9, mdp.num_states) if mean is None else np.asarray(mean, dtype=float)
-    made = pm.power(mdp, gamma, rewards=np.zeros((1, mdp.num_states)))
+    made = pm.power(mdp, gamma, num_samples=2)
     errors = np.full(mdp.num_states, error)
-    return replace(made, mean=mean, standard_error=errors, num_samples=samples, reward="Uniform(low=0, high=1)")
+    return replace(made, mean=mean, standard_error=errors, num_samples=samples)
 
 
 def grid(level):
