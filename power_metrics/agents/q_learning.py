@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.agents.q_learning_steps import q_learning_steps
+from power_metrics.agents.q_learning_steps import Progress, Rules, Steps, q_learning_steps
 from power_metrics.agents.table import split_greedy
 from power_metrics.arguments.checks import check_count, check_gamma, check_rewards
 from power_metrics.chains.occupancy import start_weights
@@ -95,15 +95,16 @@ class QLearners:
         B, (S, A) = len(self._rewards), mdp.available.shape
         self.q: Floats = np.zeros((B, S, A))
         self.visits: NDArray[np.int64] = np.zeros((B, S, A), dtype=np.int64)
-        self._place = np.full(B, -1, dtype=np.int64)
-        self._clock = np.zeros(B, dtype=np.int64)
-        self._generators = rng.integers(2**64, size=B, dtype=np.uint64)
-        self._listed = np.argsort(~mdp.available, axis=1, kind="stable")
-        self._choices = mdp.available.sum(axis=1)
+        generators = rng.integers(2**64, size=B, dtype=np.uint64)
+        self._progress = Progress(self.q, self.visits, np.full(B, -1), np.zeros(B, dtype=np.int64), generators)
         start = np.full(S, 1.0 / S) if settings.exploring_starts else start_weights(mdp)
-        self._starts = start.cumsum()
-        self._starts[np.flatnonzero(start)[-1]] = 1.0
-        self._cumulative = cumulative(mdp.indptr, mdp.probability)
+        starts = start.cumsum()
+        starts[np.flatnonzero(start)[-1]] = 1.0
+        listed = np.argsort(~mdp.available, axis=1, kind="stable")
+        self._table = Steps(
+            mdp.indptr.copy(), mdp.successor.copy(), cumulative(mdp.indptr, mdp.probability),
+            listed, mdp.available.sum(axis=1), starts,
+        )  # fmt: skip
 
     def run(self, num_steps: int) -> None:
         """Every learner takes so many more steps.
@@ -112,12 +113,11 @@ class QLearners:
             ValueError: unless ``num_steps`` is a whole number of at least 0.
         """
         given, num_steps = self.settings, check_count("num_steps", num_steps, least=0)
-        q_learning_steps(
-            self._rewards, self.gamma, self.mdp.indptr.copy(), self.mdp.successor.copy(), self._cumulative,
-            self._listed, self._choices, self._starts, float(given.learning_rate), float(given.decay),
-            float(given.epsilon), int(given.horizon), num_steps,
-            self.q, self.visits, self._place, self._clock, self._generators,
-        )  # fmt: skip
+        rules = Rules(
+            self.gamma, float(given.learning_rate), float(given.decay), float(given.epsilon), int(given.horizon)
+        )
+        progress = self._progress._replace(q=self.q, visits=self.visits)
+        q_learning_steps(self._rewards, self._table, rules, num_steps, progress)
 
     def policies(self) -> Floats:
         """(B, S, A) greedy in what has been learned, ties split evenly."""

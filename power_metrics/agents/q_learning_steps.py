@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,62 @@ from power_metrics.solvers.jit import kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+class Steps(NamedTuple):
+    """A model as learners walk through it.
+
+    Attributes:
+        indptr: (S·A + 1,) the model's rows.
+        successor: next states.
+        cumulative: for each entry the sum of its row's probabilities up to it, 1 for the last of a row.
+        listed: (S, A) the available actions of each state first.
+        num_listed: (S,) how many there are.
+        starts: (S,) cumulative start distribution.
+    """
+
+    indptr: Ints
+    successor: NDArray[np.int32]
+    cumulative: Floats
+    listed: Ints
+    num_listed: Ints
+    starts: Floats
+
+
+class Rules(NamedTuple):
+    """How they learn.
+
+    Attributes:
+        gamma: discount.
+        rate: α at the first visit.
+        decay: α = rate / n^decay at the n-th visit.
+        epsilon: the probability of a random action.
+        horizon: steps between two fresh starts.
+    """
+
+    gamma: float
+    rate: float
+    decay: float
+    epsilon: float
+    horizon: int
+
+
+class Progress(NamedTuple):
+    """How far B learners are; changed in place.
+
+    Attributes:
+        q: (B, S, A) what they have learned.
+        visits: (B, S, A) how often each took each action in each state.
+        state: (B,) where each is, -1 before the first step.
+        clock: (B,) steps since the last start.
+        generators: (B,) states of their random numbers.
+    """
+
+    q: Floats
+    visits: Ints
+    state: Ints
+    clock: Ints
+    generators: NDArray[np.uint64]
 
 
 @kernel
@@ -23,92 +81,63 @@ def uniform(state: NDArray[np.uint64], b: int) -> float:
 
 
 @kernel
-def q_learning_steps(
-    rewards: Floats,
-    gamma: float,
-    indptr: Ints,
-    successor: NDArray[np.int32],
-    cumulative: Floats,
-    listed: Ints,
-    choices: Ints,
-    starts: Floats,
-    rate: float,
-    decay: float,
-    epsilon: float,
-    horizon: int,
-    steps: int,
-    q: Floats,
-    visits: Ints,
-    place: Ints,
-    clock: Ints,
-    generators: NDArray[np.uint64],
-) -> None:
+def q_learning_steps(rewards: Floats, table: Steps, rules: Rules, num_steps: int, progress: Progress) -> None:
     """Every learner takes so many steps through the table, learning after each.
 
-    Q(s, a) += α [R(s) + γ max_a' Q(s', a') - Q(s, a)] with α = rate / n(s, a)^decay at the n-th visit, over available
-    actions; ε-greedy behaviour, ties broken at random; a fresh start every ``horizon`` steps.
+    Q(s, a) += α [R(s) + γ max_a' Q(s', a') - Q(s, a)] over available actions; ε-greedy behaviour, ties broken at
+    random; a fresh start every ``horizon`` steps.
 
     Args:
         rewards: (B, S) one reward function for each learner.
-        gamma: discount.
-        indptr: (S·A + 1,) the model's rows.
-        successor: next states.
-        cumulative: for each entry the sum of its row's probabilities up to it, 1 for the last of a row.
-        listed: (S, A) the available actions of each state first.
-        choices: (S,) how many there are.
-        starts: (S,) cumulative start distribution.
-        rate: see above.
-        decay: see above.
-        epsilon: see above.
-        horizon: see above.
-        steps: how many.
-        q: (B, S, A) changed in place.
-        visits: (B, S, A) int64, changed in place.
-        place: (B,) the state of each learner, -1 before the first step; changed in place.
-        clock: (B,) steps since the last start, changed in place.
-        generators: (B,) uint64, changed in place.
+        table: the model.
+        rules: how to learn.
+        num_steps: how many.
+        progress: the learners.
     """
+    indptr, successor, listed = table.indptr, table.successor, table.listed
+    state, clock, visits, generators = progress.state, progress.clock, progress.visits, progress.generators
     A = listed.shape[1]
     for b in range(rewards.shape[0]):
-        table = q[b]
-        for _ in range(steps):
-            if place[b] < 0 or clock[b] >= horizon:
+        q = progress.q[b]
+        for _ in range(num_steps):
+            if state[b] < 0 or clock[b] >= rules.horizon:
                 clock[b] = 0
                 u = uniform(generators, b)
                 s = 0
-                while starts[s] <= u:
+                while table.starts[s] <= u:
                     s += 1
-                place[b] = s
-            s = place[b]
-            count = choices[s]
-            if epsilon > 0.0 and uniform(generators, b) < epsilon:
+                state[b] = s
+            s = state[b]
+            count = table.num_listed[s]
+            if rules.epsilon > 0.0 and uniform(generators, b) < rules.epsilon:
                 action = listed[s, min(int(uniform(generators, b) * count), count - 1)]
             else:
+                # Of n tied actions each is kept with probability 1/n, in one pass and without a list of them.
                 action = listed[s, 0]
-                top = table[s, action]
+                top = q[s, action]
                 tied = 1.0
                 for k in range(1, count):
                     a = listed[s, k]
-                    if table[s, a] > top:
-                        top = table[s, a]
+                    if q[s, a] > top:
+                        top = q[s, a]
                         action = a
                         tied = 1.0
-                    elif table[s, a] == top:
+                    elif q[s, a] == top:
                         tied += 1.0
                         if uniform(generators, b) * tied < 1.0:
                             action = a
             row = s * A + action
             e = indptr[row]
-            if indptr[row + 1] - e > 1:
+            if indptr[row + 1] - e > 1:  # what is certain takes no random number
                 u = uniform(generators, b)
-                while cumulative[e] <= u:
+                while table.cumulative[e] <= u:
                     e += 1
             t = successor[e]
-            best = table[t, listed[t, 0]]
-            for k in range(1, choices[t]):
-                best = max(best, table[t, listed[t, k]])
+            best = q[t, listed[t, 0]]
+            for k in range(1, table.num_listed[t]):
+                best = max(best, q[t, listed[t, k]])
             visits[b, s, action] += 1
-            alpha = rate / visits[b, s, action] ** decay if decay > 0.0 else rate
-            table[s, action] += alpha * (rewards[b, s] + gamma * best - table[s, action])
-            place[b] = t
+            alpha = rules.rate / visits[b, s, action] ** rules.decay if rules.decay > 0.0 else rules.rate
+            q[s, action] += alpha * (rewards[b, s] + rules.gamma * best - q[s, action])
+            state[b] = t
             clock[b] += 1

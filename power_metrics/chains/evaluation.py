@@ -1,4 +1,4 @@
-"""Exact values of given policies."""
+"""The value of every state under a fixed policy, for given reward functions: V = R + γ P_π V."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ def policy_values(env_or_mdp: Any, policy: Any, rewards: Any, gamma: float) -> t
 
     Raises:
         ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs import TabularMDP
+        >>> moves = [("a", "stay", "a", 1.0), ("a", "go", "b", 1.0), ("b", "stay", "b", 1.0)]
+        >>> mdp = TabularMDP.from_transitions(moves, initial="a")
+        >>> policy = [[0.5, 0.5], [1.0, 0.0]]  # in "a", stay or go with equal probability
+        >>> pm.policy_values(mdp, policy, [0.0, 1.0], gamma=0.5)
+        tensor([[0.6667, 2.0000]], dtype=torch.float64)
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""What can be earned in a given number of steps: exact, undiscounted optima of a model's own task.
+"""What policies earn in a given number of steps, and what can be earned: the model's own task without a discount.
 
 Backward induction (Puterman 1994, section 4.5) over episodes that end in a terminal state or after ``steps`` steps. The
 policies know how many steps are left, as they have to: the best last step is not the best first one.
@@ -23,7 +23,14 @@ OBJECTIVES = ("reward", "performance")
 
 
 class Score(NamedTuple):
-    """The expected sums over an episode of the observed rewards and of the hidden performance."""
+    """The expected sums over an episode of the observed rewards and of the hidden performance.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> score = pm.Score(expected_return=1.0, performance=-1.0)
+        >>> score.expected_return - score.performance
+        2.0
+    """
 
     expected_return: float
     performance: float
@@ -45,6 +52,15 @@ class HorizonOptimum:
         score: of the policy that splits evenly.
         return_range: the lowest and the highest expected return of the optimal policies.
         performance_range: the same for performance.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs import TabularMDP
+        >>> moves = [("a", "stay", "a", 1.0), ("a", "go", "b", 1.0), ("b", "stay", "b", 1.0)]
+        >>> mdp = TabularMDP.from_transitions(moves, initial="a", reward=[0.0, 1.0, 0.0])
+        >>> pm.horizon_optimum(mdp, steps=3).policy()[-1]
+        array([[0., 1.],
+               [1., 0.]])
     """
 
     mdp: TabularMDP
@@ -74,6 +90,19 @@ def horizon_optimum(env_or_mdp: Any, steps: int | None = None, objective: str = 
 
     Raises:
         ValueError: for an argument that does not fit, and if ``steps`` is None and there is no time limit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs import TabularMDP
+        >>> moves = [("a", "stay", "a", 1.0), ("a", "go", "b", 1.0), ("b", "stay", "b", 1.0)]
+        >>> mdp = TabularMDP.from_transitions(moves, initial="a", reward=[0.0, 1.0, 0.0])
+        >>> best = pm.horizon_optimum(mdp, steps=3)
+        >>> best.score.expected_return
+        1.0
+        >>> best.actions[:, mdp.index("a")]  # stay or go at each step: at the last one it has to be "go"
+        array([[ True,  True],
+               [ True,  True],
+               [False,  True]])
     """
     if not isinstance(objective, str) or objective not in OBJECTIVES:
         raise ValueError(f"objective: expected 'reward' or 'performance', found {objective!r}")
@@ -113,6 +142,15 @@ def horizon_score(env_or_mdp: Any, policy: Any = None, steps: int | None = None)
 
     Raises:
         ValueError: for an argument that does not fit, and if ``steps`` is None and there is no time limit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs import TabularMDP
+        >>> moves = [("a", "stay", "a", 1.0), ("a", "go", "b", 1.0), ("b", "stay", "b", 1.0)]
+        >>> mdp = TabularMDP.from_transitions(moves, initial="a", reward=[0.0, 1.0, 0.0])
+        >>> policy = [[0.5, 0.5], [1.0, 0.0]]  # in "a", stay or go with equal probability
+        >>> pm.horizon_score(mdp, policy, steps=3)
+        Score(expected_return=0.875, performance=0.875)
     """
     steps = _steps(env_or_mdp, steps)
     mdp = resolve_model(env_or_mdp)

@@ -28,7 +28,11 @@ DENSE_MAX_STATES = 64
 """Up to this many states, chains are solved as dense matrices, many policies in one call."""
 
 _DENSE_NUMBERS = 1 << 22
-_BUSY_STEPS = 100
+"""Numbers in the dense matrices of a batch: 32 MB of float64."""
+
+_ROOT_STEPS = 100
+"""Steps after which a state that many are in is taken for one that is returned to often."""
+
 _SUM_TOLERANCE = 1e-12
 """How far from 1 the shares may sum before they are scaled, times 1 / (1 - γ): well above what rounding does."""
 
@@ -57,6 +61,15 @@ def occupancy(env_or_mdp: Any, policy: Any, gamma: float, initial: Any = None) -
 
     Raises:
         ValueError: for an argument that does not fit, and at ``gamma=1`` if some episode never ends.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs import TabularMDP
+        >>> moves = [("a", "stay", "a", 1.0), ("a", "go", "b", 1.0), ("b", "stay", "b", 1.0)]
+        >>> mdp = TabularMDP.from_transitions(moves, initial="a")
+        >>> policy = [[0.5, 0.5], [1.0, 0.0]]  # in "a", stay or go with equal probability
+        >>> pm.occupancy(mdp, policy, gamma=0.5)
+        array([0.66666667, 0.33333333])
     """
     mdp, policies, start = _arguments(env_or_mdp, policy, initial)
     gamma = check_gamma(gamma, closed=True)
@@ -90,6 +103,15 @@ def average_occupancy(env_or_mdp: Any, policy: Any, initial: Any = None) -> Floa
 
     Raises:
         ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs import TabularMDP
+        >>> moves = [("a", "stay", "a", 1.0), ("a", "go", "b", 1.0), ("b", "stay", "b", 1.0)]
+        >>> mdp = TabularMDP.from_transitions(moves, initial="a")
+        >>> policy = [[0.5, 0.5], [1.0, 0.0]]  # in "a", stay or go with equal probability
+        >>> pm.average_occupancy(mdp, policy)
+        array([0., 1.])
     """
     mdp, policies, start = _arguments(env_or_mdp, policy, initial)
     shares = np.stack([_long_run(policy_chain(mdp, one), start) for one in policies])
@@ -113,6 +135,15 @@ def expected_return(
 
     Raises:
         ValueError: for an argument that does not fit, and at ``gamma=1`` if some episode never ends.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs import TabularMDP
+        >>> moves = [("a", "stay", "a", 1.0), ("a", "go", "b", 1.0), ("b", "stay", "b", 1.0)]
+        >>> mdp = TabularMDP.from_transitions(moves, initial="a", reward=[0.0, 1.0, 0.0])
+        >>> policy = [[0.5, 0.5], [1.0, 0.0]]  # in "a", stay or go with equal probability
+        >>> round(pm.expected_return(mdp, policy, gamma=0.5), 12)
+        0.666666666667
     """
     mdp, policies, start = _arguments(env_or_mdp, policy, initial)
     visits = _visits(mdp, policies, check_gamma(gamma, closed=True), start)
@@ -154,34 +185,41 @@ def _visits(mdp: TabularMDP, policies: Floats, gamma: float, start: Floats) -> F
 
 
 @dataclass(frozen=True)
-class _Scatter:
-    """Where each table entry falls in a dense (S, S) chain, flattened."""
+class _DenseChain:
+    """Where each table entry falls in a dense (S, S) chain, flattened.
+
+    Attributes:
+        rows: (N,) the table's row of each entry.
+        order: (N,) the entries in order of their cell.
+        first: where each cell's entries begin in that order.
+        cell: the cells that have entries.
+    """
 
     rows: NDArray[np.int64]
     order: NDArray[np.int64]
     first: NDArray[np.int64]
-    place: NDArray[np.int64]
+    cell: NDArray[np.int64]
 
     @classmethod
-    def of(cls, mdp: TabularMDP) -> _Scatter:
+    def of(cls, mdp: TabularMDP) -> _DenseChain:
         rows = tables.entry_rows(mdp.indptr)
         flat = rows // mdp.num_actions * mdp.num_states + mdp.successor
         order = np.argsort(flat, kind="stable")
-        place, first = np.unique(flat[order], return_index=True)
-        return cls(rows, order, first, place)
+        cell, first = np.unique(flat[order], return_index=True)
+        return cls(rows, order, first, cell)
 
 
 def _solve_dense(mdp: TabularMDP, policies: Floats, gamma: float, start: Floats) -> Floats:
     """(B, S) the solutions of x = start + γ P_πᵀ x, in batches."""
     S = mdp.num_states
-    scatter = _Scatter.of(mdp)
+    dense = _DenseChain.of(mdp)
     visits = np.empty((len(policies), S))
     batch = max(1, _DENSE_NUMBERS // (S * S))
     for begin in range(0, len(policies), batch):
         part = policies[begin : begin + batch].reshape(-1, policies[0].size)
-        chance = (part[:, scatter.rows] * mdp.probability)[:, scatter.order]
+        chance = (part[:, dense.rows] * mdp.probability)[:, dense.order]
         chain = np.zeros((len(part), S * S))
-        chain[:, scatter.place] = np.add.reduceat(chance, scatter.first, axis=1)
+        chain[:, dense.cell] = np.add.reduceat(chance, dense.first, axis=1)
         system = chain.reshape(-1, S, S).transpose(0, 2, 1) * -gamma
         system[:, np.arange(S), np.arange(S)] += 1.0
         visits[begin : begin + batch] = np.linalg.solve(system, np.broadcast_to(start[:, None], (len(part), S, 1)))[
@@ -218,10 +256,10 @@ def _long_run(chain: scipy.sparse.csr_array, start: Floats) -> Floats:
     closed = np.ones(count, dtype=bool)
     closed[component[source[component[source] != component[chain.indices]]]] = False
     reached = tables.reachable(chain.indptr, chain.indices, start)
-    passing = np.flatnonzero(reached & ~closed[component])
+    transient = np.flatnonzero(reached & ~closed[component])
     entered = start.copy()
-    if passing.size:
-        entered += chain[passing].T @ expected_visits(chain[passing][:, passing], start[passing])
+    if transient.size:
+        entered += chain[transient].T @ expected_visits(chain[transient][:, transient], start[transient])
     entered[~closed[component]] = 0.0
     weight = np.bincount(component, weights=entered, minlength=count)
     shares = np.zeros(len(start))
@@ -235,15 +273,15 @@ def _stationary(chain: scipy.sparse.csr_array) -> Floats:
     """(n,) the stationary distribution of an irreducible chain: visits between two returns to one of its states."""
     visits = np.ones(chain.shape[0])
     if len(visits) > 1:
-        root = _busy(chain)
+        root = _often_visited(chain)
         others = np.delete(np.arange(len(visits)), root)
         visits[others] = expected_visits(chain[others][:, others], chain[[root]].toarray()[0, others])
     return visits / visits.sum()
 
 
-def _busy(chain: scipy.sparse.csr_array) -> int:
+def _often_visited(chain: scipy.sparse.csr_array) -> int:
     """A state that is returned to often, as far as some steps show: the sooner, the smaller the error of iteration."""
     mass = np.full(chain.shape[0], 1.0 / chain.shape[0])
-    for _ in range(_BUSY_STEPS):
+    for _ in range(_ROOT_STEPS):
         mass = 0.5 * (mass + chain.T @ mass)
     return int(np.argmax(mass))

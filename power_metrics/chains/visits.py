@@ -1,4 +1,4 @@
-"""Expected visits of a chain that loses what is in it: x = start + Cᵀ x, exactly or with a certified error.
+"""How often each state of a chain is visited: x = start + Cᵀ x for one chain, exactly or with a certified error.
 
 Rows of C sum to at most 1, and the chain loses mass in the long run from everywhere, so that I - Cᵀ is an M-matrix.
 
@@ -36,8 +36,13 @@ smaller.
 """
 
 _ROUNDS = 12
+"""Times that iteration is started again on what is left open,"""
+
 _REDUCTION = 1e-5
+"""and the share of that which each of them may leave."""
+
 _LOSS = 1e-8
+"""If every state loses this much at a step, one over it bounds the steps. Below, they are worked out."""
 
 
 def expected_visits(chain: scipy.sparse.csr_array, start: Floats) -> Floats:

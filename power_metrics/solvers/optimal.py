@@ -39,6 +39,18 @@ def solve(env_or_mdp: Any, rewards: Any, gamma: float, *, threads: int | None = 
 
     Raises:
         ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs import TabularMDP
+        >>> moves = [("a", "stay", "a", 1.0), ("a", "go", "b", 1.0), ("b", "stay", "b", 1.0)]
+        >>> mdp = TabularMDP.from_transitions(moves, initial="a")
+        >>> solution = pm.solve(mdp, [[0.0, 1.0], [1.0, 0.0]], gamma=0.5)
+        >>> solution.values
+        array([[1., 2.],
+               [2., 0.]])
+        >>> [[mdp.action_labels[a] for a in actions] for actions in solution.policy]
+        [['go', 'stay'], ['stay', 'stay']]
     """
     mdp = resolve_model(env_or_mdp)
     gamma = check_gamma(gamma)
@@ -59,6 +71,14 @@ def solve_task(env_or_mdp: Any, gamma: float, *, performance: bool = False) -> S
 
     Raises:
         ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs import TabularMDP
+        >>> moves = [("a", "stay", "a", 1.0), ("a", "go", "b", 1.0), ("b", "stay", "b", 1.0)]
+        >>> mdp = TabularMDP.from_transitions(moves, initial="a", reward=[0.0, 1.0, 0.0])
+        >>> pm.solve_task(mdp, gamma=0.5).values
+        array([[1., 0.]])
     """
     mdp = resolve_model(env_or_mdp)
     return _solve_task(mdp, mdp.action_rewards(performance), check_gamma(gamma))
@@ -99,6 +119,15 @@ def optimal_values(
 
     Raises:
         ValueError: for an argument that does not fit, or a device that is not there.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs import TabularMDP
+        >>> moves = [("a", "stay", "a", 1.0), ("a", "go", "b", 1.0), ("b", "stay", "b", 1.0)]
+        >>> mdp = TabularMDP.from_transitions(moves, initial="a")
+        >>> pm.optimal_values(mdp, [[0.0, 1.0], [1.0, 0.0]], gamma=0.5)
+        tensor([[1., 2.],
+                [2., 0.]], dtype=torch.float64)
     """
     import torch
 
@@ -140,6 +169,18 @@ def optimal_policies(
 
     Raises:
         ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs import TabularMDP
+        >>> moves = [("a", "stay", "a", 1.0), ("a", "go", "b", 1.0), ("b", "stay", "b", 1.0)]
+        >>> mdp = TabularMDP.from_transitions(moves, initial="a")
+        >>> pm.optimal_policies(mdp, [[0.0, 1.0], [1.0, 1.0]], gamma=0.5)
+        tensor([[[0.0000, 1.0000],
+                 [1.0000, 0.0000]],
+        <BLANKLINE>
+                [[0.5000, 0.5000],
+                 [1.0000, 0.0000]]], dtype=torch.float64)
     """
     import torch
 

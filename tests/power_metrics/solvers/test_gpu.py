@@ -42,6 +42,14 @@ def some_rewards(num_states, seed=0, count=20):
     return np.concatenate([rng.random(shape), rng.normal(size=shape), rng.integers(-1, 2, shape)]).astype(float)
 
 
+def test_which_solver_is_taken():
+    taken = {
+        name: torch_tables(solver_tables(build()), torch.device("cpu")).solver.name for name, build in MODELS.items()
+    }
+    expected = {"stay_put": "stay_put", "deterministic": "pointer_doubling"}
+    assert taken == expected | dict.fromkeys(("stochastic", "joint"), "dense_elimination")
+
+
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("gamma", GAMMAS)
 @pytest.mark.parametrize("name", MODELS)

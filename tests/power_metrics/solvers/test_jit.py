@@ -23,3 +23,14 @@ def test_it_is_told_once_in_a_terminal(terminal, lines, capsys, monkeypatch):
         notice.on_start(compiling("power_metrics.solvers.discounted.direct"))
         notice.on_end(compiling("power_metrics.solvers.discounted.direct"))
     assert capsys.readouterr().err.count("compiling kernels") == lines
+
+
+def test_the_stamp_covers_kernels_in_every_folder(tmp_path, monkeypatch):
+    """Kernels call each other across folders, and numba looks only at the file of the one that is called."""
+    nested = tmp_path / "discounted" / "direct.py"
+    nested.parent.mkdir()
+    nested.write_text("before")
+    monkeypatch.setattr(jit, "__file__", str(tmp_path / "jit.py"))
+    before = jit._stamp()
+    nested.write_text("after")
+    assert jit._stamp() != before
