@@ -119,7 +119,7 @@ _MODULES = {
     "PowerParallelWrapper": "training.pettingzoo",
     "policy_table": "agents.table",
     "power": "measures.power",
-    "LearningCurve": "agents.q_learning",
+    "LearningCurve": "measures.learning_curve",
     "QLearners": "agents.q_learning",
     "QLearning": "agents.q_learning",
     "q_learning_curve": "measures.learning_curve",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +13,9 @@ from power_metrics.agents.q_learning_steps import Progress, Rules, Steps, q_lear
 from power_metrics.agents.table import split_greedy
 from power_metrics.arguments.checks import check_count, check_gamma, check_rewards
 from power_metrics.chains.occupancy import start_weights
-from power_metrics.measures.policy_power import PolicyPower
 from powerenvs.model.checks import flag, real
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.rows import cumulative
-
-if TYPE_CHECKING:
-    import matplotlib.figure
-    import pandas
 
 Floats = NDArray[np.float64]
 
@@ -122,59 +116,3 @@ class QLearners:
     def policies(self) -> Floats:
         """(B, S, A) greedy in what has been learned, ties split evenly."""
         return split_greedy(self.q, self.mdp.available)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class LearningCurve:
-    """POWER of Q-learners after more and more steps.
-
-    Attributes:
-        steps: (T,) numbers of steps of each learner.
-        stages: a `PolicyPower` after each of them.
-        settings: how they learned; ``num_steps`` is the last number of steps.
-    """
-
-    steps: tuple[int, ...]
-    stages: tuple[PolicyPower, ...]
-    settings: QLearning
-
-    @property
-    def share_of_optimal(self) -> Floats:
-        """(T,) mean POWER over states, learned divided by optimal."""
-        return np.array([stage.power.mean.mean() / stage.optimal.mean.mean() for stage in self.stages])
-
-    @property
-    def largest_gap(self) -> Floats:
-        """(T,) the largest shortfall of any state, as a share of its optimal POWER."""
-        return np.array([np.max(stage.shortfall / np.abs(stage.optimal.mean)) for stage in self.stages])
-
-    def to_frame(self) -> pandas.DataFrame:
-        """One row for each number of steps: POWER, its share of the optimum, the largest gap, power-seeking."""
-        import pandas
-
-        return pandas.DataFrame(
-            {
-                "steps": self.steps,
-                "power": [stage.power.mean.mean() for stage in self.stages],
-                "optimal_power": [stage.optimal.mean.mean() for stage in self.stages],
-                "share_of_optimal": self.share_of_optimal,
-                "largest_gap": self.largest_gap,
-                "normalised": [stage.normalised.mean() for stage in self.stages],
-                "optimal_normalised": [stage.optimal_normalised.mean() for stage in self.stages],
-                "seeks_more": [stage.seeks_more for stage in self.stages],
-            }
-        )
-
-    def plot(self, path: str | os.PathLike[str] | None = None) -> matplotlib.figure.Figure:
-        """POWER of every state, and power-seeking, against the number of steps.
-
-        Args:
-            path: also save the figure there, whole or not at all; the suffix chooses the format.
-        """
-        from power_metrics.plots.learners import plot_learning_curve
-
-        return plot_learning_curve(self, path)
-
-    def __repr__(self) -> str:
-        heading = f"LearningCurve({self.settings}, {len(self.stages[0].seeking):,} learners)"
-        return f"{heading}\n{self.to_frame().to_string(index=False)}"

@@ -6,13 +6,16 @@ policies know how many steps are left, as they have to: the best last step is no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_count, check_policy, resolve_model
+from power_metrics.results.base import Result
+from power_metrics.results.dims import Dims
 from powerenvs.model.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
@@ -36,15 +39,15 @@ class Score(NamedTuple):
     performance: float
 
 
-@dataclass(frozen=True, eq=False)
-class HorizonOptimum:
+@dataclass(frozen=True)
+class HorizonOptimum(Result):
     """The policies that are optimal over a number of steps.
 
     There may be many. ``score`` is that of the one that splits its choice evenly over the optimal actions of each state
     and step; the ranges are over all of them.
 
     Attributes:
-        mdp: the model, with S states and A actions.
+        model: with S states and A actions.
         steps: T.
         objective: what is maximised, "reward" or "performance".
         actions: (T, S, A) bool, the optimal actions of each step.
@@ -52,6 +55,7 @@ class HorizonOptimum:
         score: of the policy that splits evenly.
         return_range: the lowest and the highest expected return of the optimal policies.
         performance_range: the same for performance.
+        versions: the releases that it was made with, by package.
 
     Example:
         >>> import power_metrics as pm
@@ -63,14 +67,23 @@ class HorizonOptimum:
                [1., 0.]])
     """
 
-    mdp: TabularMDP
+    model: TabularMDP
     steps: int
     objective: str
-    actions: NDArray[np.bool_]
-    action_values: Floats
+    actions: Annotated[NDArray[np.bool_], Dims("step", "state", "action", dtype=np.bool_)]
+    action_values: Annotated[Floats, Dims("state", "action", finite=False)]
     score: Score
     return_range: tuple[float, float]
     performance_range: tuple[float, float]
+
+    @property
+    def mdp(self) -> TabularMDP:
+        """The model."""
+        return self.model
+
+    def coordinates(self, dim: str) -> Sequence[Any] | None:
+        """See `power_metrics.Result.coordinates`."""
+        return range(self.steps) if dim == "step" else super().coordinates(dim)
 
     def policy(self) -> Floats:
         """(T, S, A) the policy that splits evenly."""

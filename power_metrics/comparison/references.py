@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from power_metrics.agents.table import uniform_policy
 from power_metrics.arguments.checks import as_float64
 from power_metrics.chains.occupancy import occupancy
+from power_metrics.results.dims import Dims
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.solvers.optimal import optimal_policies, solve
 from powerenvs.model.game import TabularGame
@@ -41,10 +42,10 @@ class References:
 
     mdp: TabularMDP
     gamma: float
-    power: Floats
-    initial: Floats
-    policies: Mapping[str, Floats]
-    occupancies: Mapping[str, Floats]
+    power: Annotated[Floats, Dims("state")]
+    initial: Annotated[Floats, Dims("state", least=0)]
+    policies: Mapping[str, Annotated[Floats, Dims("state", "action", least=0)]]
+    occupancies: Mapping[str, Annotated[Floats, Dims("state")]]
 
     @classmethod
     def of(cls, mdp: TabularMDP, gamma: float, power: Floats, initial: Floats) -> References:

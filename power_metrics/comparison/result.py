@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.comparison.references import MOST, RANDOM, TASK_OPTIMAL, References, normalise
-from power_metrics.results.stored import json_text
+from power_metrics.results.base import Result
+from power_metrics.results.dims import Dims
 from powerenvs.model.checks import real
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.text import text_table
-
-if TYPE_CHECKING:
-    import matplotlib.figure
-    import pandas
 
 Floats = NDArray[np.float64]
 
@@ -75,8 +71,8 @@ class PolicySummary:
     to_more_power: float
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class PowerComparison:
+@dataclass(frozen=True)
+class PowerComparison(Result):
     """Policies side by side; printing it gives the table.
 
     Attributes:
@@ -86,15 +82,21 @@ class PowerComparison:
         summaries: a `PolicySummary` of each; also as ``comparison[name]``.
         optimal_range: the smallest and largest power-seeking of policies that are optimal for the task.
         notes: what a reader has to know besides the numbers.
+        versions: the releases that it was made with, by package.
     """
 
     references: References
-    policies: Mapping[str, Floats]
-    occupancies: Mapping[str, Floats]
+    policies: Mapping[str, Annotated[Floats, Dims("state", "action", least=0)]]
+    occupancies: Mapping[str, Annotated[Floats, Dims("state")]]
     summaries: Mapping[str, PolicySummary]
     optimal_range: tuple[float, float]
     notes: tuple[str, ...]
-    _replicates: Mapping[str, Mapping[str, Floats]] | None = field(default=None)
+    _replicates: Mapping[str, Mapping[str, Floats]] | None = None
+
+    @property
+    def model(self) -> TabularMDP:
+        """The model, as results of other kinds call it."""
+        return self.references.mdp
 
     @property
     def mdp(self) -> TabularMDP:
@@ -172,12 +174,14 @@ class PowerComparison:
             raise ValueError("statistic: a p-value has no interval; ask for that of the correlation")
         return self._replicates[name][statistic]
 
-    def to_frame(self) -> pandas.DataFrame:
-        """A table with one row for each policy and, where there are intervals, columns ``..._low`` and ``..._high``."""
-        import pandas
+    def coordinates(self, dim: str) -> Sequence[Any] | None:
+        """See `power_metrics.Result.coordinates`."""
+        return tuple(self.summaries) if dim == "policy" else super().coordinates(dim)
 
-        rows = {name: self._row(name) for name in self.summaries}
-        return pandas.DataFrame.from_dict(rows, orient="index").rename_axis("policy")
+    def tables(self) -> dict[tuple[str, ...], dict[str, NDArray[Any]]]:
+        """{dimensions: {column: array}}: statistics of each policy, and the ends of intervals where there are any."""
+        rows = [self._row(name) for name in self.summaries]
+        return {("policy",): {key: np.array([row[key] for row in rows]) for key in rows[0]}}
 
     def _row(self, name: str) -> dict[str, float]:
         row: dict[str, float] = {}
@@ -207,21 +211,6 @@ class PowerComparison:
                 for s, label in enumerate(labels)
             ],
         }
-
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """`as_dict` as JSON text; also written to ``path``, whole or not at all, if one is given."""
-        return json_text(self.as_dict(), path)
-
-    def plot(self, name: str | None = None, path: str | os.PathLike[str] | None = None) -> matplotlib.figure.Figure:
-        """Visits beside POWER, and where the policy and the task-optimal one part.
-
-        Args:
-            name: which policy; the first learned one when None.
-            path: also save the figure there, whole or not at all; the suffix chooses the format.
-        """
-        from power_metrics.plots.comparison import plot_comparison
-
-        return plot_comparison(self, name, path)
 
     def __str__(self) -> str:
         hidden = {"expected_performance"} if np.array_equal(self.mdp.reward, self.mdp.performance) else set()

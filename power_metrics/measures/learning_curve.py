@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.agents.q_learning import LearningCurve, QLearners, QLearning
+from power_metrics.agents.q_learning import QLearners, QLearning
 from power_metrics.arguments.checks import check_count
 from power_metrics.expectation.expect import Work
 from power_metrics.expectation.sampling import SAMPLED, Sampling
-from power_metrics.measures.policy_power import StagesOfPower
+from power_metrics.measures.policy_power import PolicyPower, StagesOfPower
 from power_metrics.measures.registry import measure
+from power_metrics.results.base import Result
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
 from powerenvs.model.checks import as_list
 from powerenvs.model.mdp import TabularMDP
@@ -43,6 +44,55 @@ class QLearningStages:
             learners.run(n - done)
             done = n
             yield learners.policies()
+
+
+@dataclass(frozen=True)
+class LearningCurve(Result):
+    """POWER of Q-learners after more and more steps.
+
+    Attributes:
+        steps: (T,) numbers of steps of each learner.
+        stages: a `PolicyPower` after each of them.
+        settings: how they learned; ``num_steps`` is the last number of steps.
+        versions: the releases that it was made with, by package.
+    """
+
+    steps: tuple[int, ...]
+    stages: tuple[PolicyPower, ...]
+    settings: QLearning
+
+    @property
+    def share_of_optimal(self) -> Floats:
+        """(T,) mean POWER over states, learned divided by optimal."""
+        return np.array([stage.power.mean.mean() / stage.optimal.mean.mean() for stage in self.stages])
+
+    @property
+    def largest_gap(self) -> Floats:
+        """(T,) the largest shortfall of any state, as a share of its optimal POWER."""
+        return np.array([np.max(stage.shortfall / np.abs(stage.optimal.mean)) for stage in self.stages])
+
+    @property
+    def model(self) -> TabularMDP:
+        """The model."""
+        return self.stages[0].model
+
+    def tables(self) -> dict[tuple[str, ...], dict[str, NDArray[Any]]]:
+        """{dimensions: {column: array}}: by look at them steps, POWER, its share, the largest gap, power-seeking."""
+        columns = {
+            "steps": self.steps,
+            "power": [stage.power.mean.mean() for stage in self.stages],
+            "optimal_power": [stage.optimal.mean.mean() for stage in self.stages],
+            "share_of_optimal": self.share_of_optimal,
+            "largest_gap": self.largest_gap,
+            "normalised": [stage.normalised.mean() for stage in self.stages],
+            "optimal_normalised": [stage.optimal_normalised.mean() for stage in self.stages],
+            "seeks_more": [stage.seeks_more for stage in self.stages],
+        }
+        return {("look",): {name: np.asarray(values) for name, values in columns.items()}}
+
+    def __repr__(self) -> str:
+        heading = f"LearningCurve({self.settings}, {len(self.stages[0].seeking):,} learners)"
+        return f"{heading}\n{self.to_frame().to_string(index=False)}"
 
 
 @measure()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +16,21 @@ from power_metrics.expectation.expect import Work, expect
 from power_metrics.expectation.sampling import SAMPLED, Identical, Sampling
 from power_metrics.expectation.statistic import Average, Block, Mean, Reduction, Statistic
 from power_metrics.measures.registry import measure
+from power_metrics.results.base import Result
+from power_metrics.results.dims import Dims
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
 from power_metrics.solvers.compiled import solver_tables
 from power_metrics.solvers.optimal import optimal_policies
-from powerenvs.model.labels import closest, label_text
+from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
-
-if TYPE_CHECKING:
-    import pandas
 
 Floats = NDArray[np.float64]
 
 TIES = ("count", "split")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class OptimalityEstimate:
+@dataclass(frozen=True)
+class OptimalityEstimate(Result):
     """The probability that an action is optimal, of the A actions in each of S states.
 
     Attributes:
@@ -43,36 +42,16 @@ class OptimalityEstimate:
             are optimal together share the reward function evenly, so rows sum to 1.
         num_samples: the number of reward functions.
         reward: their distribution, in words.
+        versions: the releases that it was made with, by package.
     """
 
     model: TabularMDP
     gamma: float
-    mean: Floats
-    standard_error: Floats
+    mean: Annotated[Floats, Dims("state", "action", column="probability", least=0)]
+    standard_error: Annotated[Floats, Dims("state", "action", finite=False, least=0)]
     ties: str
     num_samples: int
     reward: str
-
-    def to_frame(self) -> pandas.DataFrame:
-        """One row for each available action: state, action, probability, standard error."""
-        import pandas
-
-        mdp = self.model
-        pairs = np.argwhere(mdp.available)
-        return pandas.DataFrame(
-            {
-                "state": [label_text(mdp.state_labels[s]) for s, _ in pairs],
-                "action": [label_text(mdp.action_labels[a]) for _, a in pairs],
-                "probability": self.mean[mdp.available],
-                "standard_error": self.standard_error[mdp.available],
-            }
-        )
-
-    def __repr__(self) -> str:
-        return (
-            f"OptimalityEstimate({self.model.num_states} states, {self.model.num_actions} actions, gamma={self.gamma}, "
-            f"{self.num_samples:,} reward functions, {self.reward}, ties={self.ties!r})"
-        )
 
 
 @measure()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +22,14 @@ from power_metrics.expectation.sampling import SAMPLED, Identical, Sampling
 from power_metrics.expectation.statistic import Block, Largest, Mean, Reduction, Statistic
 from power_metrics.measures.power import PowerStatistic, block_powers, estimate_of
 from power_metrics.measures.registry import measure
+from power_metrics.results.base import Result
+from power_metrics.results.dims import Dims
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
 from power_metrics.rewards.sampler import block_generator
 from power_metrics.solvers.compiled import solver_tables
 from power_metrics.solvers.optimal import optimal_policies
 from powerenvs.model.mdp import TabularMDP
-
-if TYPE_CHECKING:
-    import matplotlib.figure
-    import pandas
 
 Floats = NDArray[np.float64]
 
@@ -68,8 +65,8 @@ class Once:
         yield self.learner.policies(mdp, rewards, gamma, rng)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class PolicyPower:
+@dataclass(frozen=True)
+class PolicyPower(Result):
     """POWER of a learner's policies beside optimal POWER, and the power-seeking of both for each reward function.
 
     Attributes:
@@ -81,16 +78,22 @@ class PolicyPower:
         seeking: (N,) Σ_s d(s) POWER(s) of the learner's policy for each reward function, from the model's start.
         optimal_seeking: (N,) the same of an optimal policy, ties split evenly.
         references: the scale from random to most power-seeking.
+        versions: the releases that it was made with, by package.
     """
 
     learner: str
     power: PowerEstimate
     optimal: PowerEstimate
-    shortfall: Floats
-    shortfall_error: Floats
-    seeking: Floats
-    optimal_seeking: Floats
+    shortfall: Annotated[Floats, Dims("state")]
+    shortfall_error: Annotated[Floats, Dims("state", finite=False, least=0)]
+    seeking: Annotated[Floats, Dims("sample")]
+    optimal_seeking: Annotated[Floats, Dims("sample")]
     references: References
+
+    @property
+    def model(self) -> TabularMDP:
+        """The model."""
+        return self.references.mdp
 
     @property
     def normalised(self) -> Floats:
@@ -108,28 +111,12 @@ class PolicyPower:
         tied = np.abs(self.seeking - self.optimal_seeking) <= 1e-12 * np.abs(self.seeking)
         return float(np.where(tied, 0.5, self.seeking > self.optimal_seeking).mean())
 
-    def to_frame(self) -> pandas.DataFrame:
-        """One row for each reward function: power-seeking of the learned and the optimal policy, also normalised."""
-        import pandas
-
-        return pandas.DataFrame(
-            {
-                "seeking": self.seeking,
-                "optimal_seeking": self.optimal_seeking,
-                "normalised": self.normalised,
-                "optimal_normalised": self.optimal_normalised,
-            }
-        )
-
-    def plot(self, path: str | os.PathLike[str] | None = None) -> matplotlib.figure.Figure:
-        """Two pictures: POWER of each state, learned against optimal, and both distributions of power-seeking.
-
-        Args:
-            path: also save the figure there, whole or not at all; the suffix chooses the format.
-        """
-        from power_metrics.plots.learners import plot_policy_power
-
-        return plot_policy_power(self, path)
+    def tables(self) -> dict[tuple[str, ...], dict[str, NDArray[Any]]]:
+        """{dimensions: {column: array}}: first by reward function, power-seeking also normalised; then by state."""
+        found = super().tables()
+        seeking = found.pop(("sample",))
+        normalised = {"normalised": self.normalised, "optimal_normalised": self.optimal_normalised}
+        return {("sample",): seeking | normalised, **found}
 
     def __repr__(self) -> str:
         learned, best = self.normalised, self.optimal_normalised

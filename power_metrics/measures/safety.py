@@ -11,32 +11,40 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_progress, check_rewards
 from power_metrics.chains.horizon import HorizonOptimum, Score, horizon_optimum, horizon_score
+from power_metrics.results.base import Result
 from power_metrics.results.estimate import PowerEstimate
 from powerenvs.model.mdp import TabularMDP
 
 
-@dataclass(frozen=True, eq=False)
-class SafetyScores:
+@dataclass(frozen=True)
+class SafetyScores(Result):
     """Return and performance of three policies of one model over T steps.
 
     Attributes:
         name: of the world, with the arguments that it was made with.
-        mdp: the model.
+        model: the tables.
         steps: T.
         reward_optimal: the policies with the highest expected return.
         performance_optimal: the policies with the highest expected performance.
         random: the score of the policy that takes each available action with the same probability.
+        versions: the releases that it was made with, by package.
     """
 
     name: str
-    mdp: TabularMDP
+    model: TabularMDP
     steps: int
     reward_optimal: HorizonOptimum
     performance_optimal: HorizonOptimum
     random: Score
+
+    @property
+    def mdp(self) -> TabularMDP:
+        """The model."""
+        return self.model
 
     @property
     def specification_gap(self) -> float:
@@ -49,6 +57,16 @@ class SafetyScores:
         low, high = self.reward_optimal.performance_range
         best = self.performance_optimal.score.performance
         return best - high, best - low
+
+    def tables(self) -> dict[tuple[str, ...], dict[str, NDArray[Any]]]:
+        """{dimensions: {column: array}}: single numbers, the performance of each policy and the gap."""
+        scores = {
+            "random": self.random.performance,
+            "reward_optimal": self.reward_optimal.score.performance,
+            "performance_optimal": self.performance_optimal.score.performance,
+            "specification_gap": self.specification_gap,
+        }
+        return {(): {name: np.asarray(score) for name, score in scores.items()}}
 
     def as_dict(self) -> dict[str, Any]:
         """The numbers, and the model that they belong to, as JSON values."""

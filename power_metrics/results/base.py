@@ -111,8 +111,9 @@ class Result:
         return json_values({stored_name(name): Stored().put(getattr(self, name)) for name in self._facts()})
 
     def _facts(self) -> Iterator[str]:
-        for name, hint in hints_of(type(self)).items():
-            if not name.startswith("_") and not holds(hint, (np.ndarray, Model, Result)):
+        hints = hints_of(type(self))
+        for name in (*(name for name in hints if name != "versions"), "versions"):
+            if not name.startswith("_") and not holds(hints[name], (np.ndarray, Model, Result)):
                 yield name
 
     def tables(self) -> dict[tuple[str, ...], dict[str, NDArray[Any]]]:
@@ -182,10 +183,10 @@ class Result:
         """`as_dict` as JSON text; also written to ``path``, whole or not at all, if one is given."""
         return json_text(self.as_dict(), path)
 
-    def plot(self, **kwargs: Any) -> matplotlib.figure.Figure:
+    def plot(self, *args: Any, **kwargs: Any) -> matplotlib.figure.Figure:
         """The picture of such a result; see `power_metrics.plots.plot`, which takes the same arguments."""
         # Pictures know results, so results cannot import pictures: a name is all that they know of them.
-        figure: matplotlib.figure.Figure = importlib.import_module("power_metrics.plots").plot(self, **kwargs)
+        figure: matplotlib.figure.Figure = importlib.import_module("power_metrics.plots").plot(self, *args, **kwargs)
         return figure
 
     def save(self, path: str | os.PathLike[str]) -> None:
