@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         Satisficing as Satisficing,
     )
     from power_metrics.agents.q_learning import (
-        LearningCurve as LearningCurve,
         QLearners as QLearners,
         QLearning as QLearning,
     )
@@ -37,7 +36,10 @@ if TYPE_CHECKING:
     )
     from power_metrics.comparison.compare import compare as compare
     from power_metrics.comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
-    from power_metrics.measures.learning_curve import q_learning_curve as q_learning_curve
+    from power_metrics.measures.learning_curve import (
+        LearningCurve as LearningCurve,
+        q_learning_curve as q_learning_curve,
+    )
     from power_metrics.measures.multiagent_power import multiagent_power as multiagent_power
     from power_metrics.measures.optimality import (
         OptimalityEstimate as OptimalityEstimate,

@@ -3,27 +3,36 @@
 Importing this package imports matplotlib, so nothing else here imports it before a picture is asked for.
 """
 
+from power_metrics.plots.comparison import plot_comparison
 from power_metrics.plots.films import animate, animate_figures
+from power_metrics.plots.generic import plot
 from power_metrics.plots.graphs import plot_mdp
 from power_metrics.plots.histograms import plot_power_histograms, plot_reward_histograms
 from power_metrics.plots.joint import plot_joint_power
+from power_metrics.plots.learners import plot_learning_curve, plot_policy_power
 from power_metrics.plots.pairwise import plot_power_correlations, plot_power_pairs
 from power_metrics.plots.policy import plot_policy
 from power_metrics.plots.power import plot_power, plot_powers
 from power_metrics.plots.reward_pairs import plot_reward_correlation
-from power_metrics.plots.style import save_figure
+from power_metrics.plots.safety import plot_safety
+from power_metrics.plots.style import save_figure, saved
 from power_metrics.plots.sweep import plot_alignment_sweep, plot_correlation_sweep, plot_sweep
+from power_metrics.plots.training_film import save_animation
 from power_metrics.plots.two_agents import plot_alignment, plot_two_agents
 
 __all__ = [
     "animate",
     "animate_figures",
+    "plot",
     "plot_alignment",
     "plot_alignment_sweep",
+    "plot_comparison",
     "plot_correlation_sweep",
     "plot_joint_power",
+    "plot_learning_curve",
     "plot_mdp",
     "plot_policy",
+    "plot_policy_power",
     "plot_power",
     "plot_power_correlations",
     "plot_power_histograms",
@@ -31,7 +40,10 @@ __all__ = [
     "plot_powers",
     "plot_reward_correlation",
     "plot_reward_histograms",
+    "plot_safety",
     "plot_sweep",
     "plot_two_agents",
+    "save_animation",
     "save_figure",
+    "saved",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,30 +12,54 @@ from numpy.typing import NDArray
 from power_metrics.plots.style import NORMAL, SCALE_LABEL, SMALL
 from powerenvs.model.labels import label_text
 
-if TYPE_CHECKING:
-    from power_metrics.results.estimate import PowerEstimate
-
 MAX_BARS = 40
 MAX_LABEL = 48
 BAR = "#5b8fb0"
 
 
-def shown_states(estimate: PowerEstimate) -> NDArray[np.int64]:
+class StateValues(Protocol):
+    """A number for each of S states, with its error."""
+
+    @property
+    def model(self) -> Any:
+        """The model."""
+
+    @property
+    def mdp(self) -> Any:
+        """The model, of one agent."""
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """(S,) the numbers."""
+
+    @property
+    def standard_error(self) -> NDArray[np.float64]:
+        """(S,) of each; nan where it is not known."""
+
+    def confidence_interval(self, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(low, high) of each."""
+
+
+def chosen_ranks(ranked_by: NDArray[np.float64], most: int, some: int | None = None) -> NDArray[np.int64]:
+    """All positions of an array (n,), or, of more than ``most``, ``some`` at evenly spaced ranks, highest first."""
+    if len(ranked_by) <= most:
+        return np.arange(len(ranked_by))
+    ranks = np.linspace(0, len(ranked_by) - 1, some or most).round().astype(np.int64)
+    return np.argsort(-ranked_by, kind="stable")[ranks]
+
+
+def shown_states(estimate: StateValues) -> NDArray[np.int64]:
     """The states that get a bar: all in their order, or 40 at evenly spaced ranks, highest POWER first."""
-    count = estimate.model.num_states
-    if count <= MAX_BARS:
-        return np.arange(count)
-    ranks = np.linspace(0, count - 1, MAX_BARS).round().astype(np.int64)
-    return np.argsort(-estimate.mean, kind="stable")[ranks]
+    return chosen_ranks(estimate.mean, MAX_BARS)
 
 
-def bar_labels(estimate: PowerEstimate) -> list[str]:
+def bar_labels(estimate: StateValues) -> list[str]:
     """The labels of the states shown, cut where they are long."""
     labels = [label_text(estimate.model.state_labels[s]) for s in shown_states(estimate)]
     return [label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…" for label in labels]
 
 
-def bar_limits(estimates: list[PowerEstimate]) -> tuple[float, float]:
+def bar_limits(estimates: Sequence[StateValues]) -> tuple[float, float]:
     """The ends of a scale that holds 0, all bars, their intervals, and numbers beside them."""
     numbers = np.concatenate([np.zeros(1), *(end for e in estimates for end in (e.mean, *e.confidence_interval(0.95)))])
     low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
@@ -43,7 +68,7 @@ def bar_limits(estimates: list[PowerEstimate]) -> tuple[float, float]:
 
 def bar_chart(
     ax: Axes,
-    estimate: PowerEstimate,
+    estimate: StateValues,
     scale: tuple[float, float],
     decimals: int,
     numbers: bool | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,37 +13,41 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from power_metrics.comparison.references import LEAST, MOST, RANDOM, TASK_OPTIMAL
+from power_metrics.comparison.result import PowerComparison
+from power_metrics.plots.generic import plot
 from power_metrics.plots.heatmap import board_glyphs, has_board, heat_map
-from power_metrics.plots.panels import wrap_note
 from power_metrics.plots.style import (
     LARGE,
+    LEARNED,
     NORMAL,
-    NOTE_COLOUR,
+    OPTIMAL,
     SCALE_LABEL,
     SMALL,
     Picture,
-    check_picture_path,
+    add_note,
     drawn_from,
-    save_figure,
+    ends_beyond,
+    name_bar,
+    plain,
+    saved,
+    wrap_note,
 )
 from powerenvs.model.labels import closest, label_text
-
-if TYPE_CHECKING:
-    from power_metrics.comparison.result import PowerComparison
 
 Floats = NDArray[np.float64]
 
 PANEL = 3.1
 """The longer side of a board, in inches."""
 MAX_STATES = 30
-COLOURS = {TASK_OPTIMAL: "#4c9f70", RANDOM: "0.5", MOST: "#c0504d", LEAST: "#7a6fb0"}
-LEARNED = "#2f6ea5"
+COLOURS = {TASK_OPTIMAL: OPTIMAL, RANDOM: "0.5", MOST: "#c0504d", LEAST: "#7a6fb0"}
 VISITS = "share of discounted time (square-root scale)"
 PARTING = "RdBu_r"
 LEAST_PARTING = 0.01
 """The scale of differences reaches at least this far, so that policies that are all but equal look so."""
 
 
+@plot.register(PowerComparison)
+@saved
 def plot_comparison(
     comparison: PowerComparison, name: str | None = None, path: str | os.PathLike[str] | None = None
 ) -> Figure:
@@ -61,8 +65,6 @@ def plot_comparison(
     Raises:
         ValueError: for a policy that was not compared, or a suffix that names no picture format.
     """
-    if path is not None:
-        check_picture_path(path)
     name = comparison.learned[0] if name is None else name
     if name not in comparison.policies:
         raise ValueError(f"name: no policy {name!r}; {closest(name, comparison.policies)}")
@@ -76,15 +78,14 @@ def plot_comparison(
         inches = 0.0
         width, height = 10.5, 0.22 * min(mdp.num_states, MAX_STATES) + 1.0
     scale_height = 0.3 * len(comparison.policies) + 0.75
-    text = wrap_note(note, width)
-    figure = Picture(figsize=(width, height + scale_height + 0.16 * (text.count("\n") + 2)), layout="constrained")
+    figure = Picture(
+        figsize=(width, height + scale_height + 0.16 * (wrap_note(note, width).count("\n") + 2)), layout="constrained"
+    )
     grid = figure.add_gridspec(2, 3, height_ratios=(height, scale_height))
     axes = [figure.add_subplot(grid[0, i]) for i in range(3)]
     (_boards if has_board(mdp) else _bars)(figure, axes, comparison, name, inches)
     _scale(figure.add_subplot(grid[1, :]), comparison)
-    figure.supxlabel(text, fontsize=SMALL, color=NOTE_COLOUR)
-    if path is not None:
-        save_figure(figure, path)
+    add_note(figure, note)
     return figure
 
 
@@ -124,8 +125,7 @@ def _boards(figure: Figure, axes: list[Axes], comparison: PowerComparison, name:
         if i:
             ax.set_ylabel("")
         bar = figure.colorbar(image, ax=ax, location="bottom", extend=_extend(values, norm), shrink=0.9)
-        bar.set_label(label, fontsize=NORMAL)
-        bar.ax.tick_params(labelsize=SMALL)
+        name_bar(bar, label)
         bar.ax.locator_params(nbins=4)
 
 
@@ -135,8 +135,7 @@ def _norm(values: Floats) -> Normalize:
 
 
 def _extend(values: Floats, norm: Any) -> str:
-    low, high = bool(values.min() < norm.vmin - 1e-9), bool(values.max() > norm.vmax + 1e-9)
-    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[low, high]
+    return ends_beyond(bool(values.min() < norm.vmin - 1e-9), bool(values.max() > norm.vmax + 1e-9))
 
 
 def _bars(figure: Figure, axes: list[Axes], comparison: PowerComparison, name: str, inches: float) -> None:
@@ -159,8 +158,7 @@ def _bars(figure: Figure, axes: list[Axes], comparison: PowerComparison, name: s
     axes[2].set_title(f"{name} less {TASK_OPTIMAL}", fontsize=LARGE)
     for ax in axes:
         ax.invert_yaxis()
-        ax.tick_params(labelsize=SMALL)
-        ax.spines[["top", "right"]].set_visible(False)
+        plain(ax)
     for ax in axes[1:]:
         ax.set_yticks([])
 

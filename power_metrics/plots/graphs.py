@@ -15,8 +15,16 @@ from matplotlib.path import Path as Curve
 from numpy.typing import NDArray
 
 from power_metrics.plots.layouts import place_states
-from power_metrics.plots.panels import LETTER, LINE, MIN_WIDTH, wrap_note
-from power_metrics.plots.style import LARGE, NOTE_COLOUR, SMALL, Picture, check_picture_path, save_figure
+from power_metrics.plots.panels import LINE, MIN_WIDTH
+from power_metrics.plots.style import (
+    LARGE,
+    LETTER,
+    NOTE_COLOUR,
+    SMALL,
+    Picture,
+    saved,
+    wrap_note,
+)
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.rows import entry_rows
@@ -39,6 +47,7 @@ WRAP = 16
 """Letters in a line of an arrow's label."""
 
 
+@saved
 def plot_mdp(
     model: TabularMDP,
     *,
@@ -64,13 +73,8 @@ def plot_mdp(
         ValueError: for a game, more than 40 states, unknown ones, a layout that is unknown or does not fit, or a
             suffix that names no picture format.
     """
-    if path is not None:
-        check_picture_path(path)
     heading = "Transitions" if title is None else title
-    figure = draw_graph(model, graph_states(model, states), None, layout, heading)
-    if path is not None:
-        save_figure(figure, path)
-    return figure
+    return draw_graph(model, graph_states(model, states), None, layout, heading)
 
 
 def graph_states(model: Any, states: Sequence[Hashable] | None) -> NDArray[np.int64]:

@@ -113,7 +113,7 @@ def heat_map(
     size = min(LARGEST, 0.84 * 72 * inches / (0.62 * max(map(len, texts.values()))), 0.36 * 72 * inches)
     shown = size >= LEGIBLE if numbers is None else numbers
     for (r, c), text in texts.items():
-        ink, glyph = _ink(colours(norm(means[r, c]))), str(glyphs[r, c])
+        ink, glyph = ink_on(colours(norm(means[r, c]))), str(glyphs[r, c])
         if shown:
             ax.text(c, r, text, ha="center", va="center_baseline", fontsize=size, color=ink, gid="value")
         if glyph not in FLOOR:
@@ -162,7 +162,7 @@ def _ticks(ax: Axes, rows: int, columns: int, inches: float) -> None:
     ax.set_ylabel("row", fontsize=NORMAL)
 
 
-def _ink(colour: tuple[float, float, float, float]) -> str:
+def ink_on(colour: tuple[float, float, float, float]) -> str:
     """Black on light colours, white on dark ones, by luminance."""
     red, green, blue, _ = colour
     return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.43 else "white"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from power_metrics.arguments.checks import check_count, check_rewards
 from power_metrics.plots.bars import BAR
 from power_metrics.plots.multiples import Model, choice_note, chosen_states, small_multiples
-from power_metrics.plots.style import SCALE_LABEL, check_picture_path, drawn_from, save_figure
+from power_metrics.plots.style import SCALE_LABEL, drawn_from, saved
 
 if TYPE_CHECKING:
     from power_metrics.results.estimate import PowerEstimate
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MEAN = "#b3480c"
 
 
+@saved
 def plot_power_histograms(
     estimate: PowerEstimate,
     *,
@@ -47,9 +48,10 @@ def plot_power_histograms(
     """
     how = [f"{len(estimate.samples):,} reward functions, {drawn_from(estimate.reward)}"]
     heading = f"POWER samples, γ = {estimate.gamma:g}" if title is None else title
-    return _histograms(estimate.model, estimate.samples, states, bins, SCALE_LABEL, how, heading, path)
+    return _histograms(estimate.model, estimate.samples, states, bins, SCALE_LABEL, how, heading)
 
 
+@saved
 def plot_reward_histograms(
     model: Model,
     rewards: Any,
@@ -75,7 +77,7 @@ def plot_reward_histograms(
     """
     values = check_rewards(rewards, model.num_states)
     heading = "Reward samples" if title is None else title
-    return _histograms(model, values, states, bins, "reward", [f"{len(values):,} reward functions"], heading, path)
+    return _histograms(model, values, states, bins, "reward", [f"{len(values):,} reward functions"], heading)
 
 
 def _histograms(
@@ -86,10 +88,7 @@ def _histograms(
     label: str,
     how: list[str],
     heading: str,
-    path: str | os.PathLike[str] | None,
 ) -> Figure:
-    if path is not None:
-        check_picture_path(path)
     bins = check_count("bins", bins)
     shown = chosen_states(model, samples.mean(axis=0), states)
     edges = np.histogram_bin_edges(samples[:, shown], bins)
@@ -104,6 +103,4 @@ def _histograms(
     multiples.axes[0].set(xlim=(edges[0], edges[-1]), ylim=(0, 1.05 * most))
     multiples.axes[0].xaxis.set_major_locator(MaxNLocator(3))
     multiples.axes[0].yaxis.set_major_locator(MaxNLocator(3))
-    if path is not None:
-        save_figure(multiples.figure, path)
     return multiples.figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,25 +15,25 @@ from matplotlib.ticker import ScalarFormatter
 from numpy.typing import NDArray
 
 from power_metrics.plots.bars import bar_chart, bar_labels, bar_limits
+from power_metrics.plots.generic import plot
 from power_metrics.plots.heatmap import board_glyphs, cell_means, heat_map, states_per_cell
 from power_metrics.plots.panels import Panels, bar_panels, board_panels
-from power_metrics.plots.power import decimals_shown
+from power_metrics.plots.power import decimals_shown, plot_power
 from power_metrics.plots.spread import QUANTITIES, of_quantity, quantity_title
 from power_metrics.plots.style import (
     AGENT_COLOURS,
     NORMAL,
-    SMALL,
     agent_title,
-    check_picture_path,
     drawn_from,
-    save_figure,
+    ends_beyond,
+    name_bar,
+    rising,
+    saved,
 )
+from power_metrics.results.estimate import PowerEstimate
 from powerenvs.authoring.level import WALL
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import closest
-
-if TYPE_CHECKING:
-    from power_metrics.results.estimate import PowerEstimate
 
 Cell = tuple[int, int]
 
@@ -55,6 +55,13 @@ class PlacedStates(NamedTuple):
     num_states: int
 
 
+@plot.register(PowerEstimate)
+def plot_estimate(estimate: PowerEstimate, **kwargs: Any) -> Figure:
+    """POWER of one agent by `plot_power`, in a game by `plot_joint_power`."""
+    return (plot_joint_power if isinstance(estimate.model, TabularGame) else plot_power)(estimate, **kwargs)
+
+
+@saved
 def plot_joint_power(
     estimate: PowerEstimate,
     *,
@@ -89,15 +96,11 @@ def plot_joint_power(
             below vmax, a suffix that names no picture format, or a quantity that is unknown or needs samples that
             were not kept.
     """
-    if path is not None:
-        check_picture_path(path)
     game = estimate.model
     if not isinstance(game, TabularGame):
         raise ValueError(f"estimate: expected POWER in a game, found that in {game!r}; see plot_power")
     heading = f"{quantity_title(quantity)}, γ = {estimate.gamma:g}" if title is None else title
     panels = joint_panels(estimate, game, by, positions, values, heading, (vmin, vmax), quantity)
-    if path is not None:
-        save_figure(panels.figure, path)
     return panels.figure
 
 
@@ -120,14 +123,14 @@ def joint_panels(
     if game.board is None or game.cells is None:
         if positions is not None:
             raise ValueError("positions: expected None for a game without a board")
-        scale = _ends(bar_limits([estimate]), *ends)
+        scale = rising(*bar_limits([estimate]), *ends)
         labels = bar_labels(estimate)
         panels = bar_panels(len(labels), max(map(len, labels)), 1, [*how, "lines: 95% confidence intervals"], heading)
         bar_chart(panels.axes[0], estimate, scale, decimals_shown([estimate], scale), values, QUANTITIES[quantity])
         return panels
     places, known = panel_places(game, other, positions)
     views = [panel_view(game, own, other, place) for place in places]
-    scale = _ends(_range([_on_scale(game, view, estimate.mean) for view in views]), *ends)
+    scale = rising(*span_of([_on_scale(game, view, estimate.mean) for view in views]), *ends)
     note = [*how, f"disc: the {names[other]}; cells: the {names[own]}"]
     if len(places) < known:
         note.append(f"{len(places)} of {known} places of the {names[other]}")
@@ -142,25 +145,23 @@ def joint_panels(
         ax.set_title(f"{names[other]} at {place}", fontsize=NORMAL)
         mark_agent(ax, place, panels.inches, bool(np.isfinite(cell_means(view, estimate.mean)[place])), other)
     name_outer_axes(panels.axes)
-    beyond = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
     bar = panels.figure.colorbar(
         image,
         cax=panels.colour_bar,
         orientation=panels.orientation,
-        extend=beyond[below, above],
+        extend=ends_beyond(below, above),
         format=ScalarFormatter(useOffset=False),
     )
-    bar.set_label(QUANTITIES[quantity], fontsize=NORMAL)
-    bar.ax.tick_params(labelsize=SMALL)
+    name_bar(bar, QUANTITIES[quantity])
     return panels
 
 
 def joint_scale(estimates: list[PowerEstimate], vmin: float | None, vmax: float | None) -> tuple[float, float]:
     """A scale for the pictures of several estimates in games: of all states that are not terminal, unless given."""
     if any(e.model.board is None or e.model.cells is None for e in estimates):
-        return _ends(bar_limits(estimates), vmin, vmax)
+        return rising(*bar_limits(estimates), vmin, vmax)
     alive = [e.mean[~e.model.terminal] for e in estimates]
-    return _ends(_range([a if a.size else e.mean for a, e in zip(alive, estimates, strict=True)]), vmin, vmax)
+    return rising(*span_of([a if a.size else e.mean for a, e in zip(alive, estimates, strict=True)]), vmin, vmax)
 
 
 def panel_places(game: TabularGame, agent: int, positions: Sequence[Cell] | None) -> tuple[list[Cell], int]:
@@ -194,19 +195,9 @@ def _on_scale(game: TabularGame, view: PlacedStates, mean: NDArray[np.float64]) 
     return means[alive] if alive.any() else means[~np.isnan(means)]
 
 
-def _range(shown: list[NDArray[np.float64]]) -> tuple[float, float]:
-    """The lowest and the highest number, apart even where all are equal."""
-    low, high = float(min(part.min() for part in shown)), float(max(part.max() for part in shown))
-    if high - low <= 1e-9 * abs(high):
-        return low - 0.01 * (abs(low) or 1.0), high + 0.01 * (abs(high) or 1.0)
-    return low, high
-
-
-def _ends(scale: tuple[float, float], vmin: float | None, vmax: float | None) -> tuple[float, float]:
-    low, high = scale[0] if vmin is None else vmin, scale[1] if vmax is None else vmax
-    if not low < high:
-        raise ValueError(f"vmin, vmax: expected a scale that rises, found one from {low:g} to {high:g}")
-    return low, high
+def span_of(shown: list[NDArray[np.float64]]) -> tuple[float, float]:
+    """The lowest and the highest number."""
+    return float(min(part.min() for part in shown)), float(max(part.max() for part in shown))
 
 
 def _notes(estimate: PowerEstimate, views: list[PlacedStates]) -> list[str]:

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from power_metrics.plots.panels import wrap_note
+from power_metrics.measures.learning_curve import LearningCurve
+from power_metrics.measures.policy_power import PolicyPower
+from power_metrics.plots.generic import plot
 from power_metrics.plots.style import (
     LARGE,
+    LEARNED,
     NORMAL,
-    NOTE_COLOUR,
+    OPTIMAL,
     SCALE_LABEL,
     SMALL,
     Picture,
-    check_picture_path,
+    add_note,
     drawn_from,
-    save_figure,
+    plain,
+    saved,
 )
+from power_metrics.results.estimate import critical_value
 
-if TYPE_CHECKING:
-    from power_metrics.agents.q_learning import LearningCurve
-    from power_metrics.measures.policy_power import PolicyPower
-
-LEARNED, OPTIMAL = "#2f6ea5", "#4c9f70"
 SIZE = (9.0, 4.0)
 SEEKING = "normalised power-seeking (random 0, most 1)"
 
 
+@plot.register(PolicyPower)
+@saved
 def plot_policy_power(result: PolicyPower, path: str | os.PathLike[str] | None = None) -> Figure:
     """Learned POWER of every state against optimal, and both distributions of power-seeking over reward functions.
 
@@ -41,14 +42,13 @@ def plot_policy_power(result: PolicyPower, path: str | os.PathLike[str] | None =
     Raises:
         ValueError: if the suffix names no picture format.
     """
-    if path is not None:
-        check_picture_path(path)
     figure = Picture(figsize=SIZE, layout="constrained")
     states, spread = figure.subplots(1, 2)
     best, learned = result.optimal.mean, result.power.mean
     low, high = min(learned.min(), best.min()), max(learned.max(), best.max())
     states.plot([low, high], [low, high], color="0.6", linewidth=0.8)
-    states.errorbar(best, learned, yerr=1.96 * result.shortfall_error, fmt="o", color=LEARNED, markersize=4, capsize=2)
+    half = critical_value(0.95, result.power.replicates) * result.shortfall_error
+    states.errorbar(best, learned, yerr=half, fmt="o", color=LEARNED, markersize=4, capsize=2)
     states.set_xlabel(f"optimal {SCALE_LABEL}", fontsize=NORMAL)
     states.set_ylabel("learned POWER", fontsize=NORMAL)
     states.set_title("each state", fontsize=LARGE)
@@ -66,9 +66,11 @@ def plot_policy_power(result: PolicyPower, path: str | os.PathLike[str] | None =
         f"γ = {result.power.gamma:g}",
         f"learned seeks more than optimal for {result.seeks_more:.0%}",
     ]
-    return _finish(figure, [states, spread], note, path)
+    return _finished(figure, [states, spread], note)
 
 
+@plot.register(LearningCurve)
+@saved
 def plot_learning_curve(curve: LearningCurve, path: str | os.PathLike[str] | None = None) -> Figure:
     """POWER of Q-learners after more and more steps, and their power-seeking beside that of optimal policies.
 
@@ -79,8 +81,6 @@ def plot_learning_curve(curve: LearningCurve, path: str | os.PathLike[str] | Non
     Raises:
         ValueError: if the suffix names no picture format.
     """
-    if path is not None:
-        check_picture_path(path)
     figure = Picture(figsize=SIZE, layout="constrained")
     reached, seeking = figure.subplots(1, 2)
     frame = curve.to_frame()
@@ -126,14 +126,11 @@ def plot_learning_curve(curve: LearningCurve, path: str | os.PathLike[str] | Non
         f"γ = {stage.power.gamma:g}",
         f"learning rate {curve.settings.learning_rate:g}, ε = {curve.settings.epsilon:g}",
     ]
-    return _finish(figure, [reached, seeking], note, path)
+    return _finished(figure, [reached, seeking], note)
 
 
-def _finish(figure: Picture, axes: list[Axes], note: list[str], path: str | os.PathLike[str] | None) -> Figure:
+def _finished(figure: Picture, axes: list[Axes], note: list[str]) -> Figure:
     for ax in axes:
-        ax.tick_params(labelsize=SMALL)
-        ax.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel(wrap_note(note, SIZE[0]), fontsize=SMALL, color=NOTE_COLOUR)
-    if path is not None:
-        save_figure(figure, path)
+        plain(ax)
+    add_note(figure, note)
     return figure

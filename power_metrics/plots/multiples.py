@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from power_metrics.plots.bars import chosen_ranks
 from power_metrics.plots.heatmap import board_glyphs
-from power_metrics.plots.panels import LETTER, LINE, MIN_WIDTH, wrap_note
-from power_metrics.plots.style import LARGE, NORMAL, NOTE_COLOUR, SMALL, Picture
+from power_metrics.plots.panels import LINE, MIN_WIDTH
+from power_metrics.plots.style import LARGE, LETTER, NORMAL, NOTE_COLOUR, SMALL, Picture, wrap_note
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
@@ -62,10 +63,7 @@ def chosen_states(
         ValueError: for no states, unknown ones, and more than ``most``.
     """
     if states is None:
-        if model.num_states <= most:
-            return np.arange(model.num_states)
-        ranks = np.linspace(0, model.num_states - 1, some).round().astype(np.int64)
-        return np.argsort(-ranked_by, kind="stable")[ranks]
+        return chosen_ranks(ranked_by, most, some)
     found = np.array([model.index(label) for label in states], dtype=np.int64)
     if not 0 < len(found) <= most:
         raise ValueError(f"states: expected 1 to {most}, found {len(found)}; draw some of them at a time")

@@ -16,16 +16,17 @@ from power_metrics.arguments.checks import check_count
 from power_metrics.plots.bars import MAX_LABEL
 from power_metrics.plots.heatmap import COLOURS, WALL_FACE
 from power_metrics.plots.multiples import choice_note, chosen_states, small_multiples
-from power_metrics.plots.panels import LETTER, MIN_WIDTH, wrap_note
+from power_metrics.plots.panels import MIN_WIDTH
 from power_metrics.plots.style import (
     LARGE,
+    LETTER,
     NORMAL,
-    NOTE_COLOUR,
     SMALL,
     Picture,
-    check_picture_path,
+    add_note,
     drawn_from,
-    save_figure,
+    name_bar,
+    saved,
 )
 from powerenvs.model.labels import label_text
 
@@ -39,6 +40,7 @@ NAMED, NUMBERED = 40, 12
 """Up to this many states are all named, and their correlations written out."""
 
 
+@saved
 def plot_power_pairs(
     estimate: PowerEstimate,
     state: Hashable,
@@ -65,8 +67,6 @@ def plot_power_pairs(
         ValueError: for an estimate without samples, unknown states or too many, or a suffix that names no picture
             format.
     """
-    if path is not None:
-        check_picture_path(path)
     bins, samples = check_count("bins", bins), estimate.samples
     own = estimate.model.index(state)
     shown = chosen_states(estimate.model, estimate.mean, states)
@@ -94,13 +94,11 @@ def plot_power_pairs(
     multiples.axes[0].xaxis.set_major_locator(MaxNLocator(3))
     multiples.axes[0].yaxis.set_major_locator(MaxNLocator(3))
     bar = multiples.figure.colorbar(mesh, cax=multiples.colour_bar)
-    bar.set_label("reward functions", fontsize=NORMAL)
-    bar.ax.tick_params(labelsize=SMALL)
-    if path is not None:
-        save_figure(multiples.figure, path)
+    name_bar(bar, "reward functions")
     return multiples.figure
 
 
+@saved
 def plot_power_correlations(
     estimate: PowerEstimate,
     *,
@@ -122,8 +120,6 @@ def plot_power_correlations(
         ValueError: for an estimate without samples, unknown states or too many, or a suffix that names no picture
             format.
     """
-    if path is not None:
-        check_picture_path(path)
     samples, model = estimate.samples, estimate.model
     shown = chosen_states(model, estimate.mean, states, MOST_STATES, NAMED)
     count = len(shown)
@@ -150,17 +146,14 @@ def plot_power_correlations(
                 text = f"{r:.2f}".replace("-", "−")
                 ax.text(j, i, text, ha="center", va="center", fontsize=SMALL - 1, color=ink, gid="value")
     bar = figure.colorbar(image, ax=ax, shrink=0.8)
-    bar.set_label("correlation of POWER over reward functions", fontsize=NORMAL)
-    bar.ax.tick_params(labelsize=SMALL)
+    name_bar(bar, "correlation of POWER over reward functions")
     note = [f"{len(samples):,} reward functions, {drawn_from(estimate.reward)}", *choice_note(model, count)]
     if np.isnan(matrix).any():
         note.append("grey: POWER does not vary")
     if len(ticks) < count:
         note.append(f"one state in {-(-count // NAMED)} is named")
-    figure.supxlabel(wrap_note(note, width), fontsize=SMALL, color=NOTE_COLOUR)
+    add_note(figure, note)
     ax.set_title(f"Correlation of POWER, γ = {estimate.gamma:g}" if title is None else title, fontsize=LARGE)
-    if path is not None:
-        save_figure(figure, path)
     return figure
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from power_metrics.plots.style import LARGE, NOTE_COLOUR, SMALL, Picture
+from power_metrics.plots.style import LARGE, LETTER, NOTE_COLOUR, SMALL, Picture, add_note, wrap_note
 
 LARGEST_CELL = 0.8
 PANEL_SIDES = {1: 6.0, 2: 4.4, 3: 3.4, 4: 3.0}
@@ -25,8 +24,6 @@ BAR_NUMBERS = 0.4
 """Room for the numbers beside a colour bar without a name."""
 BAR_PITCH = 0.22
 """From one bar of a chart to the next."""
-LETTER = 0.52 * SMALL / 72
-"""The mean width of a letter in small type."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +45,6 @@ class Panels:
     colour_bar: Axes | None = None
     orientation: Literal["vertical", "horizontal"] = "vertical"
     own_bars: tuple[Axes, ...] = ()
-
-
-def wrap_note(parts: list[str], width: float) -> str:
-    """The parts of a note in lines of at most ``width`` inches, broken between parts where that is possible."""
-    letters = max(30, int(width / LETTER))
-    lines: list[str] = []
-    for part in parts:
-        if lines and len(lines[-1]) + len(part) + 3 <= letters:
-            lines[-1] += f"; {part}"
-        else:
-            lines.append(part)
-    return "\n".join(textwrap.fill(line, letters) for line in ";\n".join(lines).split("\n"))
 
 
 def board_panels(
@@ -130,7 +115,7 @@ def bar_panels(bars: int, letters: int, count: int, note: list[str], heading: st
     down = -(-count // across)
     width = max(MIN_WIDTH, across * (PANEL_SIDES[across] - 1 + letters * LETTER))
     figure = Picture(figsize=(width, down * (BAR_PITCH * bars + 1.0) + 0.5), layout="constrained")
-    figure.supxlabel(wrap_note(note, width), fontsize=SMALL, color=NOTE_COLOUR)
+    add_note(figure, note)
     if heading is not None:
         figure.suptitle(heading, fontsize=LARGE + 1)
     return Panels(figure, [figure.add_subplot(down, across, i + 1) for i in range(count)], BAR_PITCH)

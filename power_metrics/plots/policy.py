@@ -19,7 +19,7 @@ from power_metrics.plots.graphs import draw_graph, graph_states
 from power_metrics.plots.heatmap import board_glyphs, draw_board
 from power_metrics.plots.joint import Cell, PlacedStates, mark_agent, name_outer_axes, panel_places, panel_view
 from power_metrics.plots.panels import Panels, board_panels
-from power_metrics.plots.style import LARGE, NORMAL, SMALL, agent_title, check_picture_path, save_figure
+from power_metrics.plots.style import LARGE, NORMAL, agent_title, name_bar, saved
 from powerenvs.authoring.level import WALL
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import label_text
@@ -38,6 +38,7 @@ LEAST = 0.005
 """Actions that are less probable than this are not drawn."""
 
 
+@saved
 def plot_policy(
     policy: Any,
     model: TabularMDP | TabularGame | None = None,
@@ -68,8 +69,6 @@ def plot_policy(
             without a board, cells shared by states that the policy tells apart, more than 40 states in a graph, or a
             suffix that names no picture format.
     """
-    if path is not None:
-        check_picture_path(path)
     if isinstance(policy, Policy):
         model, agent = policy.model if model is None else model, policy.agent if agent is None else agent
     if model is None:
@@ -84,8 +83,6 @@ def plot_policy(
             figure = _board(model, table, heading)
         else:
             figure = draw_graph(model, graph_states(model, None), table, layout, heading)
-    if path is not None:
-        save_figure(figure, path)
     return figure
 
 
@@ -212,5 +209,4 @@ def _note(view: PlacedStates, moves: Floats, names: list[str], terminal: bool) -
 def _colour_bar(panels: Panels) -> None:
     collection = next(c for c in panels.axes[0].collections if c.get_gid() == "policy")
     bar = panels.figure.colorbar(collection, cax=panels.colour_bar, orientation=panels.orientation)
-    bar.set_label("probability of the action", fontsize=NORMAL)
-    bar.ax.tick_params(labelsize=SMALL)
+    name_bar(bar, "probability of the action")

@@ -14,19 +14,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 from numpy.typing import NDArray
 
-from power_metrics.plots.bars import MAX_BARS, bar_chart, bar_labels, bar_limits
+from power_metrics.plots.bars import MAX_BARS, StateValues, bar_chart, bar_labels, bar_limits
 from power_metrics.plots.heatmap import board_glyphs, cell_means, has_board, heat_map, placed_states, states_per_cell
-from power_metrics.plots.panels import Panels, bar_panels, board_panels, wrap_note
+from power_metrics.plots.panels import Panels, bar_panels, board_panels
 from power_metrics.plots.spread import QUANTITIES, of_quantity, quantity_title
 from power_metrics.plots.style import (
     LARGE,
-    NORMAL,
     NOTE_COLOUR,
     SMALL,
-    check_picture_path,
     drawn_from,
+    ends_beyond,
+    name_bar,
+    rising,
     root_figure,
-    save_figure,
+    saved,
+    wrap_note,
 )
 from powerenvs.authoring.level import WALL
 
@@ -37,6 +39,7 @@ Scale = tuple[float, float]
 """The lowest and the highest POWER that colours or bars show."""
 
 
+@saved
 def plot_power(
     estimate: PowerEstimate,
     *,
@@ -75,17 +78,14 @@ def plot_power(
     """
     estimate = of_quantity(estimate, quantity)
     scales = [power_scale([estimate], vmin, vmax)]
-    if path is not None:
-        check_picture_path(path)
-    panels = _new_panels([estimate], scales) if ax is None else _on_axes(ax, estimate, scales)
-    _draw(panels, [estimate], scales, values, QUANTITIES[quantity])
+    panels = state_panels([estimate], scales, _drawn([estimate])) if ax is None else _on_axes(ax, estimate, scales)
+    draw_states(panels, [estimate], scales, values, QUANTITIES[quantity])
     heading = f"{quantity_title(quantity)}, γ = {estimate.gamma:g}" if title is None else title
     panels.axes[0].set_title(heading, fontsize=LARGE)
-    if path is not None:
-        save_figure(panels.figure, path)
     return panels.figure
 
 
+@saved
 def plot_powers(
     estimates: Iterable[PowerEstimate],
     *,
@@ -130,20 +130,25 @@ def plot_powers(
         raise ValueError(f"titles: expected {len(estimates)}, one for each estimate, found {len(titles)}")
     groups = [estimates] if same_scale else [[e] for e in estimates]
     scales = [power_scale(group, vmin, vmax) for group in groups]
-    if path is not None:
-        check_picture_path(path)
-    panels = _new_panels(estimates, scales, quantity_title(quantity) if title is None else title)
-    _draw(panels, estimates, scales, values, QUANTITIES[quantity])
+    panels = state_panels(estimates, scales, _drawn(estimates), quantity_title(quantity) if title is None else title)
+    draw_states(panels, estimates, scales, values, QUANTITIES[quantity])
     for ax, panel_title in zip(panels.axes, titles, strict=True):
         ax.set_title(panel_title, fontsize=LARGE)
-    if path is not None:
-        save_figure(panels.figure, path)
     return panels.figure
 
 
-def _new_panels(estimates: list[PowerEstimate], scales: list[Scale], heading: str | None = None) -> Panels:
-    """A figure with a panel for each estimate, as large as what they show needs; one scale for all, or one each."""
-    note = _note(estimates, scales)
+def state_panels(
+    estimates: Sequence[StateValues], scales: list[Scale], how: list[str], heading: str | None = None
+) -> Panels:
+    """A figure with a panel for each, as large as what they show needs; one scale for all, or one each.
+
+    Args:
+        estimates: all of models with a board, or all without.
+        scales: one for all, or one each.
+        how: the first parts of the note.
+        heading: the title over all panels.
+    """
+    note = [*how, *_left_out(estimates, scales)]
     if has_board(estimates[0].mdp):
         return board_panels([board_glyphs(e.mdp).shape for e in estimates], note, heading, own_bars=len(scales) > 1)
     labels = [bar_labels(e) for e in estimates]
@@ -155,14 +160,16 @@ def _on_axes(ax: Axes, estimate: PowerEstimate, scales: list[Scale]) -> Panels:
     """The caller's axes as the only panel, with the note under its label."""
     figure = root_figure(ax)
     box = ax.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
-    note = wrap_note(_note([estimate], scales), box.width)
+    note = wrap_note([*_drawn([estimate]), *_left_out([estimate], scales)], box.width)
     style: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": SMALL, "color": NOTE_COLOUR, "gid": "note"}
     ax.annotate(note, (0.5, 0), (0, -4), xycoords=ax.xaxis.label, textcoords="offset points", **style)
     rows, columns = board_glyphs(estimate.mdp).shape if has_board(estimate.mdp) else (1, 1)
     return Panels(figure, [ax], min(box.width / columns, box.height / rows))
 
 
-def _draw(panels: Panels, estimates: list[PowerEstimate], scales: list[Scale], values: bool | None, label: str) -> None:
+def draw_states(
+    panels: Panels, estimates: Sequence[StateValues], scales: list[Scale], values: bool | None, label: str
+) -> None:
     """Fills each panel with a heat map or a bar chart, and adds the colour bars of heat maps."""
     groups = _groups(estimates, scales)
     decimals = [decimals_shown(group, scale) for group, scale in groups]
@@ -180,34 +187,32 @@ def _draw(panels: Panels, estimates: list[PowerEstimate], scales: list[Scale], v
     for i, ax in enumerate(panels.axes):
         if i and abs(lines[i] - lines[i - 1]) < 0.01:
             ax.set_ylabel("")  # rows are named once in each line of panels
-    beyond = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
     for i, (group, scale) in enumerate(groups):
         bar = panels.figure.colorbar(
             images[i * panels_each],
             cax=panels.own_bars[i] if panels.own_bars else panels.colour_bar,
             ax=panels.axes if panels.colour_bar is None and not panels.own_bars else None,
             orientation=panels.orientation,
-            extend=beyond[_beyond(group, scale)],
+            extend=ends_beyond(*_beyond(group, scale)),
             format=ScalarFormatter(useOffset=False),
         )
-        bar.ax.tick_params(labelsize=SMALL)
-        if i + 1 == len(groups) or abs(lines[i + 1] - lines[i]) > 0.01:
-            bar.set_label(label, fontsize=NORMAL)
+        last = i + 1 == len(groups) or abs(lines[i + 1] - lines[i]) > 0.01
+        name_bar(bar, label if last else "")
 
 
-def _groups(estimates: list[PowerEstimate], scales: list[Scale]) -> list[tuple[list[PowerEstimate], Scale]]:
+def _groups(estimates: Sequence[StateValues], scales: list[Scale]) -> list[tuple[Sequence[StateValues], Scale]]:
     """The estimates of each scale: all of a single one, or one each."""
     groups = [estimates] if len(scales) == 1 else [[e] for e in estimates]
     return list(zip(groups, scales, strict=True))
 
 
-def _beyond(estimates: list[PowerEstimate], scale: Scale) -> tuple[bool, bool]:
+def _beyond(estimates: Sequence[StateValues], scale: Scale) -> tuple[bool, bool]:
     """Whether cells lie below, and above, the scale of colours."""
     shown = np.concatenate([cell_means(e.mdp, e.mean).ravel() for e in estimates])
     return bool(np.nanmin(shown) < scale[0]), bool(np.nanmax(shown) > scale[1])
 
 
-def power_scale(estimates: list[PowerEstimate], vmin: float | None, vmax: float | None) -> Scale:
+def power_scale(estimates: Sequence[StateValues], vmin: float | None, vmax: float | None) -> Scale:
     """The scale of colours or bars: of what is shown, unless its ends are given.
 
     Cells with nothing but terminal states do not count, unless there are no others: their POWER is that of
@@ -215,25 +220,18 @@ def power_scale(estimates: list[PowerEstimate], vmin: float | None, vmax: float 
     """
     if has_board(estimates[0].mdp):
         shown = np.concatenate([_cells_on_scale(e) for e in estimates])
-        low, high = float(shown.min()), float(shown.max())
-        if high - low <= 1e-9 * abs(high):  # equal but for rounding, which is no pattern to show
-            low, high = low - 0.01 * (abs(low) or 1.0), high + 0.01 * (abs(high) or 1.0)
-    else:
-        low, high = bar_limits(estimates)
-    low, high = low if vmin is None else vmin, high if vmax is None else vmax
-    if not low < high:
-        raise ValueError(f"vmin, vmax: expected a scale that rises, found one from {low:g} to {high:g}")
-    return low, high
+        return rising(float(shown.min()), float(shown.max()), vmin, vmax)
+    return rising(*bar_limits(estimates), vmin, vmax)
 
 
-def _cells_on_scale(estimate: PowerEstimate) -> NDArray[np.float64]:
+def _cells_on_scale(estimate: StateValues) -> NDArray[np.float64]:
     """POWER of the cells with a state that is not terminal, or of all cells if there is none."""
     means = cell_means(estimate.mdp, estimate.mean)
     alive = cell_means(estimate.mdp, np.where(estimate.mdp.terminal, 0.0, 1.0)) > 0
     return means[alive] if alive.any() else means[~np.isnan(means)]
 
 
-def decimals_shown(estimates: list[PowerEstimate], scale: Scale) -> int:
+def decimals_shown(estimates: Sequence[StateValues], scale: Scale) -> int:
     """Enough to show a hundredth of the scale, but none that lies within two standard errors."""
     decimals = 2 - math.floor(math.log10(scale[1] - scale[0]))
     errors = np.concatenate([e.standard_error for e in estimates])
@@ -242,10 +240,14 @@ def decimals_shown(estimates: list[PowerEstimate], scale: Scale) -> int:
     return min(6, max(0, decimals))
 
 
-def _note(estimates: list[PowerEstimate], scales: list[Scale]) -> list[str]:
-    """How the numbers were computed and what the picture leaves out."""
-    drawn = (f"{e.num_samples:,} reward functions, {drawn_from(e.reward)}" for e in estimates)
-    parts = list(dict.fromkeys(drawn))
+def _drawn(estimates: list[PowerEstimate]) -> list[str]:
+    """How the numbers were computed."""
+    return list(dict.fromkeys(f"{e.num_samples:,} reward functions, {drawn_from(e.reward)}" for e in estimates))
+
+
+def _left_out(estimates: Sequence[StateValues], scales: list[Scale]) -> list[str]:
+    """How large the errors are and what the picture leaves out."""
+    parts = []
     errors = np.concatenate([e.standard_error for e in estimates])
     if np.isfinite(errors).any():
         low, high = f"{np.nanmin(errors):.2g}", f"{np.nanmax(errors):.2g}"

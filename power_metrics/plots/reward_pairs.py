@@ -11,19 +11,16 @@ from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_count, check_seed
 from power_metrics.expectation.draws import MonteCarlo
-from power_metrics.plots.panels import wrap_note
 from power_metrics.plots.style import (
     LARGE,
     NORMAL,
-    NOTE_COLOUR,
-    SMALL,
     Picture,
-    check_picture_path,
+    add_note,
     drawn_from,
+    plain,
     root_figure,
-    save_figure,
+    saved,
 )
-from power_metrics.plots.two_agents import plain
 from power_metrics.rewards.distributions import RewardDistribution
 from power_metrics.rewards.pairs import PairSampler, pair_sampler
 from powerenvs.model.mdp import TabularMDP
@@ -32,6 +29,7 @@ SIDE = 3.6
 POINT = "#2262c4"
 
 
+@saved
 def plot_reward_correlation(
     reward: RewardDistribution,
     correlation: float,
@@ -62,8 +60,6 @@ def plot_reward_correlation(
         ValueError: for a correlation outside [-1, 1], a negative one with a distribution that is not symmetric on a
             bounded interval, fewer than one sample, or a suffix that names no picture format.
     """
-    if path is not None:
-        check_picture_path(path)
     count, seed = check_count("num_samples", num_samples), check_seed(seed)
     state = TabularMDP.from_transitions([(0, 0, 0, 1.0)])
     human, ai = _drawn(pair_sampler(state, reward, correlation), seed, count)
@@ -77,15 +73,13 @@ def plot_reward_correlation(
     if ax is None:
         figure: Figure = Picture(figsize=(SIDE + 1.0, SIDE + 1.2), layout="constrained")
         ax = figure.add_subplot()
-        figure.supxlabel(wrap_note(note, SIDE + 1.0), fontsize=SMALL, color=NOTE_COLOUR)
+        add_note(figure, note)
     ax.scatter(human, ai, s=14, alpha=0.6, color=POINT, linewidths=0)
     ax.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
     ax.set_xlabel(f"reward of the {agents[0]}", fontsize=NORMAL)
     ax.set_ylabel(f"reward of the {agents[1]}", fontsize=NORMAL)
     ax.set_title(f"Reward correlation {correlation:g}".replace("-", "−") if title is None else title, fontsize=LARGE)
     plain(ax)
-    if path is not None:
-        save_figure(root_figure(ax), path)
     return root_figure(ax)
 
 

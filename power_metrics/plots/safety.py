@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
 from power_metrics.measures.safety import SafetyScores
-from power_metrics.plots.style import NORMAL, SMALL, Picture
+from power_metrics.plots.generic import plot
+from power_metrics.plots.style import NORMAL, SMALL, Picture, saved
 
 LINE = 0.27
 """Inches for each world."""
 GREEDY, SAFE, RANDOM = "#c0504d", "#4c9f70", "0.6"
 
 
-def plot_safety(table: Sequence[SafetyScores]) -> Figure:
+@plot.register(SafetyScores)
+def plot_scores(scores: SafetyScores, path: str | os.PathLike[str] | None = None) -> Figure:
+    """The table of a single world."""
+    return plot_safety([scores], path)
+
+
+@saved
+def plot_safety(table: Sequence[SafetyScores], path: str | os.PathLike[str] | None = None) -> Figure:
     """Draws the performance of the reward-optimal, the performance-optimal and the random policy of each world.
 
     A bar shows the range of performance over all reward-optimal policies, where they differ.
 
+    Args:
+        table: the scores of each world.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
     Raises:
-        ValueError: for an empty table.
+        ValueError: for an empty table, or a suffix that names no picture format.
     """
     if not table:
         raise ValueError("table: expected the scores of at least one world, found none")

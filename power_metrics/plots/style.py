@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import io
 import os
 import re
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 
 from powerenvs.model.files import atomic_path
@@ -21,6 +25,12 @@ NOTE_COLOUR = "0.35"
 SCALE_LABEL = "POWER (reward per step)"
 AGENT_COLOURS = ("#de7c20", "#2262c4")
 """Of the first and the second agent, as in pictures of environments."""
+LEARNED, OPTIMAL = "#2f6ea5", "#4c9f70"
+"""Of a learned policy and of the optimal one."""
+LETTER = 0.52 * SMALL / 72
+"""The mean width of a letter in small type, in inches."""
+
+P = ParamSpec("P")
 
 
 class Picture(Figure):
@@ -52,6 +62,89 @@ def drawn_from(reward: str) -> str:
 def agent_title(agent: str) -> str:
     """The name of an agent in titles, labels and notes: as in the game, but abbreviations in capitals."""
     return agent.upper() if agent == "ai" else agent
+
+
+def wrap_note(parts: list[str], width: float) -> str:
+    """The parts of a note in lines of at most ``width`` inches, broken between parts where that is possible."""
+    letters = max(30, int(width / LETTER))
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(part) + 3 <= letters:
+            lines[-1] += f"; {part}"
+        else:
+            lines.append(part)
+    return "\n".join(textwrap.fill(line, letters) for line in ";\n".join(lines).split("\n"))
+
+
+def add_note(figure: Figure, parts: list[str]) -> None:
+    """Writes below a picture how it came about and what it leaves out."""
+    figure.supxlabel(wrap_note(parts, figure.get_figwidth()), fontsize=SMALL, color=NOTE_COLOUR)
+
+
+def plain(ax: Axes) -> None:
+    """Small ticks, and axes on the left and below only."""
+    ax.tick_params(labelsize=SMALL)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def name_bar(bar: Colorbar, label: str) -> None:
+    """The name and the ticks of a colour bar."""
+    bar.set_label(label, fontsize=NORMAL)
+    bar.ax.tick_params(labelsize=SMALL)
+
+
+def ends_beyond(below: bool, above: bool) -> str:
+    """At which ends a colour bar is pointed, because values lie beyond its scale."""
+    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[below, above]
+
+
+def rising(low: float, high: float, vmin: float | None = None, vmax: float | None = None) -> tuple[float, float]:
+    """The ends of a scale: of what is shown, apart even where all is equal, unless they are given.
+
+    Raises:
+        ValueError: if the scale does not rise.
+    """
+    if high - low <= 1e-9 * abs(high):  # equal but for rounding, which is no pattern to show
+        low, high = low - 0.01 * (abs(low) or 1.0), high + 0.01 * (abs(high) or 1.0)
+    low, high = low if vmin is None else vmin, high if vmax is None else vmax
+    if not low < high:
+        raise ValueError(f"vmin, vmax: expected a scale that rises, found one from {low:g} to {high:g}")
+    return low, high
+
+
+def saved(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Makes the ``path`` of a function that draws a figure work: the figure is also saved there, whole or not at all.
+
+    A path whose suffix names no picture format is refused with a ValueError before anything is drawn.
+
+    Args:
+        draw: with a parameter ``path``, which it need not look at.
+
+    Example:
+        >>> import os, tempfile
+        >>> from power_metrics.plots import saved
+        >>> from power_metrics.plots.style import Picture
+        >>> @saved
+        ... def plot_nothing(path=None):
+        ...     return Picture()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     figure = plot_nothing(path=os.path.join(folder, "nothing.png"))
+        ...     os.listdir(folder)
+        ['nothing.png']
+    """
+    signature = inspect.signature(draw)
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        path = signature.bind(*args, **kwargs).arguments.get("path")
+        if path is not None:
+            check_picture_path(path)
+        figure = draw(*args, **kwargs)
+        if path is not None:
+            save_figure(figure, path)
+        return figure
+
+    return drawn
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:

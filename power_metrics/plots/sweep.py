@@ -11,21 +11,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from power_metrics.plots.panels import wrap_note
 from power_metrics.plots.style import (
     AGENT_COLOURS,
     LARGE,
     NORMAL,
-    NOTE_COLOUR,
     SCALE_LABEL,
     SMALL,
     Picture,
+    add_note,
     agent_title,
-    check_picture_path,
     drawn_from,
-    save_figure,
+    plain,
+    saved,
 )
-from power_metrics.plots.two_agents import how_pairs, plain
+from power_metrics.plots.two_agents import how_pairs
 from power_metrics.results.estimate import PowerEstimate, critical_value
 from power_metrics.results.multiagent import MultiagentPower
 from powerenvs.model.labels import label_text
@@ -40,6 +39,7 @@ PANEL = (4.3, 3.9)
 """Width and height of a panel, in inches."""
 
 
+@saved
 def plot_sweep(
     results: Iterable[Result],
     values: Iterable[Any],
@@ -73,8 +73,6 @@ def plot_sweep(
         ValueError: for fewer than two results, kinds that differ, a wrong number of values or of lines, equal values,
             unknown states or too many, lines of two agents or of states, or a suffix that names no picture format.
     """
-    if path is not None:
-        check_picture_path(path)
     given = None if lines is None else [str(line) for line in lines]
     found, places, names, of_line = _ordered(results, values, given)
     joined, kinds = names is None, list(dict.fromkeys(given or of_line))
@@ -127,10 +125,11 @@ def plot_sweep(
         _name_places(ax, names, label)
     for ax in panels if one else panels[:-1]:
         ax.set_ylabel(SCALE_LABEL, fontsize=NORMAL)
-    _finish(figure, found, title, [*how, *note], path)
+    _finish(figure, found, title, [*how, *note])
     return figure
 
 
+@saved
 def plot_alignment_sweep(
     results: Iterable[MultiagentPower],
     values: Iterable[Any],
@@ -152,8 +151,6 @@ def plot_alignment_sweep(
         ValueError: for fewer than two results, a wrong number of values or equal ones, or a suffix that names no
             picture format.
     """
-    if path is not None:
-        check_picture_path(path)
     found, places, names, _ = _ordered(results, values)
     if not all(isinstance(result, MultiagentPower) for result in found):
         raise ValueError("results: expected POWER of two agents, found that of one; see plot_sweep")
@@ -162,10 +159,11 @@ def plot_alignment_sweep(
     ax = figure.add_subplot()
     _alignment_line(ax, places, two, names is None)
     _name_places(ax, names, label)
-    _finish(figure, found, title, [*how_pairs(two), "95% bootstrap intervals"], path)
+    _finish(figure, found, title, [*how_pairs(two), "95% bootstrap intervals"])
     return figure
 
 
+@saved
 def plot_correlation_sweep(
     results: Iterable[MultiagentPower], *, title: str | None = None, path: str | os.PathLike[str] | None = None
 ) -> Figure:
@@ -264,7 +262,9 @@ def _agent_lines(ax: Axes, places: Floats, results: list[MultiagentPower], joine
         name = agent_title(agent)
         for baseline, dashes, label in ((False, "-", name), (True, "--", f"{name}, {meaning}")):
             middle = np.array([result.average(agent, baseline=baseline) for result in results])
-            half = 1.96 * np.array([result.average_error(agent, baseline=baseline) for result in results])
+            half = critical_value(0.95) * np.array(
+                [result.average_error(agent, baseline=baseline) for result in results]
+            )
             style = {"color": colour, "linestyle": dashes, "marker": "" if baseline else "o"}
             _line(ax, places, middle, middle - half, middle + half, label, joined=joined, **style)
     low, high = ax.get_ylim()
@@ -296,15 +296,11 @@ def _count(estimates: list[PowerEstimate]) -> str:
     return f"{counts[0]:,}" + (f" to {counts[-1]:,}" if len(counts) > 1 else "")
 
 
-def _finish(
-    figure: Figure, results: list[Result], title: str | None, note: list[str], path: str | os.PathLike[str] | None
-) -> None:
-    """The title, the note, and the file."""
+def _finish(figure: Figure, results: list[Result], title: str | None, note: list[str]) -> None:
+    """The title and the note."""
     first = [result if isinstance(result, PowerEstimate) else result[result.agents[0]] for result in results]
     discounts = {estimate.gamma for estimate in first}
     heading = f"γ = {first[0].gamma:g}" if title is None and len(discounts) == 1 else title
     if heading:
         figure.suptitle(heading, fontsize=LARGE + 1)
-    figure.supxlabel(wrap_note(note, figure.get_figwidth()), fontsize=SMALL, color=NOTE_COLOUR)
-    if path is not None:
-        save_figure(figure, path)
+    add_note(figure, note)

@@ -12,7 +12,7 @@ from matplotlib.colors import PowerNorm
 from numpy.typing import NDArray
 
 from power_metrics.plots.heatmap import board_glyphs, cell_means, has_board, heat_map
-from power_metrics.plots.style import LARGE, NORMAL, SMALL, Picture
+from power_metrics.plots.style import LARGE, LEARNED, NORMAL, OPTIMAL, SMALL, Picture, name_bar, plain
 from power_metrics.training.tracker import PowerTracker
 from powerenvs.render.animation import check_animation_path, write_animation
 
@@ -20,7 +20,6 @@ SIDE = 4.2
 """The longer side of the board, in inches."""
 DPI = 80
 LAST_SECONDS = 2.0
-LEARNED, OPTIMAL = "#2f6ea5", "#4c9f70"
 
 
 def save_animation(
@@ -68,8 +67,7 @@ def _figure(tracker: PowerTracker) -> tuple[Picture, Any]:
     most = max(float(share[alive].max(initial=0.0)) for share in tracker.occupancies) or 1.0
     image = heat_map(board, mdp, tracker.occupancies[0], PowerNorm(0.5, 0.0, most), inches, 2, False)
     bar = figure.colorbar(image, ax=board, extend="max" if mdp.terminal.any() else "neither")
-    bar.set_label("share of discounted time (square-root scale)", fontsize=NORMAL)
-    bar.ax.tick_params(labelsize=SMALL)
+    name_bar(bar, "share of discounted time (square-root scale)")
     steps = [found["step"] for found in tracker.history]
     scores = [found["normalised"] for found in tracker.history]
     best = tracker.history[0]["normalised_task_optimal"]
@@ -79,8 +77,7 @@ def _figure(tracker: PowerTracker) -> tuple[Picture, Any]:
     (dot,) = curve.plot(steps[:1], scores[:1], "o", color=LEARNED)
     curve.set_xlabel("training steps", fontsize=NORMAL)
     curve.set_ylabel("normalised\npower-seeking", fontsize=NORMAL)
-    curve.tick_params(labelsize=SMALL)
-    curve.spines[["top", "right"]].set_visible(False)
+    plain(curve)
     curve.legend(fontsize=SMALL, frameon=False, loc="best")
 
     def draw(index: int) -> None:

@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from power_metrics.plots.generic import plot
 from power_metrics.plots.joint import Cell, joint_panels
-from power_metrics.plots.panels import Panels, wrap_note
+from power_metrics.plots.panels import Panels
 from power_metrics.plots.style import (
     NORMAL,
-    NOTE_COLOUR,
-    SMALL,
     Picture,
+    add_note,
     agent_title,
-    check_picture_path,
     drawn_from,
+    plain,
     root_figure,
-    save_figure,
+    saved,
 )
-
-if TYPE_CHECKING:
-    from power_metrics.results.multiagent import MultiagentPower
+from power_metrics.results.multiagent import MultiagentPower
 
 SCATTER, LARGEST_SCATTER = 3.6, 5.0
 ABOVE, BELOW = 0.95, 1.2
 """The side of a scatter plot, at least and beside tall heat maps, and the room above it and below, in inches."""
 
 
+@plot.register(MultiagentPower)
+@saved
 def plot_two_agents(
     result: MultiagentPower,
     *,
@@ -56,19 +55,16 @@ def plot_two_agents(
         ValueError: for an unknown agent, places that the second agent is never in, or a suffix that names no
             picture format.
     """
-    if path is not None:
-        check_picture_path(path)
     estimate = result[result.agents[0] if agent is None else agent]
     drawn = "given rewards" if result.correlation is None else f"reward correlation {result.correlation:g}"
     name = result.agents[0] if agent is None else agent
     heading = f"POWER of the {agent_title(name)}, γ = {estimate.gamma:g}, {drawn}" if title is None else title
     panels = joint_panels(estimate, result.game, result.agents[1], positions, values, heading, (None, None))
     plot_alignment(result, ax=_widened(panels))
-    if path is not None:
-        save_figure(panels.figure, path)
     return panels.figure
 
 
+@saved
 def plot_alignment(
     result: MultiagentPower, *, ax: Axes | None = None, path: str | os.PathLike[str] | None = None
 ) -> Figure:
@@ -82,13 +78,11 @@ def plot_alignment(
     Raises:
         ValueError: if the suffix of ``path`` names no picture format.
     """
-    if path is not None:
-        check_picture_path(path)
     human, ai = result.agents
     if ax is None:
         figure: Figure = Picture(figsize=(SCATTER + 1.4, SCATTER + 1.5), layout="constrained")
         ax = figure.add_subplot()
-        figure.supxlabel(wrap_note(how_pairs([result]), SCATTER + 1.4), fontsize=SMALL, color=NOTE_COLOUR)
+        add_note(figure, how_pairs([result]))
     figure = root_figure(ax)
     count = result.game.num_states
     size, alpha = float(np.clip(5000 / count, 2, 24)), float(np.clip(600 / count, 0.15, 0.8))
@@ -100,8 +94,6 @@ def plot_alignment(
     ax.set_title(_alignment_text(result), fontsize=NORMAL)
     plain(ax)
     ax.xaxis.set_major_locator(MaxNLocator(5))
-    if path is not None:
-        save_figure(figure, path)
     return figure
 
 
@@ -121,12 +113,6 @@ def _widened(panels: Panels) -> Axes:
     middle = taller * np.mean([(ax.get_position().y0 + ax.get_position().y1) / 2 for ax in panels.axes])
     bottom = float(np.clip(middle - side / 2, BELOW, taller - ABOVE - side))
     return figure.add_axes(((width + 0.8) / wider, bottom / taller, side / wider, side / taller))
-
-
-def plain(ax: Axes) -> None:
-    """Small ticks, and axes on the left and below only."""
-    ax.tick_params(labelsize=SMALL)
-    ax.spines[["top", "right"]].set_visible(False)
 
 
 def _alignment_text(result: MultiagentPower) -> str:

@@ -113,7 +113,7 @@ class Result:
     def _facts(self) -> Iterator[str]:
         hints = hints_of(type(self))
         for name in (*(name for name in hints if name != "versions"), "versions"):
-            if not name.startswith("_") and not holds(hints[name], (np.ndarray, Model, Result)):
+            if name != "model" and not name.startswith("_") and not holds(hints[name], (np.ndarray, Model, Result)):
                 yield name
 
     def tables(self) -> dict[tuple[str, ...], dict[str, NDArray[Any]]]:
@@ -145,7 +145,7 @@ class Result:
             index = pandas.Index(self._texts(wanted[0], columns), name=wanted[0]) if wanted else None
             return pandas.DataFrame({name: np.atleast_1d(array) for name, array in columns.items()}, index=index)
         shape = next(iter(columns.values())).shape
-        kept = self._exists(wanted, shape)
+        kept = self.exists(wanted, shape)
         texts = {dim: self._texts(dim, columns, axis) for axis, dim in enumerate(wanted)}
         places = np.nonzero(kept)
         labels = {dim: [texts[dim][i] for i in place.tolist()] for dim, place in zip(wanted, places, strict=True)}
@@ -158,7 +158,7 @@ class Result:
             return range(next(iter(columns.values())).shape[axis])
         return [label_text(label) for label in known]
 
-    def _exists(self, dims: tuple[str, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    def exists(self, dims: tuple[str, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
         """Which entries of an array there are: those of actions that are available."""
         model = getattr(self, "model", None)
         if dims[-2:] == ("state", "action") and isinstance(model, TabularMDP):

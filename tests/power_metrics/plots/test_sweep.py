@@ -121,7 +121,7 @@ class TestTwoAgents:
             _, y, low, high = found[label]
             assert y.tolist() == [game.average(agent, baseline=baseline) for game in games]
             errors = [game.average_error(agent, baseline=baseline) for game in games]
-            assert high - low == pytest.approx([2 * 1.96 * error for error in errors])
+            assert high - low == pytest.approx([2 * 1.959964 * error for error in errors])
         (line,) = bands(alignment).values()
         assert line[1].tolist() == [game.alignment_corrected for game in games]
         assert figure.get_suptitle() == "γ = 0.6"

@@ -183,7 +183,7 @@ class TestSweep:
             assert points.get_ydata().tolist() == [r.average("human", baseline=baseline) for r in ordered]
             heights = [abs(segment[1, 1] - segment[0, 1]) for segment in bars.get_segments()]
             errors = [r.average_error("human", baseline=baseline) for r in ordered]
-            assert heights == pytest.approx([2 * 1.96 * error for error in errors])
+            assert heights == pytest.approx([2 * 1.959964 * error for error in errors])
         points, _, (bars,) = alignments.containers[0]
         assert points.get_ydata().tolist() == [r.alignment_corrected for r in ordered]
         ends = [tuple(segment[:, 1]) for segment in bars.get_segments()]
