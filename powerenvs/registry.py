@@ -146,7 +146,7 @@ def register_families() -> None:
 def _being_imported(point: EntryPoint) -> bool:
     """Whether the family's module is what imports this package: it has no family yet, and registers it itself."""
     spec = getattr(sys.modules.get(point.module), "__spec__", None)
-    return getattr(spec, "_initializing", False)
+    return getattr(spec, "_initializing", False)  # the import system's own mark of a module that is not ready
 
 
 def register(id: str, world: Any, *, max_episode_steps: int | None = 100, **kwargs: Any) -> None:

@@ -17,7 +17,19 @@ OPTIONS = tuple(
 )
 """The arguments of `GameEnv` that a game's functions pass on."""
 
-_DOCSTRINGS = {
+_MODULE = """{summary}: `{id}` for PettingZoo.
+
+Example:
+    >>> from powerenvs.multi import {game}
+    >>> env = {game}.parallel_env(max_cycles=1)
+    >>> observations, infos = env.reset(seed=0)
+    >>> actions = {{agent: int(infos[agent]["action_mask"].argmax()) for agent in env.agents}}
+    >>> observations, rewards, terminations, truncations, infos = env.step(actions)
+    >>> all(truncations.values())
+    True
+"""
+
+_FUNCTIONS = {
     "parallel_env": """The game for all agents at once; arguments as of `{world}`, and of `GameEnv`.
 
 Example:
@@ -52,18 +64,19 @@ class GameModule(ModuleType):
     """The module of one game. Its functions are made, and the game's world is imported, when the first is asked for."""
 
     def __init__(self, name: str, game: GameEntry):
-        super().__init__(name, f"{game.summary[:1].upper()}{game.summary[1:]}: `{game.id}` for PettingZoo.")
+        summary = game.summary[:1].upper() + game.summary[1:]
+        super().__init__(name, _MODULE.format(summary=summary, id=game.id, game=game.name))
         self._game = game
-        self.__all__ = sorted(_DOCSTRINGS)
+        self.__all__ = sorted(_FUNCTIONS)
 
     def __getattr__(self, name: str) -> Any:
-        if name not in _DOCSTRINGS:
+        if name not in _FUNCTIONS:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         self.__dict__.update(_creators(self._game, self.__name__))
         return self.__dict__[name]
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *_DOCSTRINGS})
+        return sorted({*super().__dir__(), *_FUNCTIONS})
 
 
 def _creators(game: GameEntry, module: str) -> dict[str, Callable[..., Any]]:
@@ -90,7 +103,7 @@ def _creators(game: GameEntry, module: str) -> dict[str, Callable[..., Any]]:
     for name, creator in creators.items():
         # as if written in the module, so that it is pickled by its name
         creator.__module__, creator.__qualname__ = module, name
-        creator.__doc__ = _DOCSTRINGS[name].format(game=game.name, world=world.__name__)
+        creator.__doc__ = _FUNCTIONS[name].format(game=game.name, world=world.__name__)
         returned = GameEnv if name == "parallel_env" else inspect.Signature.empty
         creator.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
     return creators
