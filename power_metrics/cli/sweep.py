@@ -1,4 +1,4 @@
-"""``powerenvs sweep``: POWER over a grid of settings, from a file into a folder."""
+"""``powerenvs sweep``: POWER, or another measure, over a grid of settings, from a file into a folder."""
 
 from __future__ import annotations
 
@@ -80,6 +80,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _kind(config: SweepConfig) -> str:
+    from power_metrics.sweeps.keys import KINDS
+
     words = {
         "single_agent": "one agent",
         "fixed_policy": "one agent of a game, the other with a fixed policy",
@@ -87,22 +89,20 @@ def _kind(config: SweepConfig) -> str:
     }
     count = math.prod(map(len, config.values.values()))
     swept = ", ".join(f"{key} ({len(config.values[key])})" for key in config.parameters)
-    return f"{count:,} point{'s' * (count > 1)}, {words[config.kind]}{', over ' if swept else ''}{swept}"
+    measured = "" if config.measure == KINDS[config.kind] else f" of {config.measure}"
+    return f"{count:,} point{'s' * (count > 1)}{measured}, {words[config.kind]}{', over ' if swept else ''}{swept}"
 
 
 def _table(result: SweepResult) -> str:
-    """One line for each point: POWER averaged over states, of two agents with baselines and the alignment."""
+    """One line for each point: its summary, in which standard errors and intervals stand beside what they are of."""
     frame = result.summary()
     swept = list(result.parameters)
-    if result.kind == "two_agents":
-        agents = [name.removesuffix("_baseline") for name in frame if str(name).endswith("_baseline")]
-        for agent in [*agents, *(f"{agent}_baseline" for agent in agents)]:
-            errors = frame.pop(f"{agent}_standard_error")
-            frame[agent] = [f"{mean:.4f} ± {error:.4f}" for mean, error in zip(frame[agent], errors, strict=True)]
-        ends = zip(frame["alignment_low"], frame["alignment_high"], strict=True)
+    for name in [column for column in frame if f"{column}_standard_error" in frame]:
+        errors = frame.pop(f"{name}_standard_error")
+        frame[name] = [f"{mean:.4f} ± {error:.4f}" for mean, error in zip(frame[name], errors, strict=True)]
+    for name in [column for column in frame if {f"{column}_low", f"{column}_high"} <= set(frame)]:
+        ends = zip(frame.pop(f"{name}_low"), frame.pop(f"{name}_high"), strict=True)
         frame["95% interval"] = [f"{low:.3f} to {high:.3f}" for low, high in ends]
-        baselines = [f"{agent}_baseline" for agent in agents]
-        frame = frame[[*swept, *agents, *baselines, "alignment", "alignment_corrected", "95% interval"]]
     rows = [tuple(map(str, frame.columns)), *(tuple(map(_cell, row)) for row in frame.itertuples(index=False))]
     lines = [text_table(rows[: MAX_ROWS + 1], right=range(len(swept), len(frame.columns)))]
     if len(rows) > MAX_ROWS + 1:
@@ -125,7 +125,7 @@ def _plan(config: SweepConfig) -> str:
     by_point = {number: unit for unit in units for number in unit.points}
     for number, settings in enumerate(points[:MAX_ROWS]):
         unit = by_point[number]
-        count = f"{unit.num_samples:,}" if unit.num_samples else "as it takes"
+        count = f"{unit.num_samples:,}" if unit.num_samples else "as it takes" if unit.is_open else "default"
         values = (_cell(settings[key]) for key in config.parameters)
         rows.append((str(number), *values, f"{unit.model.num_states:,}", count))
     lines = [f"{config.name}: {_kind(config)}"]
@@ -140,7 +140,7 @@ def _plan(config: SweepConfig) -> str:
 
 COMMAND = Command(
     "sweep",
-    "compute POWER over a grid of settings, into a folder that an interrupted run goes on with",
+    "compute POWER, or another measure, over a grid of settings, into a folder that an interrupted run goes on with",
     "powerenvs sweep maze.yaml --folder results/maze",
     add_arguments,
     run,

@@ -165,6 +165,25 @@ class Result:
             return np.broadcast_to(model.available, shape)
         return np.ones(shape, dtype=bool)
 
+    def columns(self) -> list[dict[str, Any]]:
+        """The columns of `to_frame` with its index, as lists; in parts where a single value holds for a whole part."""
+        if not self.tables():
+            return []
+        frame = self.to_frame()
+        return [(frame.reset_index() if frame.index.name else frame).to_dict("list")]
+
+    def summary(self) -> dict[str, Any]:
+        """A few numbers: the mean of each array, the range of the first, and the facts that are numbers."""
+        found: dict[str, Any] = {}
+        for dims, columns in self.tables().items():
+            for name, array in columns.items():
+                there = array[self._exists(dims, array.shape)] if dims else array
+                found[name] = float(there.mean())
+                if dims and "lowest" not in found:
+                    found |= {"lowest": float(there.min()), "highest": float(there.max())}
+        facts = self.facts()
+        return found | {name: facts[name] for name in facts if type(facts[name]) in (int, float) and name not in found}
+
     def as_dict(self) -> dict[str, Any]:
         """The result as JSON values: its facts, other results in it, and lists of rows such as "states"."""
         found = self.facts()

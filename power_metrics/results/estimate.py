@@ -105,6 +105,15 @@ class PowerEstimate(Result):
         half = critical_value(level, self.replicates) * self.standard_error
         return self.mean - half, self.mean + half
 
+    def summary(self) -> dict[str, Any]:
+        """POWER averaged over states, its range, and the number of reward functions."""
+        return {
+            "power": float(self.mean.mean()),
+            "lowest": float(self.mean.min()),
+            "highest": float(self.mean.max()),
+            "num_samples": self.num_samples,
+        }
+
     def __getitem__(self, label: Any) -> float:
         """POWER of the state with this label."""
         return float(self.mean[self.model.index(label)])

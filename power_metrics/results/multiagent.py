@@ -15,7 +15,7 @@ from power_metrics.results.estimate import PowerEstimate
 from powerenvs.model.checks import flag, real
 from powerenvs.model.game import TabularGame
 from powerenvs.model.joint import agent_position, check_agents
-from powerenvs.model.labels import closest
+from powerenvs.model.labels import closest, label_text
 
 Floats = NDArray[np.float64]
 
@@ -146,6 +146,36 @@ class MultiagentPower(Result):
             columns[f"{agent} baseline"] = self.baseline[agent].mean
             columns[f"{agent} baseline standard error"] = self.baseline[agent].standard_error
         return {("state",): columns}
+
+    def columns(self) -> list[dict[str, Any]]:
+        """For each agent, by state, POWER and its baseline with their standard errors."""
+        return [
+            {
+                "agent": agent,
+                "state": [label_text(label) for label in self.game.state_labels],
+                "power": self[agent].mean.tolist(),
+                "standard_error": self[agent].standard_error.tolist(),
+                "baseline": self.baseline[agent].mean.tolist(),
+                "baseline_standard_error": self.baseline[agent].standard_error.tolist(),
+            }
+            for agent in self.agents
+        ]
+
+    def summary(self) -> dict[str, Any]:
+        """POWER and baselines averaged over states, with their standard errors, and the alignment with its interval."""
+        found: dict[str, Any] = {}
+        for agent in self.agents:
+            for name, baseline in ((agent, False), (f"{agent}_baseline", True)):
+                found[name] = self.average(agent, baseline=baseline)
+                found[f"{name}_standard_error"] = self.average_error(agent, baseline=baseline)
+        low, high = self.alignment_interval(0.95)
+        return found | {
+            "alignment": self.alignment,
+            "alignment_corrected": self.alignment_corrected,
+            "alignment_low": low,
+            "alignment_high": high,
+            "num_samples": self.num_samples,
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """The result as JSON values: how it was made, and POWER and baseline of each agent (None for nan)."""

@@ -16,35 +16,10 @@ from typing import Any
 import numpy as np
 
 from power_metrics.rewards.distributions import PerState
+from power_metrics.sweeps.keys import ABOUT, ENVIRONMENT, Keys
 from power_metrics.sweeps.yaml_files import read_mapping, yaml_text
-from powerenvs.model.labels import closest, label_text
-from powerenvs.sources.by_name import argument_names, game_name
+from powerenvs.model.labels import label_text
 from powerenvs.sources.files import suffixes
-
-KINDS = ("single_agent", "fixed_policy", "two_agents")
-
-_SHARED: dict[str, Any] = {
-    "environment": "PowerGrid-v0",
-    "gamma": 0.9,
-    "reward": "uniform(0, 1)",
-    "states_with_identical_rewards": None,
-    "allow_all_equal": True,
-    "num_samples": 10_000,
-    "keep_samples": 0,
-    "seed": 0,
-}
-_ONE = {"method": "monte_carlo", "tolerance": None}
-_GAME = {"without_overlaps": False}
-DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "single_agent": {**_SHARED, **_ONE},
-    "fixed_policy": {**_SHARED, **_ONE, **_GAME, "policy": "uniform"},
-    "two_agents": {**_SHARED, **_GAME, "gamma_a": None, "correlation": 0.0, "seed_policy": "uniform", "rounds": 1},
-}
-"""The keys of each kind, with their defaults."""
-
-_ABOUT = ("name", "description", "kind")
-KEYS = (*_ABOUT, *dict.fromkeys(key for defaults in DEFAULTS.values() for key in defaults))
-"""Every key that is not an argument of the environment."""
 
 CONFIG_FILE = "config.yaml"
 MAX_POINTS = 100_000
@@ -54,21 +29,34 @@ MAX_POINTS = 100_000
 class SweepConfig:
     """A grid of settings: every key has one value, or a list of them.
 
-    Make one with `from_dict` or `from_file`. Keys that are not listed in `KEYS` are arguments of the environment.
+    Make one with `from_dict` or `from_file`. Keys are those of every sweep, the parameters of the measure, and the
+    arguments of the environment.
 
     Attributes:
         name: names the folder of the results; letters, digits, "_" and "-".
         description: free text.
         kind: "single_agent"; "fixed_policy", one agent of a game whose other plays a fixed policy; "two_agents".
+        measure: what is measured at each point, a key of `power_metrics.measures()`.
         values: {key: its values}, of all keys, those left out with their defaults; one value where it is not swept.
         parameters: the keys that are swept, in the order of the file.
+        environment_keys: the keys that are arguments of the environment.
+        measure_keys: the keys that are parameters of the measure.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> config = pm.SweepConfig.from_dict({"name": "grid", "level": "open_3x3", "gamma": [0.5, 0.9]})
+        >>> config.measure, config.parameters, len(config.points)
+        ('power', ('gamma',), 2)
     """
 
     name: str
     description: str
     kind: str
+    measure: str
     values: Mapping[str, tuple[Any, ...]]
     parameters: tuple[str, ...]
+    environment_keys: tuple[str, ...]
+    measure_keys: tuple[str, ...]
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> SweepConfig:
@@ -118,19 +106,28 @@ class SweepConfig:
         if not isinstance(mapping, Mapping):
             raise ValueError(f"config: expected a mapping of keys to values, found {type(mapping).__name__}")
         given = {str(key): _plain(str(key), value) for key, value in mapping.items()}
-        lists = {key: _grid(key, value) for key, value in given.items() if key not in _ABOUT}
-        for key in ("environment", "policy", "seed_policy", "level"):
-            if key in lists:
-                lists[key] = tuple(_path(key, value, folder) for value in lists[key])
-        kind = _kind(given, lists.get("environment", (_SHARED["environment"],)))
+        lists = {key: _grid(key, value) for key, value in given.items() if key not in ABOUT}
+        environments = tuple(_path(one, suffixes(), folder) for one in lists.get("environment", (ENVIRONMENT,)))
+        keys = Keys.of(given, environments)
+        for key, given_values in lists.items():
+            endings = suffixes() if keys.is_file(key) else (".txt",) if key == "level" else ()
+            lists[key] = tuple(_path(value, endings, folder) for value in given_values)
         if not checked:
-            _check_keys(lists, kind)
+            keys.check(lists)
         name, description = _about(given)
-        values = {**lists, **{key: (value,) for key, value in _defaults(lists, kind).items() if key not in lists}}
-        parameters = tuple(key for key in lists if isinstance(given[key], list))
+        values = {**lists, **{key: (one,) for key, one in keys.defaults(lists).items() if key not in lists}}
         if math.prod(map(len, values.values())) > MAX_POINTS:
             raise ValueError(f"config: expected at most {MAX_POINTS:,} points, found more")
-        return cls(name, description, kind, MappingProxyType(values), parameters)
+        return cls(
+            name=name,
+            description=description,
+            kind=keys.kind,
+            measure=keys.measure.name,
+            values=MappingProxyType(values),
+            parameters=tuple(key for key in lists if isinstance(given[key], list)),
+            environment_keys=tuple(filter(keys.is_of_environment, values)),
+            measure_keys=tuple(key for key in values if key in keys.of_measure),
+        )
 
     @property
     def points(self) -> list[dict[str, Any]]:
@@ -139,14 +136,9 @@ class SweepConfig:
             dict(zip(self.values, combination, strict=True)) for combination in itertools.product(*self.values.values())
         ]
 
-    @property
-    def environment_keys(self) -> tuple[str, ...]:
-        """The keys that are arguments of the environment."""
-        return tuple(key for key in self.values if key not in KEYS)
-
     def as_dict(self) -> dict[str, Any]:
         """All keys, those left out with their defaults; `from_dict` makes an equal configuration of it."""
-        about = {"name": self.name, "description": self.description, "kind": self.kind}
+        about = {key: getattr(self, key) for key in ABOUT}
         return about | {
             key: list(values) if key in self.parameters else values[0] for key, values in self.values.items()
         }
@@ -199,61 +191,8 @@ def _grid(key: str, value: Any) -> tuple[Any, ...]:
     return values
 
 
-def _path(key: str, value: Any, folder: Path) -> Any:
-    """A file's path made absolute; anything else as it is."""
-    endings = (".txt",) if key == "level" else suffixes()
+def _path(value: Any, endings: tuple[str, ...], folder: Path) -> Any:
+    """A file's path, told by its suffix, made absolute; anything else as it is."""
     if isinstance(value, str) and value.endswith(endings) and "\n" not in value:
         return os.fspath((folder / value).resolve())
     return value
-
-
-def _kind(given: Mapping[str, Any], environments: tuple[Any, ...]) -> str:
-    """The kind that is given, or that the environment and the presence of a policy tell."""
-    for environment in environments:
-        if not isinstance(environment, str):
-            raise ValueError(f"environment: expected an id, a game or a file, found {environment!r}")
-    kind = given.get("kind")
-    if kind is not None:
-        if kind not in KINDS:
-            raise ValueError(f"kind: expected one of {', '.join(KINDS)}, found {kind!r}; {closest(kind, KINDS)}")
-        return str(kind)
-    for environment in environments:
-        if environment.endswith(suffixes()) and not Path(environment).is_file():
-            raise ValueError(f"environment: there is no file {environment!r}")
-    games = [game_name(environment) is not None for environment in environments]
-    if any(games) != all(games):
-        raise ValueError(
-            f"environment: expected games only or none, found the game {environments[games.index(True)]!r} and "
-            f"{environments[games.index(False)]!r}"
-        )
-    if not all(games):
-        return "single_agent"
-    return "fixed_policy" if "policy" in given else "two_agents"
-
-
-def _check_keys(lists: Mapping[str, Any], kind: str) -> None:
-    """Refuses keys that nothing reads."""
-    environments = lists.get("environment", (_SHARED["environment"],))
-    known: list[str] | None = []
-    for environment in environments:
-        try:
-            names = argument_names(environment)
-        except ValueError as error:
-            raise ValueError(f"environment: {error}") from None
-        known = None if names is None or known is None else [*known, *names]
-    for key in lists:
-        if key in DEFAULTS[kind] or (key not in KEYS and (known is None or key in known)):
-            continue
-        if key in KEYS:
-            where = ", ".join(other for other in KINDS if key in DEFAULTS[other])
-            raise ValueError(f"{key}: goes with the kinds {where} only, and this is {kind}")
-        raise ValueError(f"{key}: unknown key; {closest(key, [*DEFAULTS[kind], *_ABOUT, *(known or [])])}")
-
-
-def _defaults(lists: Mapping[str, tuple[Any, ...]], kind: str) -> dict[str, Any]:
-    """The defaults of a kind; no number of samples where a method or a tolerance may settle it."""
-    found = dict(DEFAULTS[kind])
-    methods, tolerances = lists.get("method", ("monte_carlo",)), lists.get("tolerance", (None,))
-    if any(one in ("auto", "enumeration", "closed_form") for one in methods) or any(t is not None for t in tolerances):
-        found["num_samples"] = None
-    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from power_metrics.sweeps.config import SweepConfig
-from power_metrics.sweeps.results import SweepPoint, summary_of
+from power_metrics.sweeps.results import SweepPoint
 
 
 class Log(Protocol):
@@ -53,7 +53,7 @@ def _scalars(point: SweepPoint) -> dict[str, float]:
         for key, value in point.values.items()
         if isinstance(value, (int, float)) and not isinstance(value, bool)
     }
-    return swept | {f"sweep/{key}": float(value) for key, value in summary_of(point.result).items()}
+    return swept | {f"sweep/{key}": float(value) for key, value in point.result.summary().items()}
 
 
 class _TensorBoard:

@@ -3,70 +3,53 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from power_metrics.arguments.checks import check_count, check_gamma
-from power_metrics.measures.registry import find_measure
-from power_metrics.rewards.distributions import PerState, RewardDistribution
-from power_metrics.rewards.text import parse_distribution
-from power_metrics.sweeps.config import DEFAULTS, SweepConfig
+from power_metrics.arguments.checks import check_count
+from power_metrics.arguments.parameters import policy_of
+from power_metrics.measures.registry import Measure, find_measure
+from power_metrics.sweeps.config import SweepConfig
+from power_metrics.sweeps.keys import KEPT, is_left_to_measure, keeps_samples, leaves_number_open
 from powerenvs.model.game import TabularGame
-from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.sources.by_name import game_name, load_game, load_model
+
+Model = TabularMDP | TabularGame
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Points that are worked out together: those of one agent that differ in the discount alone, else one point.
+    """Points that are worked out together: those that differ in what the measure takes several values of, else one.
 
     Attributes:
         number: counts units from 0.
         points: the numbers of its points.
-        gammas: their discounts.
-        settings: all keys of its first point.
+        measure: what is measured.
         model: the tables.
-        seed_policy: (S, A_a) of the second agent; None with one agent.
+        arguments: of the measure, checked; of its parameter ``together`` a list with a value for each point.
+        kept: how many reward functions each point keeps.
     """
 
     number: int
     points: tuple[int, ...]
-    gammas: tuple[float, ...]
-    settings: Mapping[str, Any]
-    model: TabularMDP | TabularGame
-    seed_policy: NDArray[np.float64] | None = None
-
-    @property
-    def reward(self) -> RewardDistribution | PerState:
-        """The distribution."""
-        return _reward(self.model, self.settings["reward"])
-
-    @property
-    def identical(self) -> list[list[Hashable]] | None:
-        """Sets of states that share one reward, by label."""
-        return _identical(self.model, self.settings["states_with_identical_rewards"])
+    measure: Measure
+    model: Model
+    arguments: Mapping[str, Any]
+    kept: int = 0
 
     @property
     def num_samples(self) -> int | None:
-        """Reward functions; None where the method or a tolerance settles it."""
-        value = self.settings["num_samples"]
-        return None if value is None else check_count("num_samples", value)
+        """Reward functions; None where the measure, its method or a tolerance settles it."""
+        count = self.arguments.get("num_samples")
+        return None if count is None else check_count("num_samples", count)
 
     @property
-    def drawn(self) -> dict[str, Any]:
-        """The arguments that `power_metrics.power` and `power_metrics.multiagent_power` share."""
-        return {
-            "reward": self.reward,
-            "seed": self.settings["seed"],
-            "states_with_identical_rewards": self.identical,
-            "allow_all_equal": self.settings["allow_all_equal"],
-        }
+    def is_open(self) -> bool:
+        """Whether the method or a tolerance settles the number of reward functions."""
+        return leaves_number_open(self.arguments.get("method"), self.arguments.get("tolerance"))
 
 
 def make_plan(config: SweepConfig) -> list[Unit]:
@@ -76,58 +59,46 @@ def make_plan(config: SweepConfig) -> list[Unit]:
         ValueError: for the first value that does not fit, naming its key.
         OSError: if a file cannot be read.
     """
+    measure, points = find_measure(config.measure), config.points
+    together = measure.together if measure.together in config.measure_keys else None
     groups: dict[str, list[int]] = {}
-    points = config.points
     for number, settings in enumerate(points):
-        apart = settings if config.kind == "two_agents" else {k: v for k, v in settings.items() if k != "gamma"}
+        apart = {key: value for key, value in settings.items() if key != together}
         groups.setdefault(json.dumps(apart, sort_keys=True), []).append(number)
-    models: dict[str, TabularMDP | TabularGame] = {}
+    models: dict[str, Model] = {}
     units = []
     for number, members in enumerate(groups.values()):
-        units.append(_unit(config, number, tuple(members), [points[m] for m in members], models))
+        settings = points[members[0]]
+        own = (*config.environment_keys, "environment", "without_overlaps", "policy")
+        key = json.dumps({name: settings.get(name) for name in own}, sort_keys=True)
+        if key not in models:
+            models[key] = _model(config, settings)
+        model, arguments, kept = models[key], {}, 0
+        for name, one in measure.parameters.items():
+            if name == KEPT and keeps_samples(measure):
+                kept = check_count(KEPT, settings[KEPT], least=0)
+            elif name == together:
+                arguments[name] = [one.value(points[member][name], model) for member in members]
+            elif name in config.measure_keys and not is_left_to_measure(one, settings[name]):
+                arguments[name] = one.value(settings[name], model)
+        units.append(_checked(Unit(number, tuple(members), measure, model, arguments, kept)))
     return units
 
 
-def _unit(
-    config: SweepConfig,
-    number: int,
-    members: tuple[int, ...],
-    settings: list[dict[str, Any]],
-    models: dict[str, TabularMDP | TabularGame],
-) -> Unit:
-    first = settings[0]
-    own = [*config.environment_keys, *(key for key in ("environment", "without_overlaps", "policy") if key in first)]
-    key = json.dumps({name: first[name] for name in own}, sort_keys=True)
-    if key not in models:
-        models[key] = _model(config, first)
-    model = models[key]
-    for name in ("allow_all_equal", "without_overlaps"):
-        if not isinstance(first.get(name, True), bool):
-            raise ValueError(f"{name}: expected true or false, found {first[name]!r}")
-    unit = Unit(
-        number=number,
-        points=members,
-        gammas=tuple(check_gamma(one["gamma"], closed=config.kind != "two_agents") for one in settings),
-        settings=first,
-        model=model,
-        seed_policy=_policy(model, "seed_policy", first["seed_policy"]) if isinstance(model, TabularGame) else None,
-    )
-    check_count("seed", first["seed"], least=0)
-    kept = check_count("keep_samples", first["keep_samples"], least=0)
-    if isinstance(model, TabularMDP):
-        _check_one(unit, model)
-        if kept and (first["method"] != "monte_carlo" or first["tolerance"] is not None):
-            raise ValueError(
-                f"keep_samples: expected 0 unless the method is monte_carlo, without a tolerance, found {kept}"
-            )
-    else:
-        _check_two(unit, model)
+def _checked(unit: Unit) -> Unit:
+    """The unit, if its values fit."""
+    given, kept = unit.arguments, unit.kept
+    if "seed" in given:
+        check_count("seed", given["seed"], least=0)  # a fresh one could not be told to the run that goes on
+    unit.measure.check(**{unit.measure.subject: unit.model}, **given)
+    if kept and (given.get("method", "monte_carlo") != "monte_carlo" or given.get("tolerance") is not None):
+        raise ValueError(f"{KEPT}: expected 0 unless the method is monte_carlo, without a tolerance, found {kept}")
     if kept > (unit.num_samples or kept):
-        raise ValueError(f"keep_samples: expected at most num_samples={unit.num_samples}, found {kept}")
+        raise ValueError(f"{KEPT}: expected at most num_samples={unit.num_samples}, found {kept}")
     return unit
 
 
-def _model(config: SweepConfig, settings: Mapping[str, Any]) -> TabularMDP | TabularGame:
+def _model(config: SweepConfig, settings: Mapping[str, Any]) -> Model:
     name = settings["environment"]
     kwargs = {key: settings[key] for key in config.environment_keys}
     level = kwargs.get("level")
@@ -140,71 +111,13 @@ def _model(config: SweepConfig, settings: Mapping[str, Any]) -> TabularMDP | Tab
         )
     if game is None:
         return load_model(name, kwargs).mdp
-    tables = load_game(game, kwargs).game
+    tables, overlaps = load_game(game, kwargs).game, settings["without_overlaps"]
     if tables.num_agents != 2:
         raise ValueError(f"environment: expected a game of two agents, found {tables!r}")
-    if settings["without_overlaps"] is True:
+    if not isinstance(overlaps, bool):
+        raise ValueError(f"without_overlaps: expected true or false, found {overlaps!r}")
+    if overlaps:
         tables = tables.without_overlaps()
     if config.kind == "two_agents":
         return tables
-    return tables.against({tables.agents[1]: _policy(tables, "policy", settings["policy"])})
-
-
-def _policy(game: TabularGame, key: str, value: Any) -> NDArray[np.float64]:
-    """The second agent's policy: "uniform" or that of a file."""
-    from powerenvs.model.policy import Policy
-
-    agent = game.agents[1]
-    if value == DEFAULTS["two_agents"]["seed_policy"]:
-        return game.uniform_policy(agent)
-    if not isinstance(value, str) or not value.endswith((".npz", ".gv")):
-        raise ValueError(f"{key}: expected uniform, or an .npz or .gv file with a policy, found {value!r}")
-    try:
-        return Policy.load(value, game, agent).table
-    except ValueError as error:
-        raise ValueError(f"{key}: {error}") from None
-
-
-def _state(model: TabularMDP | TabularGame, key: str, text: Any) -> Hashable:
-    """The state label that prints as this text."""
-    return model.state_labels[model.lookup.index(text, key)]
-
-
-def _reward(model: TabularMDP | TabularGame, value: Any) -> RewardDistribution | PerState:
-    if isinstance(value, str):
-        return parse_distribution(value)
-    if not isinstance(value, Mapping):
-        raise ValueError(f"reward: expected a distribution such as uniform(0, 1), or a mapping, found {value!r}")
-    unknown = next((key for key in value if key not in ("default", "states")), None)
-    if unknown is not None:
-        raise ValueError(f"reward: unknown key {unknown!r}; {closest(unknown, ('default', 'states'))}")
-    states, default = value.get("states", {}), value.get("default", DEFAULTS["single_agent"]["reward"])
-    if not isinstance(states, Mapping):
-        raise ValueError(f"reward: expected a mapping of states to distributions, found {states!r}")
-    for text in (default, *states.values()):
-        if not isinstance(text, str):
-            raise ValueError(f"reward: expected a distribution such as uniform(0, 1) for each state, found {text!r}")
-    named = {_state(model, "reward", state): parse_distribution(text) for state, text in states.items()}
-    return PerState(named, parse_distribution(default))
-
-
-def _identical(model: TabularMDP | TabularGame, value: Any) -> list[list[Hashable]] | None:
-    key = "states_with_identical_rewards"
-    if value is None:
-        return None
-    if not isinstance(value, list) or not all(isinstance(group, list) for group in value):
-        raise ValueError(f"{key}: expected lists of states in a list, in one more list, found {value!r}")
-    return [[_state(model, key, text) for text in group] for group in value]
-
-
-def _check_one(unit: Unit, mdp: TabularMDP) -> None:
-    """The checks of `power_metrics.power`, before anything is worked out."""
-    settings = {name: unit.settings[name] for name in ("method", "tolerance")}
-    find_measure("power").check(mdp, list(unit.gammas), num_samples=unit.num_samples, **settings, **unit.drawn)
-
-
-def _check_two(unit: Unit, game: TabularGame) -> None:
-    """The checks of `power_metrics.multiagent_power`, before anything is worked out."""
-    settings = {name: unit.settings[name] for name in ("num_samples", "gamma_a", "correlation", "rounds")}
-    check_count("num_samples", settings["num_samples"])
-    find_measure("multiagent_power").check(game, unit.gammas[0], seed_policy=unit.seed_policy, **settings, **unit.drawn)
+    return tables.against({tables.agents[1]: policy_of("policy", settings["policy"], tables)})

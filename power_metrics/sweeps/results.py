@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from power_metrics.results.estimate import PowerEstimate
-from power_metrics.results.multiagent import MultiagentPower
+from power_metrics.results.stored import json_values
 from power_metrics.sweeps.config import CONFIG_FILE, SweepConfig
 from power_metrics.sweeps.solve import KeptSamples
 from power_metrics.sweeps.store import StoredPoint, read_finished, read_results
 from powerenvs.model.checks import flag
-from powerenvs.model.labels import closest, label_text
+from powerenvs.model.labels import closest
 
 if TYPE_CHECKING:
     import pandas
@@ -33,7 +30,7 @@ class SweepPoint:
         number: its place in the sweep, from 0.
         values: {key: value} of the keys that are swept.
         settings: {key: value} of all keys.
-        result: POWER of one agent, or of two.
+        result: what was measured: a `PowerEstimate`, a `MultiagentPower`, or what other measures give.
         kept: {agent: the first reward functions and POWER under each}, as ``keep_samples`` asked; one agent is
             called "agent".
     """
@@ -41,8 +38,13 @@ class SweepPoint:
     number: int
     values: Mapping[str, Any]
     settings: Mapping[str, Any]
-    result: PowerEstimate | MultiagentPower
+    result: Any
     kept: Mapping[str, KeptSamples]
+
+    @classmethod
+    def of(cls, config: SweepConfig, number: int, settings: Mapping[str, Any], stored: StoredPoint) -> SweepPoint:
+        """The point of this number, from what is stored of it."""
+        return cls(number, {key: settings[key] for key in config.parameters}, settings, stored.result, stored.kept)
 
     @property
     def cells(self) -> dict[str, Any]:
@@ -100,36 +102,36 @@ class SweepResult:
         return found
 
     def to_frame(self) -> pandas.DataFrame:
-        """A tidy table with one row for each point and state, of games also for each agent.
+        """A tidy table: the swept keys beside the columns of each point's result; see `power_metrics.Result.columns`.
 
-        Columns: the swept keys, ``state``, ``power``, ``standard_error``; of games also ``agent``, and ``baseline``
-        and ``baseline_standard_error``, its POWER before the second agent answers.
+        Of POWER one row for each point and state: the swept keys, ``state``, ``power``, ``standard_error``; of games
+        also for each agent, with ``agent``, and ``baseline`` and ``baseline_standard_error``, its POWER before the
+        second agent answers.
         """
         import pandas
 
         frames = []
         for point in self.points:
-            frames += [pandas.DataFrame({**point.cells, **columns}) for columns in _columns(point.result)]
-        return pandas.concat(frames, ignore_index=True)
+            frames += [pandas.DataFrame({**point.cells, **columns}) for columns in point.result.columns()]
+        return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
 
     def summary(self) -> pandas.DataFrame:
-        """A tidy table with one row for each point: POWER averaged over states, and of games the alignment.
+        """A tidy table with one row for each point: the swept keys and the result's `power_metrics.Result.summary`.
 
-        Columns for one agent: the swept keys, ``power``, ``lowest``, ``highest``, ``num_samples``. For two, named H
-        and A: ``H``, ``H_standard_error``, ``H_baseline``, ``H_baseline_standard_error``, the same for A,
+        Of POWER of one agent ``power``, averaged over states, ``lowest``, ``highest``, ``num_samples``. For two, named
+        H and A: ``H``, ``H_standard_error``, ``H_baseline``, ``H_baseline_standard_error``, the same for A,
         ``alignment``, ``alignment_corrected``, and ``alignment_low`` and ``alignment_high``, its 95 % interval.
         """
         import pandas
 
-        return pandas.DataFrame([{**point.cells, **summary_of(point.result)} for point in self.points])
+        return pandas.DataFrame([{**point.cells, **point.result.summary()} for point in self.points])
 
     def to_json(self) -> str:
-        """Settings, summary and POWER of every state of each point, as JSON text without times."""
+        """Settings, summary and table of each point, as JSON text without times."""
         points = []
         for point in self.points:
-            tables = [{key: _json(value) for key, value in columns.items()} for columns in _columns(point.result)]
-            summary = {key: _json(value) for key, value in summary_of(point.result).items()}
-            points.append({"values": dict(point.values), "summary": summary, "states": tables})
+            shown = {"summary": point.result.summary(), "states": point.result.columns()}
+            points.append({"values": dict(point.values), **json_values(shown)})
         content = {"config": self.config.as_dict(), "points": points}
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
@@ -141,70 +143,20 @@ class SweepResult:
         )
 
 
-def summary_of(result: PowerEstimate | MultiagentPower) -> dict[str, Any]:
-    """One row of `SweepResult.summary`, without the swept keys."""
-    if isinstance(result, PowerEstimate):
-        return {
-            "power": float(result.mean.mean()),
-            "lowest": float(result.mean.min()),
-            "highest": float(result.mean.max()),
-            "num_samples": result.num_samples,
-        }
-    row: dict[str, Any] = {}
-    for agent in result.agents:
-        for name, baseline in ((agent, False), (f"{agent}_baseline", True)):
-            row[name] = result.average(agent, baseline=baseline)
-            row[f"{name}_standard_error"] = result.average_error(agent, baseline=baseline)
-    low, high = result.alignment_interval(0.95)
-    return row | {
-        "alignment": result.alignment,
-        "alignment_corrected": result.alignment_corrected,
-        "alignment_low": low,
-        "alignment_high": high,
-        "num_samples": result.num_samples,
-    }
-
-
-def _columns(result: PowerEstimate | MultiagentPower) -> list[dict[str, Any]]:
-    """The columns of a result's rows of `SweepResult.to_frame`; of games one set for each agent."""
-    if isinstance(result, PowerEstimate):
-        states = [label_text(label) for label in result.model.state_labels]
-        return [{"state": states, "power": result.mean, "standard_error": result.standard_error}]
-    states = [label_text(label) for label in result.game.state_labels]
-    return [
-        {
-            "agent": agent,
-            "state": states,
-            "power": result[agent].mean,
-            "standard_error": result[agent].standard_error,
-            "baseline": result.baseline[agent].mean,
-            "baseline_standard_error": result.baseline[agent].standard_error,
-        }
-        for agent in result.agents
-    ]
-
-
 def _cell(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _json(value: Any) -> Any:
-    """Arrays as lists, and nan as None, which JSON has no other word for."""
-    if isinstance(value, np.ndarray):
-        return [_json(number) for number in value.tolist()]
-    return None if isinstance(value, float) and value != value else value
 
 
 def made_result(
     config: SweepConfig, folder: Path, stored: Mapping[int, StoredPoint], num_resumed: int = 0
 ) -> SweepResult:
     """The result of a sweep from its stored points, those that there are."""
-    points = []
-    for number, settings in enumerate(config.points):
-        if number in stored:
-            values = {key: settings[key] for key in config.parameters}
-            points.append(SweepPoint(number, values, settings, stored[number].result, stored[number].kept))
-    return SweepResult(config, folder, tuple(points), num_resumed)
+    points = tuple(
+        SweepPoint.of(config, number, settings, stored[number])
+        for number, settings in enumerate(config.points)
+        if number in stored
+    )
+    return SweepResult(config, folder, points, num_resumed)
 
 
 def load_sweep(folder: str | os.PathLike[str], *, partial: bool = False) -> SweepResult:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import BrokenExecutor, Executor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from power_metrics.arguments.checks import check_progress
-from power_metrics.expectation.executors import Processes, RayExecutor, check_executor
+from power_metrics.expectation.executors import check_executor
 from power_metrics.sweeps.config import SweepConfig
 from power_metrics.sweeps.folder import locked, prepare, write_all
 from power_metrics.sweeps.logs import check_logs, open_logs
 from power_metrics.sweeps.points import Unit, make_plan
 from power_metrics.sweeps.results import SweepPoint, SweepResult, made_result
-from power_metrics.sweeps.solve import Outcome, solve
+from power_metrics.sweeps.solve import solve
 from power_metrics.sweeps.store import StoredPoint, read_unit, write_unit
 
 RESULTS_FOLDER = "results"
@@ -35,11 +36,12 @@ def sweep(
     fresh: bool = False,
     figures: bool = True,
 ) -> SweepResult:
-    """POWER at every point of a grid of settings, written to a folder.
+    """POWER, or any other measure, at every point of a grid of settings, written to a folder.
 
     Every value of every point is checked before any work starts. Each point uses its own ``seed``, the same one
-    unless it is swept, so that points have common random numbers and differ in what was swept only. Points of one
-    agent that differ in gamma alone are solved together, for the same reward functions.
+    unless it is swept, so that points have common random numbers and differ in what was swept only. Points that
+    differ only in what the measure takes several values of, as POWER of one agent does of gamma, are worked out
+    together, for the same reward functions.
 
     The folder gets ``config.yaml`` (complete, and enough to run it again to the same bits), ``points/`` (what is
     finished so far), ``results.npz`` (everything, for `load_sweep`), ``results.csv`` (`SweepResult.to_frame`),
@@ -51,8 +53,8 @@ def sweep(
     Args:
         config: a `SweepConfig`, a mapping for `SweepConfig.from_dict`, or the path of a YAML or JSON file.
         folder: of the results; by default ``results/NAME``.
-        executor: ``"processes"``, ``"ray"`` or a `concurrent.futures.Executor`; the same numbers, bit for bit. With
-            one agent it works on the reward functions of a point, with two on several points at a time.
+        executor: ``"processes"``, ``"ray"`` or a `concurrent.futures.Executor`; the same numbers, bit for bit. It
+            works on the reward functions of a point, of measures that take an executor.
         workers: see `power_metrics.power`.
         progress: True for a progress bar over points, False for none, None for one in a terminal after two seconds.
         tensorboard: log each point's averages to ``tensorboard/`` in the folder.
@@ -92,12 +94,12 @@ def sweep(
             stack.callback(log.close)
             for point in made_result(config, place, stored).points:
                 log.point(point)
-        for unit, outcomes in _bar(_solved(pending, executor, workers, show), len(points), resumed, show, pending):
-            stored |= write_unit(place, unit, outcomes)
-            for number, (result, kept) in zip(unit.points, outcomes, strict=True):
+        for unit in _bar(pending, len(points), resumed, show):
+            written = _worked_out(place, unit, executor, workers, show if len(pending) == 1 else False)
+            stored |= written
+            for number, found in written.items():
                 for log in logs:
-                    values = {key: points[number][key] for key in config.parameters}
-                    log.point(SweepPoint(number, values, points[number], result, kept))
+                    log.point(SweepPoint.of(config, number, points[number], found))
         stored = dict(sorted(stored.items()))
         done = made_result(config, place, stored, resumed)
         write_all(done, stored, record)
@@ -108,51 +110,26 @@ def sweep(
     return done
 
 
-Solved = Iterator[tuple[Unit, list[Outcome]]]
-
-
-def _bar(solved: Solved, total: int, done: int, show: bool | None, pending: list[Unit]) -> Solved:
-    """The same with a progress bar over points; a single unit shows its reward functions instead."""
+def _bar(units: list[Unit], total: int, done: int, show: bool | None) -> Iterator[Unit]:
+    """The units, with a progress bar over points; a single unit shows its reward functions instead."""
     from tqdm import tqdm
 
-    hidden = len(pending) < 2 or (None if show is None else not show)
+    hidden = len(units) < 2 or (None if show is None else not show)
     with tqdm(total=total, initial=done, desc="sweep", unit=" points", delay=0 if show else 2, disable=hidden) as bar:
-        for unit, outcomes in solved:
-            yield unit, outcomes
+        for unit in units:
+            yield unit
             bar.update(len(unit.points))
 
 
-def _solved(units: list[Unit], executor: str | Executor | None, workers: int | None, show: bool | None) -> Solved:
-    """Units and what their points give, as they are finished."""
-    own_bar = show if len(units) == 1 else False
-    if executor is None or not units or units[0].seed_policy is None:
-        for unit in units:
-            yield unit, solve(unit, executor, workers, progress=own_bar)
-        return
-    waiting: dict[Future[list[Outcome]], Unit] = {}
+def _worked_out(
+    folder: Path, unit: Unit, executor: str | Executor | None, workers: int | None, show: bool | None
+) -> dict[int, StoredPoint]:
+    """The points of a unit, which are written to the folder."""
+    start = time.perf_counter()
     try:
-        with _pool(executor, workers) as pool:
-            waiting |= {pool.submit(solve, unit, threads=1): unit for unit in units}
-            for future in as_completed(waiting):
-                yield waiting[future], future.result()
-    except BrokenExecutor as error:
-        raise RuntimeError(
-            "executor: expected workers that stay alive, found that one died; out of memory? Or a script that "
-            "starts processes without `if __name__ == '__main__':`? Finished points are kept"
-        ) from error
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
-@contextmanager
-def _pool(executor: str | Executor, workers: int | None) -> Iterator[Executor]:
-    """The executor; one of our own is shut down at the end."""
-    if isinstance(executor, Executor):
-        yield executor
-        return
-    own = RayExecutor() if executor == "ray" else Processes(workers or 1)
-    try:
-        yield own
-    finally:
-        own.shutdown(cancel_futures=True)
+        outcomes = solve(unit, executor, workers, show)
+    except RuntimeError as error:
+        if isinstance(error.__cause__, BrokenExecutor):
+            raise RuntimeError(f"{error} (Finished points are kept)") from error.__cause__
+        raise
+    return write_unit(folder, unit, outcomes, time.perf_counter() - start)

@@ -1,23 +1,19 @@
-"""From a unit of work to POWER at its points."""
+"""From a unit of work to the results at its points."""
 
 from __future__ import annotations
 
 import time
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.arguments.checks import check_count
-from power_metrics.measures.multiagent_power import multiagent_power
-from power_metrics.measures.power import power
 from power_metrics.measures.run_policies import drawn_pairs, drawn_rewards
-from power_metrics.results.estimate import PowerEstimate
-from power_metrics.results.multiagent import MultiagentPower
+from power_metrics.results.base import Result
 from power_metrics.sweeps.points import Unit
 from powerenvs.model.game import TabularGame
-from powerenvs.model.mdp import TabularMDP
 
 
 @dataclass(frozen=True)
@@ -33,25 +29,41 @@ class KeptSamples:
     powers: NDArray[np.float64]
 
 
-Outcome = tuple[PowerEstimate | MultiagentPower, dict[str, KeptSamples]]
-"""What a point gives: POWER, and the samples kept of each agent ("agent" where there is one)."""
+Outcome = tuple[Result, dict[str, KeptSamples]]
+"""What a point gives: its result, and the samples kept of each agent ("agent" where there is one)."""
 
 
 def solve(
-    unit: Unit,
-    executor: str | Executor | None = None,
-    workers: int | None = None,
-    threads: int | None = None,
-    progress: bool | None = False,
+    unit: Unit, executor: str | Executor | None = None, workers: int | None = None, progress: bool | None = False
 ) -> list[Outcome]:
-    """What each point of a unit gives; see `power_metrics.power` for the arguments.
+    """What each point of a unit gives; the arguments go to the measure, as far as it has them."""
+    results = _measured(unit, executor=executor, workers=workers, progress=progress)
+    return list(zip(results, _kept(unit) if unit.kept else [{} for _ in results], strict=True))
 
-    An ``executor`` works on the reward functions of one agent; `power_metrics.multiagent_power` has none.
-    """
-    kept = check_count("keep_samples", unit.settings["keep_samples"], least=0)
-    if isinstance(unit.model, TabularMDP):
-        return _solve_one(unit, unit.model, kept, executor, workers, threads, progress)
-    return [_solve_two(unit, unit.model, kept, threads, progress)]
+
+def _kept(unit: Unit) -> list[dict[str, KeptSamples]]:
+    """The first reward functions of each point, and POWER under each."""
+    # The first reward functions of a run are those of a shorter one, so a short run gives them without storing all.
+    few = {**unit.arguments, "num_samples": unit.kept, "keep_samples": True}
+    first = _measured(replace(unit, arguments=few), progress=False)
+    numbers, given = np.arange(unit.kept), unit.arguments
+    drawn = {name: given[name] for name in ("reward", "seed", "states_with_identical_rewards", "allow_all_equal")}
+    if isinstance(unit.model, TabularGame):
+        pairs = drawn_pairs(unit.model, numbers, given["correlation"], **drawn)
+        return [
+            {agent: KeptSamples(own, found[agent].samples) for agent, own in zip(found.agents, pairs, strict=True)}
+            for found in first
+        ]
+    rewards = drawn_rewards(unit.model, numbers, **drawn)
+    return [{"agent": KeptSamples(rewards, found.samples)} for found in first]
+
+
+def _measured(unit: Unit, **options: Any) -> list[Any]:
+    """The results of a unit, one for each point."""
+    measure = unit.measure
+    taken = {name: value for name, value in options.items() if name in measure.parameters}
+    found = measure.call(**{measure.subject: unit.model}, **unit.arguments, **taken)
+    return found if measure.together in unit.arguments else [found]
 
 
 _TRIALS = (32, 256, 1024)
@@ -65,54 +77,7 @@ def expected_seconds(unit: Unit) -> float:
     seconds = []
     for count in _TRIALS:
         start = time.perf_counter()
-        solve(replace(unit, settings={**unit.settings, "num_samples": count, "keep_samples": 0}))
+        solve(replace(unit, arguments={**unit.arguments, "num_samples": count}, kept=0))
         seconds.append(time.perf_counter() - start)
     each = max(0.0, seconds[2] - seconds[1]) / (_TRIALS[2] - _TRIALS[1])
     return seconds[2] + each * max(0, unit.num_samples - _TRIALS[2])
-
-
-def _solve_one(
-    unit: Unit,
-    mdp: TabularMDP,
-    kept: int,
-    executor: str | Executor | None,
-    workers: int | None,
-    threads: int | None,
-    progress: bool | None,
-) -> list[Outcome]:
-    gammas, settings = list(unit.gammas), unit.settings
-    estimates = power(
-        mdp, gammas, num_samples=unit.num_samples, method=settings["method"], tolerance=settings["tolerance"],
-        executor=executor, workers=workers, threads=threads, progress=progress, **unit.drawn,
-    )  # fmt: skip
-    if not kept:
-        return [(estimate, {}) for estimate in estimates]
-    # The first reward functions of a run are those of a shorter one, so a short run gives them without storing all.
-    first = power(mdp, gammas, num_samples=kept, keep_samples=True, progress=False, **unit.drawn)
-    rewards = drawn_rewards(mdp, np.arange(kept), **unit.drawn)
-    return [
-        (estimate, {"agent": KeptSamples(rewards, short.samples)})
-        for estimate, short in zip(estimates, first, strict=True)
-    ]
-
-
-def _solve_two(unit: Unit, game: TabularGame, kept: int, threads: int | None, progress: bool | None) -> Outcome:
-    settings = unit.settings
-    shared = {
-        "gamma": unit.gammas[0],
-        "gamma_a": settings["gamma_a"],
-        "correlation": settings["correlation"],
-        "seed_policy": unit.seed_policy,
-        "rounds": settings["rounds"],
-        "threads": threads,
-        **unit.drawn,
-    }
-    count = check_count("num_samples", settings["num_samples"])
-    result = multiagent_power(game, num_samples=count, progress=progress, **shared)
-    if not kept:
-        return result, {}
-    first = multiagent_power(game, num_samples=kept, keep_samples=True, progress=False, **shared)
-    rewards = drawn_pairs(game, np.arange(kept), settings["correlation"], **unit.drawn)
-    return result, {
-        agent: KeptSamples(drawn, first[agent].samples) for agent, drawn in zip(result.agents, rewards, strict=True)
-    }

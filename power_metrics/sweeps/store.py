@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.results.base import FORMAT, result_class, same
-from power_metrics.results.estimate import PowerEstimate
-from power_metrics.results.multiagent import MultiagentPower
+from power_metrics.results.base import FORMAT, Result, result_class, same
 from power_metrics.results.release_0_1 import upgraded
 from power_metrics.results.stored import Stored, part
 from power_metrics.sweeps.points import Unit
@@ -23,7 +21,6 @@ from powerenvs.model.npz import load_arrays, save_arrays
 from powerenvs.version import __version__
 
 Arrays = Mapping[str, NDArray[Any]]
-
 Kept = Mapping[str, KeptSamples]
 
 _UNIT, _RESULTS = "SweepUnit", "SweepResults"
@@ -34,68 +31,71 @@ class StoredPoint:
     """A point as files hold it.
 
     Attributes:
-        result: POWER of one agent, or of two.
+        result: what was measured.
         kept: {agent: samples kept}.
+        fingerprint: of the model.
+        seconds: wall-clock time of the work that gave it; points of one unit share it.
 
     Raises:
-        ValueError: if the samples are of other states than the result.
+        ValueError: if the result is of another model, or the samples are of other states.
     """
 
-    result: PowerEstimate | MultiagentPower
+    result: Result
     kept: Kept
+    fingerprint: str
+    seconds: float
 
     def __post_init__(self) -> None:
-        states = (self.result.model.num_states,)
+        found = self.result.fingerprint
+        if found is not None and found != self.fingerprint:
+            raise ValueError(f"fingerprint: expected {found[:12]}, found {self.fingerprint!r}")
         for agent, samples in self.kept.items():
-            shape = samples.rewards.shape
+            shape, states = samples.rewards.shape, (self.result.model.num_states,)  # type: ignore[attr-defined]
             if samples.rewards.dtype != np.float64 or shape != samples.powers.shape or shape[1:] != states:
                 raise ValueError(
-                    f"kept samples of {agent}: expected rewards and POWER of {states[0]} states, found others"
+                    f"kept samples of {agent}: expected rewards and POWER of the same states, found others"
                 )
 
-    @property
-    def fingerprint(self) -> str:
-        """Of the model."""
-        return self.result.model.fingerprint
 
-    @property
-    def seconds(self) -> float:
-        """Wall-clock time of the run that gave it; points of one unit share it."""
-        one = self.result if isinstance(self.result, PowerEstimate) else self.result[self.result.agents[0]]
-        return one.seconds
-
-
-def _packed(points: Mapping[int, StoredPoint]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Points, by number, as the arrays and the header of one file; equal models are stored once."""
-    stored = Stored()
-    for number, point in points.items():
-        stored.header[str(number)] = {
+def _put(stored: Stored, points: Mapping[int, StoredPoint]) -> dict[str, Any]:
+    """The JSON values of points, by number; their arrays and models are taken in."""
+    return {
+        str(number): {
             "class": type(point.result).__name__,
             "result": stored.put(point.result, str(number)),
             "kept": stored.put(point.kept, f"{number}.kept"),
+            "fingerprint": point.fingerprint,
+            "seconds": point.seconds,
         }
-    return stored.packed()
+        for number, point in points.items()
+    }
 
 
-def _unpacked(arrays: Arrays, header: Mapping[str, Any]) -> dict[int, StoredPoint]:
-    if header["version"] < FORMAT:
-        return _of_release_0_1(arrays, header)
-    stored, points = Stored.unpacked(arrays, header), {}
-    for number, entry in stored.header.items():
-        result = stored.get(result_class(entry["class"]), entry["result"], number)
-        points[int(number)] = StoredPoint(result, stored.get(Kept, entry["kept"], f"{number}.kept"))
-    return points
+def _get(stored: Stored, entries: Mapping[str, Any]) -> dict[int, StoredPoint]:
+    """The points that `_put` took in."""
+    return {
+        int(number): StoredPoint(
+            stored.get(result_class(entry["class"]), entry["result"], number),
+            stored.get(Kept, entry["kept"], f"{number}.kept"),
+            stored.get(str, entry["fingerprint"], "fingerprint"),
+            stored.get(float, entry["seconds"], "seconds"),
+        )
+        for number, entry in entries.items()
+    }
 
 
 def _of_release_0_1(arrays: Arrays, header: Mapping[str, Any]) -> dict[int, StoredPoint]:
+    """The points of a file of release 0.1, which holds models as the bytes of their files."""
     points = {}
     for number, entry in header["points"].items():
-        own = part(arrays, f"{number}.")
+        own, facts = part(arrays, f"{number}."), entry["header"]
         kept = {
             agent: KeptSamples(own[f"kept.{agent}.rewards"], own[f"kept.{agent}.powers"]) for agent in entry["kept"]
         }
-        stored = upgraded({**own, "model": arrays[f"model.{entry['model']}"]}, entry["header"])
-        points[int(number)] = StoredPoint(stored.get(result_class(entry["class"]), stored.header), kept)
+        seconds = (facts if "seconds" in facts else facts["human"])["seconds"]
+        stored = upgraded({**own, "model": arrays[f"model.{entry['model']}"]}, facts)
+        result = stored.get(result_class(entry["class"]), stored.header)
+        points[int(number)] = StoredPoint(result, kept, entry["fingerprint"], seconds)
     return points
 
 
@@ -104,14 +104,25 @@ def unit_path(folder: Path, number: int) -> Path:
     return folder / "points" / f"{number:04d}.npz"
 
 
-def write_unit(folder: Path, unit: Unit, outcomes: Sequence[Outcome]) -> dict[int, StoredPoint]:
+def write_unit(folder: Path, unit: Unit, outcomes: Sequence[Outcome], seconds: float) -> dict[int, StoredPoint]:
     """Writes the points of a unit, whole or not at all; returns them as they are stored."""
-    path = unit_path(folder, unit.number)
+    path, fingerprint = unit_path(folder, unit.number), unit.model.fingerprint
+    points = {
+        number: StoredPoint(*outcome, fingerprint, seconds)
+        for number, outcome in zip(unit.points, outcomes, strict=True)
+    }
     with naming_what_stays(path):
-        points = {number: StoredPoint(*outcome) for number, outcome in zip(unit.points, outcomes, strict=True)}
-        arrays, header = _packed(points)
-        save_arrays(path, _UNIT, arrays, {**header, "powerenvs": __version__}, version=FORMAT)
+        stored = Stored()
+        stored.header = {
+            "powerenvs": __version__, "points": _put(stored, points), "tables": stored.put(_tables(unit), "tables")
+        }  # fmt: skip
+        save_arrays(path, _UNIT, *stored.packed(), version=FORMAT)
     return points
+
+
+def _tables(unit: Unit) -> dict[str, NDArray[Any]]:
+    """The arguments that are tables, such as a policy: those that files may hold, which may change."""
+    return {name: value for name, value in unit.arguments.items() if isinstance(value, np.ndarray)}
 
 
 _AGAIN = "delete it to have its points computed again"
@@ -125,18 +136,21 @@ def read_unit(folder: Path, unit: Unit) -> dict[int, StoredPoint]:
         FileNotFoundError: if the unit is not finished.
     """
     path = unit_path(folder, unit.number)
-    found, release = _read_unit(path)
-    if tuple(found) != unit.points:
-        raise ValueError(f"{os.fspath(path)!r}: expected the points {list(unit.points)}, found {list(found)}; {_AGAIN}")
-    if release != __version__:
-        raise ValueError(f"{os.fspath(path)!r}: made by release {release}, this is {__version__}; {_AGAIN}")
-    for point in found.values():
-        if point.fingerprint != unit.model.fingerprint:
-            raise ValueError(f"{os.fspath(path)!r}: made with a model that has changed since; {_AGAIN}")
-        found_policy = getattr(point.result, "seed_policy", None)
-        if unit.seed_policy is not None and not same(found_policy, unit.seed_policy):
-            raise ValueError(f"{os.fspath(path)!r}: made with a seed policy that has changed since; {_AGAIN}")
-    return found
+    found = _read_unit(path)
+    if tuple(found.points) != unit.points:
+        raise ValueError(
+            f"{os.fspath(path)!r}: expected the points {list(unit.points)}, found {list(found.points)}; {_AGAIN}"
+        )
+    if found.release != __version__:
+        raise ValueError(f"{os.fspath(path)!r}: made by release {found.release}, this is {__version__}; {_AGAIN}")
+    if any(point.fingerprint != unit.model.fingerprint for point in found.points.values()):
+        raise ValueError(f"{os.fspath(path)!r}: made with a model that has changed since; {_AGAIN}")
+    for name, table in _tables(unit).items():
+        if not same(found.tables.get(name), table):
+            raise ValueError(
+                f"{os.fspath(path)!r}: made with a {name.replace('_', ' ')} that has changed since; {_AGAIN}"
+            )
+    return found.points
 
 
 def read_finished(folder: Path) -> dict[int, StoredPoint]:
@@ -148,15 +162,28 @@ def read_finished(folder: Path) -> dict[int, StoredPoint]:
     found: dict[int, StoredPoint] = {}
     for path in sorted((folder / "points").glob("*.npz")):
         if path.stem.isdigit():  # others are left from a write that was cut off
-            found |= _read_unit(path)[0]
+            found |= _read_unit(path).points
     return found
 
 
-def _read_unit(path: Path) -> tuple[dict[int, StoredPoint], str]:
-    """The points in a file, and the release that wrote them."""
+class _Unit(NamedTuple):
+    """What the file of a unit holds."""
+
+    release: str
+    points: dict[int, StoredPoint]
+    tables: Arrays
+
+
+def _read_unit(path: Path) -> _Unit:
     try:
         arrays, header = load_arrays(path, _UNIT)
-        return _unpacked(arrays, header), str(header["powerenvs"])
+        if header["version"] < FORMAT:
+            points = _of_release_0_1(arrays, header)
+            policy = getattr(next(iter(points.values())).result, "seed_policy", None)
+            return _Unit(str(header["powerenvs"]), points, {} if policy is None else {"seed_policy": policy})
+        stored = Stored.unpacked(arrays, header)
+        tables = stored.get(Arrays, stored.header["tables"], "tables")
+        return _Unit(str(stored.header["powerenvs"]), _get(stored, stored.header["points"]), tables)
     except FileNotFoundError:
         raise
     except Exception as error:  # whatever zipfile, zlib, numpy and json raise for bytes that make no sense
@@ -165,7 +192,9 @@ def _read_unit(path: Path) -> tuple[dict[int, StoredPoint], str]:
 
 def write_results(path: Path, points: Mapping[int, StoredPoint]) -> None:
     """Writes all points to one file, whole or not at all."""
-    save_arrays(path, _RESULTS, *_packed(points), version=FORMAT)
+    stored = Stored()
+    stored.header = _put(stored, points)
+    save_arrays(path, _RESULTS, *stored.packed(), version=FORMAT)
 
 
 def read_results(path: Path) -> dict[int, StoredPoint]:
@@ -176,7 +205,11 @@ def read_results(path: Path) -> dict[int, StoredPoint]:
         FileNotFoundError: if there is none.
     """
     try:
-        return _unpacked(*load_arrays(path, _RESULTS))
+        arrays, header = load_arrays(path, _RESULTS)
+        if header["version"] < FORMAT:
+            return _of_release_0_1(arrays, header)
+        stored = Stored.unpacked(arrays, header)
+        return _get(stored, stored.header)
     except FileNotFoundError:
         raise
     except Exception as error:  # as in `_read_unit`

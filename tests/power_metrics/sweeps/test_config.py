@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 
@@ -33,6 +34,33 @@ def test_the_kind_follows_from_what_is_given():
     assert pm.SweepConfig.from_dict({**PAIR, "policy": "uniform"}).kind == "fixed_policy"
 
 
+def test_the_kind_says_what_is_measured_unless_the_measure_is_named():
+    assert pm.SweepConfig.from_dict(ONE).measure == "power"
+    assert pm.SweepConfig.from_dict({**PAIR, "policy": "uniform"}).measure == "power"
+    assert pm.SweepConfig.from_dict(PAIR).measure == "multiagent_power"
+    assert pm.SweepConfig.from_dict({**ONE, "measure": "optimality_probability"}).measure == "optimality_probability"
+
+
+def test_keys_and_defaults_of_a_measure_are_those_of_its_signature():
+    config = pm.SweepConfig.from_dict({"name": "odds", "measure": "optimality_probability", "ties": ["count", "split"]})
+    assert set(config.measure_keys) <= set(inspect.signature(pm.optimality_probability).parameters)
+    assert {key: config.values[key] for key in ("num_samples", "gamma", "reward", "ties")} == {
+        "num_samples": (None,), "gamma": (0.9,), "reward": ("uniform(0, 1)",), "ties": ("count", "split")
+    }  # fmt: skip
+    assert "keep_samples" not in config.values
+    assert pm.SweepConfig.from_dict(yaml.safe_load(config.to_yaml())) == config
+
+
+def test_defaults_that_files_cannot_say_are_left_to_the_measure():
+    base = {"name": "curve", "level": "open_3x3", "measure": "q_learning_curve", "num_learners": 5}
+    config = pm.SweepConfig.from_dict(base)
+    [unit] = make_plan(config)
+    assert config.values["steps"] == (None,)
+    assert "steps" not in unit.arguments
+    [unit] = make_plan(pm.SweepConfig.from_dict({**base, "steps": [[0, 10, 100]]}))
+    assert unit.arguments["steps"] == [0, 10, 100]
+
+
 def test_the_complete_configuration_is_itself():
     config = pm.SweepConfig.from_dict({**ONE, "noise": [0, 0.1], "gamma": [0.5, 0.9]})
     assert config.as_dict()["seed"] == 0
@@ -51,13 +79,13 @@ def test_points_are_the_product_in_the_order_of_the_file():
 
 def test_discounts_of_one_agent_are_worked_out_together_and_those_of_two_are_not():
     units = planned(gamma=[0.5, 0.9], noise=[0, 0.1])
-    assert [(u.points, u.gammas) for u in units] == [((0, 2), (0.5, 0.9)), ((1, 3), (0.5, 0.9))]
+    assert [(u.points, u.arguments["gamma"]) for u in units] == [((0, 2), [0.5, 0.9]), ((1, 3), [0.5, 0.9])]
     assert [u.points for u in planned(environment="power_pair_v0", gamma=[0.5, 0.9])] == [(0,), (1,)]
 
 
 def test_a_value_that_is_a_list_is_written_in_a_list():
     [unit] = planned(states_with_identical_rewards=[[["(0, 0)", "(0, 1)"]]])
-    assert unit.identical == [[(0, 0), (0, 1)]]
+    assert unit.arguments["states_with_identical_rewards"] == [[(0, 0), (0, 1)]]
     [unit] = planned(level=[["...", ".#."]], walls="absent")
     assert unit.model.num_states == 5
 
@@ -65,7 +93,7 @@ def test_a_value_that_is_a_list_is_written_in_a_list():
 def test_distributions_may_be_objects():
     reward = pm.PerState({(0, 1): pm.Beta(2, 5)}, pm.Uniform(-1, 1))
     config = pm.SweepConfig.from_dict({**ONE, "reward": [reward, pm.Normal(1, 2)]})
-    assert [unit.reward for unit in make_plan(config)] == [reward, pm.Normal(1.0, 2.0)]
+    assert [unit.arguments["reward"] for unit in make_plan(config)] == [reward, pm.Normal(1.0, 2.0)]
     assert pm.SweepConfig.from_dict(yaml.safe_load(config.to_yaml())) == config
 
 
@@ -108,7 +136,7 @@ def test_graphs_games_and_policies_come_from_files(tmp_path):
     mapping = {"name": "file", "environment": "game.npz", "num_samples": 5}
     for name in ("policy.npz", "policy.gv"):
         [unit] = make_plan(pm.SweepConfig.from_dict({**mapping, "seed_policy": name}, tmp_path))
-        assert np.array_equal(unit.seed_policy, policy.table)
+        assert np.array_equal(unit.arguments["seed_policy"], policy.table)
         [unit] = make_plan(pm.SweepConfig.from_dict({**mapping, "policy": name}, tmp_path))
         assert unit.model.fingerprint == game.against({"ai": policy}).fingerprint
 
@@ -146,6 +174,20 @@ def test_an_open_number_of_samples_is_left_to_the_method_and_the_tolerance():
         ({"kind": "two_agents"}, "kind: expected two agents in 'PowerGrid-v0'"),
         ({"correlation": 0.5}, "correlation: goes with the kinds two_agents only, and this is single_agent"),
         ({"policy": "uniform"}, "policy: goes with the kinds fixed_policy only"),
+        ({"measure": "powre"}, "measure: unknown measure 'powre'; did you mean 'power'?"),
+        ({"measure": ["power"]}, "measure: unknown measure ['power']"),
+        (
+            {"measure": "multiagent_power"},
+            "measure: expected one of one agent for single_agent, found multiagent_power",
+        ),
+        (
+            {"environment": "power_pair_v0", "measure": "power"},
+            "expected one of games for two_agents, found power; `pol",
+        ),
+        ({"measure": "optimality_probability", "tie": "split"}, "tie: unknown key; did you mean 'ties'?"),
+        ({"measure": "optimality_probability", "ties": "no"}, "ties: expected 'count' or 'split', found 'no'"),
+        ({"measure": "optimality_probability", "control_variates": True}, "control_variates: unknown key"),
+        ({"measure": "power_of_policies"}, "learner: expected a value, which power_of_policies needs, found none"),
         ({"gamma": []}, "gamma: expected at least one value, found an empty list"),
         ({"gamma": [0.5, 0.5]}, "gamma: expected different values, found 0.5 twice"),
         ({"gamma": [0.5, 1.5]}, "gamma: expected a discount in [0, 1], found 1.5"),
@@ -167,7 +209,7 @@ def test_an_open_number_of_samples_is_left_to_the_method_and_the_tolerance():
         ({"keep_samples": 51}, "keep_samples: expected at most num_samples=50, found 51"),
         ({"keep_samples": 1, "method": "sobol"}, "keep_samples: expected 0 unless the method is monte_carlo"),
         ({"method": "sobel"}, "did you mean 'sobol'?"),
-        ({"method": "enumeration"}, "num_samples: expected none with method 'enumeration', found 50"),
+        ({"method": "enumeration", "reward": "bernoulli"}, "num_samples: expected the default with method 'enumer"),
         ({"method": "enumeration", "num_samples": None}, "method: expected a distribution with finitely many values"),
         ({"method": "closed_form", "num_samples": None, "noise": 0.1}, "method: expected a deterministic model"),
         ({"tolerance": -1}, "tolerance: expected a number above 0, found -1"),
@@ -176,10 +218,11 @@ def test_an_open_number_of_samples_is_left_to_the_method_and_the_tolerance():
         ({"environment": "power_pair_v0", "gamma": 1}, "gamma: expected a discount below 1"),
         ({"environment": "power_pair_v0", "gamma_a": 1}, "gamma_a: expected a discount below 1"),
         ({"environment": "power_pair_v0", "gamma_a": "x"}, "gamma_a: expected a discount"),
-        ({"environment": "power_pair_v0", "num_samples": None}, "num_samples: expected a whole number"),
+        ({"environment": "power_pair_v0", "num_samples": "x"}, "num_samples: expected a whole number"),
         ({"environment": "power_pair_v0", "rounds": 0}, "rounds: expected a whole number of at least 1, found 0"),
         ({"environment": "power_pair_v0", "without_overlaps": 1}, "without_overlaps: expected true or false, found 1"),
-        ({"environment": "power_pair_v0", "method": "sobol"}, "method: goes with the kinds single_agent, fixed_policy"),
+        ({"environment": "power_pair_v0", "method": "auto"}, "method: expected one of monte_carlo, antithetic, sobol"),
+        ({"environment": "power_pair_v0", "control_variates": True}, "control_variates: goes with the kinds single_a"),
         ({"environment": "power_pair_v0", "seed_policy": "left"}, "seed_policy: expected uniform, or an .npz or .gv"),
         ({"environment": "power_pair_v0", "overlap": True}, "overlap: unknown key; did you mean 'overlaps'?"),
     ],

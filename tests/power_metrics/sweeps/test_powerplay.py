@@ -106,7 +106,7 @@ def test_a_fixed_policy_and_states_of_a_joint_world():
     )
     [unit] = make_plan(pm.SweepConfig.from_dict(converted.config))
     assert converted.config["policy"] == "uniform"
-    [(label, distribution)] = unit.reward.distributions.items()
+    [(label, distribution)] = unit.arguments["reward"].distributions.items()
     assert tuple(label) == ((0, 0), (0, 1))
     assert distribution == pm.Beta(2, 3)
 
@@ -120,8 +120,8 @@ def test_the_states_of_the_paper_have_our_names():
     converted = powerplay.convert(configuration("mdp_from_paper", reward))
     [unit] = make_plan(pm.SweepConfig.from_dict(converted.config))
     assert unit.model.fingerprint == turner_figure_1().fingerprint
-    assert unit.reward == pm.PerState({"empty": pm.Uniform(-1, 1), "l": pm.Pareto(1, 3)}, pm.Uniform(0, 1))
-    assert unit.identical == [["r_ne", "r_se"]]
+    assert unit.arguments["reward"] == pm.PerState({"empty": pm.Uniform(-1, 1), "l": pm.Pareto(1, 3)}, pm.Uniform(0, 1))
+    assert unit.arguments["states_with_identical_rewards"] == [["r_ne", "r_se"]]
     assert converted.config["allow_all_equal"] is True
     assert any("uniform(-1, 1) can be negative" in note for note in converted.notes)
 
