@@ -275,7 +275,7 @@ def _policy_tables(model: TabularMDP | TabularGame, policies: Any) -> list[NDArr
     if isinstance(model, TabularMDP):
         if isinstance(policies, Mapping):
             raise ValueError(f"policies: expected one table for a model of one agent, found those of {list(policies)}")
-        return [_scaled(policy_table(model, policies, "policies", model.action_labels, model.available))]
+        return [policy_table(model, policies, "policies", model.action_labels, model.available)]
     if not isinstance(model, TabularGame):
         raise ValueError(f"model: expected a TabularMDP or a TabularGame, found {type(model).__name__}")
     if not isinstance(policies, Mapping):
@@ -288,14 +288,9 @@ def _policy_tables(model: TabularMDP | TabularGame, policies: Any) -> list[NDArr
     if missing:
         raise ValueError(f"policies: expected one for each of {model.agents}, found none for {', '.join(missing)}")
     return [
-        _scaled(policy_table(model, policies[agent], f"policy of {agent}", model.action_labels[agent], None))
+        policy_table(model, policies[agent], f"policy of {agent}", model.action_labels[agent], None)
         for agent in model.agents
     ]
-
-
-def _scaled(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The rows, each divided by its sum."""
-    return table / table.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
 
 
 def _choices(

@@ -125,8 +125,7 @@ def _check_sizes(name: str, rewards: NDArray[np.float64], first: int) -> None:
 
 def check_policy(policy: Any, mdp: TabularMDP, name: str = "policy") -> NDArray[np.float64]:
     """Policy tables (S, A) or (B, S, A) with rows that sum to 1 over available actions, renormalised exactly."""
-    table = policy_table(mdp, policy, name, mdp.action_labels, mdp.available, batched=True)
-    return table / table.sum(axis=-1)[..., None]
+    return policy_table(mdp, policy, name, mdp.action_labels, mdp.available, batched=True)
 
 
 def check_count(name: str, value: Any, least: int = 1, most: float = MOST) -> int:

@@ -34,7 +34,7 @@ class Rules(NamedTuple):
     name: str
     initial: Iterable[tuple[float, Hashable]]
     terminal: Callable[[Any], bool]
-    transitions: Callable[[Hashable], Iterable[Transition]]
+    transitions: Callable[[Any], Iterable[Transition]]
     num_actions: int
     num_columns: int
 
@@ -42,7 +42,7 @@ class Rules(NamedTuple):
 class Found(NamedTuple):
     """What an enumeration found, in compressed rows."""
 
-    states: tuple[Hashable, ...]
+    states: tuple[Any, ...]
     terminal: NDArray[np.bool_]
     initial: NDArray[np.float64]
     indptr: NDArray[np.int64]

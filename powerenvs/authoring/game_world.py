@@ -6,7 +6,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -110,7 +110,7 @@ class GameWorld(TableGameWorld[State]):
         counts = tuple(map(len, labels))
         strides = [math.prod(counts[i + 1 :]) for i in range(len(counts))]
 
-        def transitions(state: Hashable) -> Iterator[Transition]:
+        def transitions(state: Any) -> Iterator[Transition]:
             options = [
                 [
                     (action_number(name, state, action, known) * stride, action)

@@ -141,7 +141,7 @@ class World(TableWorld[State]):
                 )
             max_states = MAX_STATES
 
-        def transitions(state: Hashable) -> Iterator[Transition]:
+        def transitions(state: Any) -> Iterator[Transition]:
             for action in self.available(state):
                 a = action_number(name, state, action, actions)
                 for probability, target, paid, hidden in self.step(state, action):

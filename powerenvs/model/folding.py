@@ -92,8 +92,7 @@ def _fold(game: JointTables, policies: Mapping[str, Any], rest: list[int]) -> _F
     given = {}
     for name in policies:
         position = game.agents.index(name)
-        table = policy_table(game, policies[name], f"policy of {name}", game.action_labels[name], None)
-        given[position] = table / table.sum(axis=1, keepdims=True)
+        given[position] = policy_table(game, policies[name], f"policy of {name}", game.action_labels[name], None)
     size = max(1, BLOCK // game.num_joint_actions)
     starts = range(0, game.num_states, size)
     parts = [_fold_states(game, given, rest, range(s, min(s + size, game.num_states))) for s in starts]

@@ -23,7 +23,7 @@ def policy_table(
     *,
     batched: bool = False,
 ) -> NDArray[np.float64]:
-    """A policy as an array, (S, A) or (B, S, A), checked; rows are as they were given.
+    """A policy as an array of its own, (S, A) or (B, S, A), checked, its rows divided by their sums.
 
     Args:
         model: with S states.
@@ -37,6 +37,20 @@ def policy_table(
         ValueError: for another shape, and rows that are no probabilities or do not sum to 1 (to `GIVEN_TOLERANCE`);
             the message names the state.
     """
+    table = given_table(model, policy, name, labels, available, batched=batched)
+    return table / table.sum(axis=-1, keepdims=True)  # type: ignore[no-any-return]
+
+
+def given_table(
+    model: Model,
+    policy: Any,
+    name: str,
+    labels: Sequence[Hashable],
+    available: NDArray[np.bool_] | None,
+    *,
+    batched: bool = False,
+) -> NDArray[np.float64]:
+    """A policy as an array, checked as by `policy_table`, its rows as they were given."""
     if hasattr(policy, "detach"):
         policy = policy.detach().cpu()
     table = array_of(name, policy, np.float64)
