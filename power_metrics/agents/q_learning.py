@@ -36,6 +36,14 @@ class QLearning:
         horizon: steps from one start to the next.
         exploring_starts: start anywhere, all states alike, rather than where the model does. POWER is asked of every
             state, and a learner knows nothing of states where it never was.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> learner = pm.QLearning(num_steps=200)
+        >>> found = pm.power_of_policies(learner, PowerGrid("..."), 0.9, num_samples=100, progress=False)
+        >>> bool((found.shortfall >= 0).all())
+        True
     """
 
     num_steps: int = 10_000
@@ -81,6 +89,16 @@ class QLearners:
 
     Raises:
         ValueError: for rewards or a discount that do not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> import numpy as np
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> mdp = PowerGrid("..").tables()
+        >>> learners = pm.QLearners(mdp, [[0.0, 1.0]], 0.5, pm.QLearning(learning_rate=1.0), np.random.default_rng(0))
+        >>> learners.run(200)
+        >>> bool(np.allclose(learners.q.max(axis=2), pm.optimal_values(mdp, [[0.0, 1.0]], 0.5)))
+        True
     """
 
     def __init__(self, mdp: TabularMDP, rewards: Any, gamma: float, settings: QLearning, rng: np.random.Generator):

@@ -38,6 +38,14 @@ def rollout_counts(
 
     Raises:
         ValueError: if the environment does not tell its state, or an argument does not fit.
+
+    Example:
+        >>> import gymnasium as gym
+        >>> import power_metrics as pm
+        >>> env = gym.make("powerenvs:PowerGrid-v0", level="open_3x3", max_episode_steps=20)
+        >>> counts = pm.rollout_counts(lambda state: 0, env, num_steps=100)
+        >>> counts.shape, int(counts.sum())
+        ((9, 5), 100)
     """
     mdp = resolve_model(env)
     num_steps, seed = check_count("num_steps", num_steps), check_seed(seed)

@@ -81,6 +81,16 @@ def policy_table(
     Raises:
         ValueError: if no table can represent the agent (memory, stacked frames), if its observations or actions are
             not those of the environment, or an argument does not fit.
+
+    Example:
+        >>> import gymnasium as gym
+        >>> import power_metrics as pm
+        >>> env = gym.make("powerenvs:PowerGrid-v0", level="open_3x3")
+        >>> table = pm.policy_table(lambda state: 1, env)
+        >>> table.shape
+        (9, 5)
+        >>> env.unwrapped.mdp.action_labels[table[0].argmax()]
+        'up'
     """
     _check_options(kind, epsilon, temperature, num_samples)
     batch_size = check_count("batch_size", batch_size)

@@ -27,7 +27,19 @@ Draws = NDArray[np.float64]
 
 @runtime_checkable
 class RewardDistribution(Protocol):
-    """What every distribution offers."""
+    """What every distribution offers.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> import numpy as np
+        >>> class Exponential:
+        ...     mean, support, symmetric_interval = 1.0, (0.0, np.inf), None
+        ...     def sample(self, rng, shape):
+        ...         return rng.exponential(size=shape)
+        ...
+        >>> isinstance(Exponential(), pm.RewardDistribution)
+        True
+    """
 
     def sample(self, rng: np.random.Generator, shape: Shape) -> Draws:
         """Independent draws, float64 of this shape, that depend on ``rng`` alone."""
@@ -65,7 +77,14 @@ def _check(
 
 @dataclass(frozen=True)
 class Uniform:
-    """Uniform on [low, high)."""
+    """Uniform on [low, high).
+
+    Example:
+        >>> import power_metrics as pm
+        >>> reward = pm.Uniform(-1, 1)
+        >>> reward.mean, reward.support
+        (0.0, (-1.0, 1.0))
+    """
 
     low: float = 0.0
     high: float = 1.0
@@ -108,7 +127,13 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Beta:
-    """Beta on [0, 1] with density proportional to x^(a-1) (1-x)^(b-1)."""
+    """Beta on [0, 1] with density proportional to x^(a-1) (1-x)^(b-1).
+
+    Example:
+        >>> import power_metrics as pm
+        >>> pm.Beta(1, 3).mean
+        0.25
+    """
 
     a: float
     b: float
@@ -151,7 +176,13 @@ class Beta:
 
 @dataclass(frozen=True)
 class Bernoulli:
-    """1 with probability p, else 0."""
+    """1 with probability p, else 0.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> pm.Bernoulli(0.25).mean, pm.Bernoulli(0.25).support
+        (0.25, (0.0, 1.0))
+    """
 
     p: float = 0.5
 
@@ -194,7 +225,13 @@ class Bernoulli:
 
 @dataclass(frozen=True)
 class Pareto:
-    """Pareto on [scale, ∞) with tail (scale / x)^alpha. Standard errors need alpha > 2, means alpha > 1."""
+    """Pareto on [scale, ∞) with tail (scale / x)^alpha. Standard errors need alpha > 2, means alpha > 1.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> pm.Pareto(1, 3).mean, pm.Pareto(1, 1).mean
+        (1.5, inf)
+    """
 
     scale: float
     alpha: float
@@ -236,7 +273,13 @@ class Pareto:
 
 @dataclass(frozen=True)
 class Normal:
-    """Normal with this mean and standard deviation."""
+    """Normal with this mean and standard deviation.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> pm.Normal(0, 2).mean, pm.Normal(0, 2).support
+        (0, (-inf, inf))
+    """
 
     mean: float = 0.0
     std: float = 1.0
@@ -277,7 +320,14 @@ class Normal:
 
 @dataclass(frozen=True)
 class Empirical:
-    """One of the given values, each equally likely or with the given probabilities."""
+    """One of the given values, each equally likely or with the given probabilities.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> reward = pm.Empirical([0, 1, 2], [0.5, 0.25, 0.25])
+        >>> reward.mean, reward.support
+        (0.75, (0.0, 2.0))
+    """
 
     values: tuple[float, ...]
     probabilities: tuple[float, ...] | None = None
@@ -355,7 +405,13 @@ DEFAULT = Uniform(0.0, 1.0)
 
 @dataclass(frozen=True)
 class PerState:
-    """Different distributions for some states, by label; ``default`` for all others."""
+    """Different distributions for some states, by label; ``default`` for all others.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> pm.PerState({"goal": pm.Bernoulli(0.9)}, default=pm.Uniform(0, 1))
+        PerState({'goal': Bernoulli(p=0.9)}, default=Uniform(low=0, high=1))
+    """
 
     distributions: Mapping[Hashable, RewardDistribution]
     default: RewardDistribution = field(default=DEFAULT)

@@ -23,6 +23,13 @@ class TorchDistribution:
 
     Draws are seeded from our own generator, so they are as reproducible as the others, and torch's global
     generator is left as it was.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> import torch
+        >>> reward = pm.TorchDistribution(torch.distributions.Gumbel(0.0, 1.0))
+        >>> round(reward.mean, 4)
+        0.5772
     """
 
     distribution: torch.distributions.Distribution

@@ -36,6 +36,16 @@ class PowerParallelWrapper(BaseParallelWrapper[str, Any, Any]):
 
     Raises:
         ValueError: for an environment without a `TabularGame`, an agent without POWER, and POWER of other states.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.multi import power_pair_v0
+        >>> env = power_pair_v0.parallel_env(level="..")
+        >>> power = pm.multiagent_power(env.game, 0.6, num_samples=50, progress=False)
+        >>> env = pm.PowerParallelWrapper(env, power)
+        >>> _, infos = env.reset(seed=0)
+        >>> sorted(infos)
+        ['ai', 'human']
     """
 
     def __init__(self, env: Any, power: Any):

@@ -54,6 +54,17 @@ class PowerTracker:
 
     Raises:
         ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> tracker = pm.PowerTracker(PowerGrid("open_3x3"), power=np.arange(9.0), gamma=0.9)
+        >>> tracker.update([0, 1], [4, 0])
+        >>> tracker.visitation[:3].tolist()
+        [0.5, 0.5, 0.0]
+        >>> found = tracker.evaluate(np.full((9, 5), 0.2))
+        >>> round(found["normalised"], 9)
+        0.0
     """
 
     def __init__(

@@ -31,6 +31,16 @@ class PowerWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorA
 
     Raises:
         ValueError: for an environment without tables, and POWER of another model.
+
+    Example:
+        >>> import gymnasium as gym
+        >>> import numpy as np
+        >>> import power_metrics as pm
+        >>> env = gym.make("powerenvs:PowerGrid-v0", level="open_3x3")
+        >>> env = pm.PowerWrapper(env, power=np.arange(9.0))
+        >>> _, info = env.reset(seed=0)
+        >>> info["state"], info["power"]
+        (5, 5.0)
     """
 
     def __init__(self, env: gym.Env[Any, Any], power: Power = None, gamma: float | None = None):
@@ -78,6 +88,17 @@ class PowerVectorWrapper(VectorWrapper):
 
     Raises:
         ValueError: for an environment without tables, and POWER of another model.
+
+    Example:
+        >>> import gymnasium as gym
+        >>> import numpy as np
+        >>> import power_metrics as pm
+        >>> import powerenvs
+        >>> envs = gym.make_vec("PowerGrid-v0", 3, "vector_entry_point", level="open_3x3")
+        >>> envs = pm.PowerVectorWrapper(envs, power=np.arange(9.0))
+        >>> _, infos = envs.reset(seed=0)
+        >>> bool((infos["power"] == infos["state"]).all())
+        True
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], power: Power = None, gamma: float | None = None):
