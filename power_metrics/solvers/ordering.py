@@ -11,6 +11,7 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from power_metrics.solvers.jit import Ints, kernel
+from power_metrics.solvers.limits import DIRECT_MAX_WORK
 
 
 class Elimination(NamedTuple):
@@ -48,6 +49,10 @@ class Elimination(NamedTuple):
         """Multiplications that one elimination takes at most."""
         length = np.diff(self.upper_pointers).astype(np.int64)
         return int((length * length).sum())
+
+    def pays(self, entries_of_policy: float) -> bool:
+        """Whether it is faster than iteration for policies with so many entries."""
+        return self.work <= DIRECT_MAX_WORK * entries_of_policy
 
 
 def neighbours(row_state: NDArray[np.int64], matrix: scipy.sparse.csr_array) -> scipy.sparse.csr_array:

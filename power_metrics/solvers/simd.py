@@ -7,9 +7,9 @@ the same. Of an array of shape (n,) ``load`` and ``store`` read and write plain 
 can serve both.
 """
 
-# Why not plain loops over the lanes: they say the same, and give the same bits, but LLVM checks again and again whether
-# arrays overlap, and keeps values in memory rather than in registers. `python tests/benchmarks/bench_simd.py` prints
-# what that costs: 2.3 times the time in the 7x7 maze and 1.8 times in the robot face (AMD EPYC, numba 0.68).
+# Why not plain loops over the lanes: they say the same and give the same bits, but compilers, which have to reckon with
+# arrays that overlap, make less of them. `python tests/benchmarks/bench_simd.py` prints what that costs: 2.3 times the
+# time in the 7x7 maze and 1.8 times in the robot face (AMD EPYC, numba 0.68).
 
 from __future__ import annotations
 

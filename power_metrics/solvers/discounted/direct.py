@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from power_metrics.solvers.jit import Floats, inlined, kernel
-from power_metrics.solvers.limits import DIRECT_MAX_WORK, MAX_ITERATIONS, SWITCH
+from power_metrics.solvers.limits import MAX_ITERATIONS, SWITCH
 from power_metrics.solvers.ordering import Elimination
 from power_metrics.solvers.reduction import Chains, evaluate_chains, make_reduction
 from power_metrics.solvers.simd import LANES, any_above, fill, larger, load, pick_above, pick_equal, store
@@ -26,10 +26,8 @@ class Direct:
 
     def fits(self, tables: SolverTables) -> bool:
         """Models of which elimination takes less work than iteration would."""
-        if tables.elimination is None:
-            return False
         entries_of_policy = len(tables.successor) / len(tables.action) * tables.num_states
-        return tables.elimination.work <= DIRECT_MAX_WORK * entries_of_policy
+        return tables.elimination is not None and tables.elimination.pays(entries_of_policy)
 
     def solve(self, rewards: Floats, gamma: float, tables: SolverTables, out: Solution) -> None:
         """Writes the solutions for ``rewards`` (B, S) to ``out``."""

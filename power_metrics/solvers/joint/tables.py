@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from power_metrics.solvers.compiled import distinct_rows, row_signatures
 from power_metrics.solvers.jit import Floats, Ints
-from power_metrics.solvers.limits import DIRECT_MAX_ENTRIES, DIRECT_MAX_STATES, DIRECT_MAX_WORK
+from power_metrics.solvers.limits import DIRECT_MAX_ENTRIES, DIRECT_MAX_STATES
 from power_metrics.solvers.ordering import Elimination, elimination, locality_order, neighbours
 from powerenvs.model.game import TabularGame
 
@@ -71,7 +71,7 @@ class JointTables:
             return None
         plan = elimination(neighbours(_state_of_row(rows), _matrix(rows)))
         entries_of_policies = len(rows.successor) / len(rows.entries) * self.num_states
-        return plan if plan.work <= DIRECT_MAX_WORK * entries_of_policies else None
+        return plan if plan.pays(entries_of_policies) else None
 
     def choice_weights(self, agent: int, policy: Floats) -> Floats:
         """(K_i,) how likely each choice of an agent (0 or 1) is under a policy (S, A_i).
