@@ -19,7 +19,7 @@ from powerenvs.model.game import TabularGame
 from powerenvs.model.joint import agent_position
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
-from powerenvs.model.policy_table import policy_table
+from powerenvs.model.policy_checks import checked_policy
 from powerenvs.model.rows import cumulative, frozen
 from powerenvs.model.text import text_table
 
@@ -275,7 +275,7 @@ def _policy_tables(model: TabularMDP | TabularGame, policies: Any) -> list[NDArr
     if isinstance(model, TabularMDP):
         if isinstance(policies, Mapping):
             raise ValueError(f"policies: expected one table for a model of one agent, found those of {list(policies)}")
-        return [policy_table(model, policies, "policies", model.action_labels, model.available)]
+        return [checked_policy(model, policies, "policies", model.action_labels, model.available)]
     if not isinstance(model, TabularGame):
         raise ValueError(f"model: expected a TabularMDP or a TabularGame, found {type(model).__name__}")
     if not isinstance(policies, Mapping):
@@ -288,7 +288,7 @@ def _policy_tables(model: TabularMDP | TabularGame, policies: Any) -> list[NDArr
     if missing:
         raise ValueError(f"policies: expected one for each of {model.agents}, found none for {', '.join(missing)}")
     return [
-        policy_table(model, policies[agent], f"policy of {agent}", model.action_labels[agent], None)
+        checked_policy(model, policies[agent], f"policy of {agent}", model.action_labels[agent], None)
         for agent in model.agents
     ]
 

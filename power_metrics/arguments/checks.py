@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from powerenvs.model.checks import array_of, real
 from powerenvs.model.mdp import TabularMDP
-from powerenvs.model.policy_table import policy_table
+from powerenvs.model.policy_checks import checked_policy
 from powerenvs.model.rows import LARGEST
 
 SMALLEST = 1 / LARGEST
@@ -125,7 +125,7 @@ def _check_sizes(name: str, rewards: NDArray[np.float64], first: int) -> None:
 
 def check_policy(policy: Any, mdp: TabularMDP, name: str = "policy") -> NDArray[np.float64]:
     """Policy tables (S, A) or (B, S, A) with rows that sum to 1 over available actions, renormalised exactly."""
-    return policy_table(mdp, policy, name, mdp.action_labels, mdp.available, batched=True)
+    return checked_policy(mdp, policy, name, mdp.action_labels, mdp.available, batched=True)
 
 
 def check_count(name: str, value: Any, least: int = 1, most: float = MOST) -> int:

@@ -19,7 +19,7 @@ from power_metrics.rewards.distributions import PerState
 from power_metrics.sweeps.keys import ABOUT, ENVIRONMENT, Keys
 from power_metrics.sweeps.yaml_files import read_mapping, yaml_text
 from powerenvs.model.labels import label_text
-from powerenvs.sources.files import suffixes
+from powerenvs.sources.model_files import suffixes
 
 CONFIG_FILE = "config.yaml"
 MAX_POINTS = 100_000

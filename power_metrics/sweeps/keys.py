@@ -15,7 +15,7 @@ from power_metrics.measures.registry import Measure, find_measure
 from power_metrics.rewards.distributions import DEFAULT
 from powerenvs.model.labels import closest
 from powerenvs.sources.by_name import argument_names, game_name
-from powerenvs.sources.files import suffixes
+from powerenvs.sources.model_files import suffixes
 
 KINDS: Mapping[str, str] = {"single_agent": "power", "fixed_policy": "power", "two_agents": "multiagent_power"}
 """The kinds of sweeps, and what each measures unless it names a measure."""

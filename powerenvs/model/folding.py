@@ -13,7 +13,7 @@ from powerenvs.model.checks import mapped
 from powerenvs.model.joint import AnyJointTables, JointTables
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
-from powerenvs.model.policy_table import policy_table
+from powerenvs.model.policy_checks import checked_policy
 from powerenvs.model.rows import compress, entry_rows
 
 BLOCK = 1 << 18
@@ -92,7 +92,7 @@ def _fold(game: JointTables, policies: Mapping[str, Any], rest: list[int]) -> _F
     given = {}
     for name in policies:
         position = game.agents.index(name)
-        given[position] = policy_table(game, policies[name], f"policy of {name}", game.action_labels[name], None)
+        given[position] = checked_policy(game, policies[name], f"policy of {name}", game.action_labels[name], None)
     size = max(1, BLOCK // game.num_joint_actions)
     starts = range(0, game.num_states, size)
     parts = [_fold_states(game, given, rest, range(s, min(s + size, game.num_states))) for s in starts]

@@ -1,7 +1,7 @@
 """Files of models and policies besides NumPy archives: what reads and writes them, by suffix.
 
-`Model.save`, `Model.load`, `Policy.save` and `Policy.load` look here; `powerenvs.sources.files` is where formats are
-added.
+`Model.save`, `Model.load`, `Policy.save` and `Policy.load` look here; formats are added by
+`powerenvs.sources.register_format`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from powerenvs.model.joint import agent_position
 from powerenvs.model.labels import Lookup, label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.npz import load_arrays, save_arrays
-from powerenvs.model.policy_table import check_policy_rows, given_table
+from powerenvs.model.policy_checks import check_policy_rows, given_policy
 
 
 class Policy:
@@ -70,7 +70,7 @@ class Policy:
         self._table: NDArray[np.float64] = (
             uniform
             if table is None
-            else _without_rounding(given_table(model, table, "table", self._action_labels, self._available))
+            else _without_rounding(given_policy(model, table, "table", self._action_labels, self._available))
         )
 
     @classmethod

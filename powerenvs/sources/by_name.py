@@ -19,8 +19,8 @@ from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.npz import saved_kind
 from powerenvs.registry import games, graphs
-from powerenvs.sources.files import load as load_file, suffixes
-from powerenvs.sources.table import tabular_model
+from powerenvs.sources.any_model import tabular_model
+from powerenvs.sources.model_files import load as load_file, suffixes
 
 
 @dataclass(frozen=True)

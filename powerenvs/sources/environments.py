@@ -8,7 +8,7 @@ from powerenvs.authoring.lazy import LazyTable
 from powerenvs.model.base import Model
 from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
-from powerenvs.sources.table import tabular_model
+from powerenvs.sources.any_model import tabular_model
 
 
 def holds_copies(env: Any) -> bool:

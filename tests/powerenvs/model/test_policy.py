@@ -125,8 +125,8 @@ def test_bad_policies_are_refused(grid, pair, make, message):
 
 
 def test_rounding_is_removed_from_tables(grid):
-    given_table = Policy(grid).table * (1 + 5e-10)
-    assert np.abs(Policy(grid, table=given_table).table.sum(axis=1) - 1).max() < 1e-15
+    given_policy = Policy(grid).table * (1 + 5e-10)
+    assert np.abs(Policy(grid, table=given_policy).table.sum(axis=1) - 1).max() < 1e-15
 
 
 def test_the_table_is_read_only_and_arrays_are_copies(grid):

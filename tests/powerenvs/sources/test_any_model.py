@@ -11,8 +11,8 @@ import pytest
 import power_metrics as pm
 from powerenvs import TabularGame, compile_world, tabular_model
 from powerenvs.model import formats
-from powerenvs.sources import load, register_format, register_source, save, sources, table
-from powerenvs.sources.files import suffixes
+from powerenvs.sources import any_model, load, register_format, register_source, save, sources
+from powerenvs.sources.model_files import suffixes
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from powerenvs.worlds.power.pair import PowerPair
 from powerenvs.worlds.safety import BoatRace
@@ -121,7 +121,7 @@ class Coin:
 @pytest.fixture
 def coins(monkeypatch):
     """A table of sources that may be changed."""
-    monkeypatch.setattr(table, "_sources", list(sources()))
+    monkeypatch.setattr(any_model, "_sources", list(sources()))
     register_source("coins", lambda value: isinstance(value, Coin), lambda coin: turner_figure_1())
 
 
@@ -153,7 +153,7 @@ class TestFiles:
 
     def test_a_format_of_ones_own(self, tmp_path, monkeypatch):
         monkeypatch.setattr(formats, "MODELS", dict(formats.MODELS))
-        monkeypatch.setattr("powerenvs.sources.files.MODELS", formats.MODELS)
+        monkeypatch.setattr("powerenvs.sources.model_files.MODELS", formats.MODELS)
         monkeypatch.setattr("powerenvs.model.base.MODELS", formats.MODELS)
         register_format(
             ".name",

@@ -14,7 +14,7 @@ from powerenvs.model.labels import label_text
 from powerenvs.model.rows import GIVEN_TOLERANCE
 
 
-def policy_table(
+def checked_policy(
     model: Model,
     policy: Any,
     name: str,
@@ -37,11 +37,11 @@ def policy_table(
         ValueError: for another shape, and rows that are no probabilities or do not sum to 1 (to `GIVEN_TOLERANCE`);
             the message names the state.
     """
-    table = given_table(model, policy, name, labels, available, batched=batched)
+    table = given_policy(model, policy, name, labels, available, batched=batched)
     return table / table.sum(axis=-1, keepdims=True)  # type: ignore[no-any-return]
 
 
-def given_table(
+def given_policy(
     model: Model,
     policy: Any,
     name: str,
@@ -50,7 +50,7 @@ def given_table(
     *,
     batched: bool = False,
 ) -> NDArray[np.float64]:
-    """A policy as an array, checked as by `policy_table`, its rows as they were given."""
+    """A policy as an array, checked as by `checked_policy`, its rows as they were given."""
     if hasattr(policy, "detach"):
         policy = policy.detach().cpu()
     table = array_of(name, policy, np.float64)
