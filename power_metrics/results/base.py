@@ -177,7 +177,7 @@ class Result:
         found: dict[str, Any] = {}
         for dims, columns in self.tables().items():
             for name, array in columns.items():
-                there = array[self._exists(dims, array.shape)] if dims else array
+                there = array[self.exists(dims, array.shape)] if dims else array
                 found[name] = float(there.mean())
                 if dims and "lowest" not in found:
                     found |= {"lowest": float(there.min()), "highest": float(there.max())}
