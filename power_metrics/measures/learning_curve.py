@@ -90,6 +90,10 @@ class LearningCurve(Result):
         }
         return {("look",): {name: np.asarray(values) for name, values in columns.items()}}
 
+    def summary(self) -> dict[str, Any]:
+        """What the last look found; see `PolicyPower.summary`."""
+        return {"steps": self.steps[-1], **self.stages[-1].summary(), "largest_gap": float(self.largest_gap[-1])}
+
     def __repr__(self) -> str:
         heading = f"LearningCurve({self.settings}, {len(self.stages[0].seeking):,} learners)"
         return f"{heading}\n{self.to_frame().to_string(index=False)}"

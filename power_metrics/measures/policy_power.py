@@ -118,6 +118,18 @@ class PolicyPower(Result):
         normalised = {"normalised": self.normalised, "optimal_normalised": self.optimal_normalised}
         return {("sample",): seeking | normalised, **found}
 
+    def summary(self) -> dict[str, Any]:
+        """POWER averaged over states, and power-seeking over reward functions, of the learner and the optimum."""
+        return {
+            "power": float(self.power.mean.mean()),
+            "optimal_power": float(self.optimal.mean.mean()),
+            "shortfall": float(self.shortfall.mean()),
+            "normalised": float(self.normalised.mean()),
+            "optimal_normalised": float(self.optimal_normalised.mean()),
+            "seeks_more": self.seeks_more,
+            "num_samples": self.power.num_samples,
+        }
+
     def __repr__(self) -> str:
         learned, best = self.normalised, self.optimal_normalised
         return (

@@ -112,7 +112,7 @@ class SweepResult:
 
         frames = []
         for point in self.points:
-            frames += [pandas.DataFrame({**point.cells, **columns}) for columns in point.result.columns()]
+            frames += [pandas.DataFrame(_beside(point.cells, columns)) for columns in point.result.columns()]
         return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
 
     def summary(self) -> pandas.DataFrame:
@@ -124,7 +124,7 @@ class SweepResult:
         """
         import pandas
 
-        return pandas.DataFrame([{**point.cells, **point.result.summary()} for point in self.points])
+        return pandas.DataFrame([_beside(point.cells, point.result.summary()) for point in self.points])
 
     def to_json(self) -> str:
         """Settings, summary and table of each point, as JSON text without times."""
@@ -141,6 +141,12 @@ class SweepResult:
             f"SweepResult({self.config.name!r}, {self.kind}, {len(self.points)} points over {swept}, "
             f"in {os.fspath(self.folder)!r})"
         )
+
+
+def _beside(cells: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Swept keys beside columns of a result; one of a key's name that says something else becomes ``result_NAME``."""
+    called = {name: f"result_{name}" if name in cells else name for name in columns}
+    return {**cells, **{called[name]: value for name, value in columns.items() if cells.get(name, ...) != value}}
 
 
 def _cell(value: Any) -> str:
