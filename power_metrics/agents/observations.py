@@ -41,6 +41,10 @@ _OF_HISTORY = (
 )
 """Wrappers that show more than the current state."""
 
+_VEC_ENV = "stable_baselines3.common.vec_env"
+_PASS_ON = (f"{_VEC_ENV}:VecMonitor", f"{_VEC_ENV}:VecCheckNan", f"{_VEC_ENV}:VecVideoRecorder")
+"""Wrappers of vector environments that pass observations on as they are."""
+
 
 @dataclass(frozen=True, eq=False)
 class StateObservations:
@@ -85,9 +89,7 @@ def state_observations(env: Any, check: bool = True) -> StateObservations:
     if isinstance(env, gym.vector.VectorEnv):
         return _of_vector(env, check)
     if hasattr(env, "step_async"):
-        from power_metrics.agents.sb3 import vec_observations
-
-        return vec_observations(env, check)
+        return _of_vec_env(env, check)
     table = _base_observations(env)
     wrappers = _wrappers(env)
     if not wrappers:
@@ -271,3 +273,48 @@ def same_observation(first: Any, second: Any) -> bool:
 
 def _names(wrappers: list[Any]) -> str:
     return " and ".join(type(wrapper).__name__ for wrapper in wrappers)
+
+
+def _of_vec_env(env: Any, check: bool = True) -> StateObservations:
+    """The observations of all states as a `VecEnv` shows them.
+
+    Raises:
+        ValueError: for stacked frames, wrappers that are not known, and copies in other processes.
+    """
+    wrappers = []
+    while hasattr(env, "venv"):
+        wrappers.append(env)
+        env = env.venv
+    if not hasattr(env, "envs"):
+        raise ValueError(
+            f"env: the copies of {type(env).__name__} run in other processes, where their tables cannot be read; give "
+            "one environment made in the same way, wrappers included"
+        )
+    shown = state_observations(env.envs[0], check)
+    for wrapper in reversed(wrappers):
+        shown = _through_wrapper(wrapper, shown)
+    return shown
+
+
+def _through_wrapper(wrapper: Any, shown: StateObservations) -> StateObservations:
+    name = type(wrapper).__name__
+    if is_a(wrapper, f"{_VEC_ENV}:VecFrameStack"):
+        raise history_error(name)
+    if is_exactly(wrapper, f"{_VEC_ENV}:VecNormalize"):
+        return normalized_observations(wrapper, shown)
+    if is_exactly(wrapper, f"{_VEC_ENV}:VecTransposeImage"):
+        values = np.ascontiguousarray(shown.values.transpose(0, 3, 1, 2))
+        return StateObservations(shown.mdp, values, wrapper.observation_space, shown.normalized)
+    if not is_exactly(wrapper, *_PASS_ON):
+        raise ValueError(
+            f"env: it is not known what {name} does to observations; give the policy as a callable with kind, which "
+            "applies it itself, or use an ObservationWrapper of Gymnasium instead"
+        )
+    return shown
+
+
+def normalized_observations(wrapper: Any, shown: StateObservations) -> StateObservations:
+    """The observations with the running statistics of a ``VecNormalize``, where it normalises observations."""
+    if not wrapper.norm_obs:
+        return shown
+    return StateObservations(shown.mdp, wrapper.normalize_obs(shown.values), wrapper.observation_space, True)

@@ -1,4 +1,4 @@
-"""Models of Stable-Baselines3 and sb3-contrib as scores for each state and action, and what their `VecEnv` shows."""
+"""Models of Stable-Baselines3 and sb3-contrib as scores for each state and action."""
 
 from __future__ import annotations
 
@@ -8,59 +8,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from power_metrics.agents.observations import StateObservations, history_error, state_observations
-from power_metrics.agents.table import evaluation
-from powerenvs.sources.foreign import is_a, is_exactly
+from power_metrics.agents.observations import StateObservations, history_error, normalized_observations
+from power_metrics.agents.torch import evaluation
 
 Floats = NDArray[np.float64]
-
-_VEC_ENV = "stable_baselines3.common.vec_env"
-_PASS_ON = (f"{_VEC_ENV}:VecMonitor", f"{_VEC_ENV}:VecCheckNan", f"{_VEC_ENV}:VecVideoRecorder")
-"""Wrappers that pass observations on as they are."""
-
-
-def vec_observations(env: Any, check: bool = True) -> StateObservations:
-    """The observations of all states as a `VecEnv` shows them; see `power_metrics.agents.observations`.
-
-    Raises:
-        ValueError: for stacked frames, wrappers that are not known, and copies in other processes.
-    """
-    wrappers = []
-    while hasattr(env, "venv"):
-        wrappers.append(env)
-        env = env.venv
-    if not hasattr(env, "envs"):
-        raise ValueError(
-            f"env: the copies of {type(env).__name__} run in other processes, where their tables cannot be read; give "
-            "one environment made in the same way, wrappers included"
-        )
-    shown = state_observations(env.envs[0], check)
-    for wrapper in reversed(wrappers):
-        shown = _through(wrapper, shown)
-    return shown
-
-
-def _through(wrapper: Any, shown: StateObservations) -> StateObservations:
-    name = type(wrapper).__name__
-    if is_a(wrapper, f"{_VEC_ENV}:VecFrameStack"):
-        raise history_error(name)
-    if is_exactly(wrapper, f"{_VEC_ENV}:VecNormalize"):
-        return _normalized(wrapper, shown)
-    if is_exactly(wrapper, f"{_VEC_ENV}:VecTransposeImage"):
-        values = np.ascontiguousarray(shown.values.transpose(0, 3, 1, 2))
-        return StateObservations(shown.mdp, values, wrapper.observation_space, shown.normalized)
-    if not is_exactly(wrapper, *_PASS_ON):
-        raise ValueError(
-            f"env: it is not known what {name} does to observations; give the policy as a callable with kind, which "
-            "applies it itself, or use an ObservationWrapper of Gymnasium instead"
-        )
-    return shown
-
-
-def _normalized(wrapper: Any, shown: StateObservations) -> StateObservations:
-    if not wrapper.norm_obs:
-        return shown
-    return StateObservations(shown.mdp, wrapper.normalize_obs(shown.values), wrapper.observation_space, True)
 
 
 def policy_scores(agent: Any, observed: StateObservations, batch_size: int) -> tuple[Floats, str]:
@@ -117,7 +68,7 @@ def _as_trained(agent: Any, policy: Any, observed: StateObservations) -> NDArray
     trained = policy.observation_space
     statistics = getattr(agent, "get_vec_normalize_env", lambda: None)()
     if statistics is not None and not observed.normalized:
-        observed = _normalized(statistics, observed)
+        observed = normalized_observations(statistics, observed)
     space = spaces.Discrete(observed.mdp.num_states) if observed.space is None else observed.space
     if not _same_form(trained, space, observed.values):
         raise ValueError(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import operator
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +17,6 @@ from powerenvs.model.checks import flag, real
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.rows import GIVEN_TOLERANCE
-
-if TYPE_CHECKING:
-    import torch
 
 Floats = NDArray[np.float64]
 
@@ -108,7 +103,7 @@ def policy_table(
             scores, kind = policy_scores(agent, observed, batch_size)
         elif _is_rllib(agent):
             _refuse("algorithms and modules of RLlib", kind=kind, num_samples=num_samples, preprocess=preprocess)
-            from power_metrics.training.rllib import policy_scores as rllib_scores
+            from power_metrics.agents.rllib import policy_scores as rllib_scores
 
             scores, kind = rllib_scores(agent, observed, batch_size, check)
         elif _is_torch(agent, "nn.Module"):
@@ -265,27 +260,12 @@ def _is_torch(value: Any, name: str) -> bool:
     return torch is not None and isinstance(value, operator.attrgetter(name)(torch))
 
 
-@contextmanager
-def evaluation(module: torch.nn.Module) -> Iterator[torch.device]:
-    """Evaluation mode without gradients; yields the module's device. Modes and generators are as before afterwards."""
-    import torch
-
-    tensor = next(itertools.chain(module.parameters(), module.buffers()), None)
-    device = torch.device("cpu") if tensor is None else tensor.device
-    modes = [(part, part.training) for part in module.modules()]
-    try:
-        module.eval()
-        with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
-            yield device
-    finally:
-        for part, mode in modes:
-            part.training = mode
-
-
 def _module_scores(
     module: Any, observed: StateObservations, kind: str, preprocess: Callable[..., Any] | None, batch_size: int
 ) -> Floats:
     import torch
+
+    from power_metrics.agents.torch import evaluation
 
     floating = (p.dtype for p in module.parameters() if p.is_floating_point())
     dtype = torch.int64 if observed.discrete else next(floating, torch.get_default_dtype())
