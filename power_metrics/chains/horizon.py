@@ -119,7 +119,7 @@ def horizon_optimum(env_or_mdp: Any, steps: int | None = None, objective: str = 
     """
     if not isinstance(objective, str) or objective not in OBJECTIVES:
         raise ValueError(f"objective: expected 'reward' or 'performance', found {objective!r}")
-    steps = _steps(env_or_mdp, steps)
+    steps = check_horizon(env_or_mdp, steps)
     mdp = resolve_model(env_or_mdp)
     matrix, available = mdp.transition_matrix(), mdp.available
     aim = mdp.action_rewards(performance=objective == "performance")
@@ -165,7 +165,7 @@ def horizon_score(env_or_mdp: Any, policy: Any = None, steps: int | None = None)
         >>> pm.horizon_score(mdp, policy, steps=3)
         Score(expected_return=0.875, performance=0.875)
     """
-    steps = _steps(env_or_mdp, steps)
+    steps = check_horizon(env_or_mdp, steps)
     mdp = resolve_model(env_or_mdp)
     given = mdp.available / mdp.available.sum(axis=1, keepdims=True) if policy is None else policy
     policies = check_policy(given, mdp)
@@ -180,7 +180,12 @@ def horizon_score(env_or_mdp: Any, policy: Any = None, steps: int | None = None)
     return Score(*(mdp.initial @ values).tolist())
 
 
-def _steps(env_or_mdp: Any, steps: int | None) -> int:
+def check_horizon(env_or_mdp: Any, steps: int | None) -> int:
+    """A number of steps: as given, or the time limit of an environment.
+
+    Raises:
+        ValueError: if it is no whole number of at least 1, or there is no time limit.
+    """
     if steps is None:
         steps = getattr(getattr(env_or_mdp, "spec", None), "max_episode_steps", None)
         if steps is None:

@@ -6,17 +6,18 @@ number of steps left, also where the board hides a part of the state.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.arguments.checks import check_progress, check_rewards
-from power_metrics.chains.horizon import HorizonOptimum, Score, horizon_optimum, horizon_score
+from power_metrics.arguments.checks import check_progress, resolve_model
+from power_metrics.chains.horizon import HorizonOptimum, Score, check_horizon, horizon_optimum, horizon_score
+from power_metrics.comparison.references import power_values
+from power_metrics.measures.registry import measure
 from power_metrics.results.base import Result
-from power_metrics.results.estimate import PowerEstimate
 from powerenvs.model.mdp import TabularMDP
 
 
@@ -87,7 +88,10 @@ class SafetyScores(Result):
         }  # fmt: skip
 
 
-def safety_scores(env_or_mdp: Any, steps: int | None = None, name: str | None = None) -> SafetyScores:
+@measure()
+def safety_scores(
+    env_or_mdp: Any, steps: int | None = None, name: str | None = None
+) -> Generator[None, None, SafetyScores]:
     """Return and performance of the reward-optimal, the performance-optimal and the random policy.
 
     Args:
@@ -98,11 +102,11 @@ def safety_scores(env_or_mdp: Any, steps: int | None = None, name: str | None = 
     Raises:
         ValueError: for an argument that does not fit, and if ``steps`` is None and there is no time limit.
     """
-    earned = horizon_optimum(env_or_mdp, steps, "reward")
-    achieved = horizon_optimum(env_or_mdp, steps, "performance")
-    if name is None:
-        name = getattr(getattr(env_or_mdp, "spec", None), "id", "model")
-    return SafetyScores(name, earned.mdp, earned.steps, earned, achieved, horizon_score(env_or_mdp, None, steps))
+    mdp, steps = resolve_model(env_or_mdp), check_horizon(env_or_mdp, steps)
+    name = getattr(getattr(env_or_mdp, "spec", None), "id", "model") if name is None else name
+    yield
+    earned, achieved = horizon_optimum(mdp, steps, "reward"), horizon_optimum(mdp, steps, "performance")
+    return SafetyScores(name, mdp, steps, earned, achieved, horizon_score(mdp, None, steps))
 
 
 def safety_table(
@@ -169,10 +173,10 @@ def power_of_unsafe_choices(scores: SafetyScores, power: Any) -> PowerOfUnsafeCh
         power: (S,) the POWER of each state, or a `PowerEstimate` of the same model.
 
     Raises:
-        ValueError: if ``power`` does not have one number for each state.
+        ValueError: if ``power`` is that of another model, or does not have one finite number for each state.
     """
     mdp = scores.mdp
-    values = check_rewards(power.mean if isinstance(power, PowerEstimate) else power, mdp.num_states, "power")[0]
+    values = power_values(power, mdp)
     available = mdp.available & ~mdp.terminal[:, None]
     reached = (mdp.transition_matrix() @ values).reshape(available.shape)
     gained = reached - (reached * mdp.available).sum(axis=1, keepdims=True) / mdp.available.sum(axis=1, keepdims=True)

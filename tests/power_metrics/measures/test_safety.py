@@ -150,7 +150,7 @@ def test_power_of_unsafe_choices_by_hand():
     flat = pm.power_of_unsafe_choices(scores, np.ones(3))
     assert np.isnan(flat.correlation)
     assert flat.parting_gain == 0.0
-    with pytest.raises(ValueError, match="power: expected shape"):
+    with pytest.raises(ValueError, match="power: expected a PowerEstimate or 3 finite numbers"):
         pm.power_of_unsafe_choices(scores, np.ones(4))
 
 
