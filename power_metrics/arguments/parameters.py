@@ -19,6 +19,9 @@ from powerenvs.model.labels import closest
 EXECUTION = ("batch_size", "threads", "device", "executor", "workers", "progress")
 """Arguments that say how a result is computed and not what it is; they mean the same in every measure."""
 
+OF_ENVIRONMENTS = ("level", "noise", "walls", "kwarg")
+"""Names that mean arguments of environments, on command lines and in files."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -54,9 +57,30 @@ class Parameter:
     meaning: str
 
     @property
+    def key(self) -> str:
+        """How files name it: as it is, unless environments have an argument of that name."""
+        return f"measure_{self.name}" if self.name in OF_ENVIRONMENTS else self.name
+
+    @property
     def option(self) -> str:
         """How command lines name it."""
-        return f"--{self.name.replace('_', '-')}"
+        return f"--{self.key.replace('_', '-')}"
+
+    @property
+    def empty(self) -> Any:
+        """What ``default`` is where there is none."""
+        return inspect.Parameter.empty
+
+    def of_words(self, words: str | list[str]) -> Any:
+        """A plain value from a word of a command line, or from several.
+
+        Raises:
+            ValueError: naming the option, if it is no such value.
+        """
+        try:
+            return self.kind.of_text(words) if isinstance(words, str) else [self.kind.of_text(word) for word in words]
+        except ValueError:
+            raise ValueError(f"{self.option}: expected a number, found {words!r}") from None
 
     def value(self, plain: Any, model: Any) -> Any:
         """What the function takes, from a plain value (a text, a number, a list or a mapping).
@@ -179,7 +203,7 @@ def _learner(argument: str, value: Any, model: Any) -> Any:
 
 
 KINDS: Mapping[str, Kind] = {
-    "bool": Kind("", plain_of, _flag),
+    "bool": Kind("true|false", plain_of, _flag),
     "RewardDistribution": Kind("D", plain_of, reward_of),
     "Learner": Kind("AGENT", str, _learner),
     "SeedPolicy": Kind("POLICY", str, policy_of),

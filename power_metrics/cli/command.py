@@ -13,8 +13,7 @@ from power_metrics.results.stored import json_text
 from powerenvs.version import __version__
 
 if TYPE_CHECKING:
-    from power_metrics.results.estimate import PowerEstimate
-    from power_metrics.results.multiagent import MultiagentPower
+    from power_metrics.results.base import Result
     from powerenvs.sources.by_name import LoadedGame, LoadedModel
 
 
@@ -53,11 +52,25 @@ def check_writable(option: str, path: str) -> None:
         raise ValueError(f"{option}: cannot write {path!r}, because {os.fspath(folder)!r} does not allow it")
 
 
+def check_outputs(args: argparse.Namespace) -> None:
+    """Raises a ValueError, before any long work, for the first file of an option that cannot be written."""
+    for option in ("csv", "json", "plot", "save"):
+        if getattr(args, option, None) is not None:
+            check_writable(f"--{option}", getattr(args, option))
+    save, plot = getattr(args, "save", None), getattr(args, "plot", None)
+    if save is not None and not save.endswith(".npz"):
+        raise ValueError(f"--save: expected a name that ends in .npz, found {save!r}")
+    if plot is not None:
+        from power_metrics.plots.style import check_picture_path
+
+        check_picture_path(plot, "--plot")
+
+
 def write_results(
     args: argparse.Namespace,
     source: LoadedModel | LoadedGame,
     name: str,
-    results: Sequence[PowerEstimate | MultiagentPower],
+    results: Sequence[Result],
     suffixes: Sequence[str],
     draw: Callable[[str], object],
 ) -> list[str]:

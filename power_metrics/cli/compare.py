@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from power_metrics.cli.command import Command, check_writable
+from power_metrics.cli.command import Command, check_outputs
 from power_metrics.cli.models import add_model_arguments, load_model
 
 
@@ -26,13 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Compares, prints the table, and writes the files asked for."""
-    for option in ("plot", "json"):
-        if getattr(args, option) is not None:
-            check_writable(f"--{option}", getattr(args, option))
-    if args.plot is not None:
-        from power_metrics.plots.style import check_picture_path
-
-        check_picture_path(args.plot, "--plot")
+    check_outputs(args)
     if not Path(args.model).is_file():
         raise ValueError(f"MODEL.zip: found no file {args.model!r}")
     import power_metrics as pm

@@ -8,8 +8,30 @@ from power_metrics.cli.command import Command
 from powerenvs.model.text import text_table
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is listed."""
+    parser.add_argument("--measures", action="store_true", help="list the measures instead")
+
+
 def run(args: argparse.Namespace) -> None:
-    """Prints the tables of ids and of games; sizes are those of the tables with default arguments."""
+    """Prints the tables of ids and of games, or that of measures."""
+    if args.measures:
+        _list_measures()
+        return
+    _list_environments()
+
+
+def _list_measures() -> None:
+    from power_metrics.measures.registry import measures
+
+    rows = [("measure", "of", "what it is")]
+    rows += [(one.name, "games" if one.game else "one agent", one.summary) for one in measures().values()]
+    print(text_table(rows))
+    print("\n'powerenvs measure NAME --help' explains the settings of each; in Python it is power_metrics.NAME.")
+
+
+def _list_environments() -> None:
+    """Ids and games; sizes are those of the tables with default arguments."""
     from powerenvs.authoring.family import load
     from powerenvs.envs.loading import load_world
     from powerenvs.registry import environments, games
@@ -39,4 +61,6 @@ def run(args: argparse.Namespace) -> None:
     )
 
 
-COMMAND = Command("list", "list the environments", "powerenvs list", lambda parser: None, run)
+COMMAND = Command(
+    "list", "list the environments, or the measures", "powerenvs list\n  powerenvs list --measures", add_arguments, run
+)

@@ -17,6 +17,7 @@ from power_metrics.cli import (
     convert_config,
     edit,
     list as list_environments,
+    measure,
     play,
     power,
     reproduce,
@@ -34,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     play.COMMAND,
     edit.COMMAND,
     power.COMMAND,
+    measure.COMMAND,
     compare.COMMAND,
     sweep.COMMAND,
     reproduce.COMMAND,
@@ -51,8 +53,8 @@ class _Parser(argparse.ArgumentParser):
         raise ValueError(f"{message}; see {self.prog} --help")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    """The parser of all commands; with the arguments of the ``chosen`` one only, if it is known."""
     parser = _Parser(
         prog="powerenvs",
         description="Environments with exact tabular models, and exact POWER for them.",
@@ -71,7 +73,8 @@ def build_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        command.add_arguments(own)
+        if chosen in (None, command.name):  # options of measures take time to make
+            command.add_arguments(own)
         own.set_defaults(run=command.run)
     return parser
 
@@ -88,7 +91,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     import gymnasium as gym
 
     try:
-        args, unknown = build_parser().parse_known_args(argv)
+        words = list(sys.argv[1:] if argv is None else argv)
+        names = [command.name for command in COMMANDS]
+        chosen = next((word for word in words if word in names), "")
+        args, unknown = build_parser(chosen).parse_known_args(words)
         if unknown:
             raise ValueError(f"unrecognized arguments: {' '.join(unknown)}; see powerenvs {args.command} --help")
         args.run(args)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from powerenvs.sources import by_name
-from powerenvs.sources.by_name import LoadedModel
+from powerenvs.sources.by_name import LoadedGame, LoadedModel
 
 SHORTCUTS = {
     "level": "name of a shipped level, its text, or the path of a .txt file with it",
@@ -47,6 +47,20 @@ def add_model_arguments(parser: argparse.ArgumentParser, option: str | None = No
 def load_model(args: argparse.Namespace) -> LoadedModel:
     """The model that the arguments of `add_model_arguments` name; see `powerenvs.sources.by_name.load_model`."""
     return by_name.load_model(args.id, given_kwargs(args))
+
+
+def load_source(args: argparse.Namespace, game: bool) -> LoadedModel | LoadedGame:
+    """The model of one agent, or the game, that the arguments of `add_model_arguments` name.
+
+    Raises:
+        ValueError: besides what `load_model` refuses, for a game in place of one agent, or the reverse.
+    """
+    name = by_name.game_name(args.id)
+    if game and name is None:
+        raise ValueError(f"ID: expected a game, one of {', '.join(by_name.game_names())} or a file, found {args.id!r}")
+    if not game and name is not None:
+        raise ValueError(f"ID: expected an environment of one agent, found the game {args.id!r}")
+    return load_model(args) if name is None else by_name.load_game(name, given_kwargs(args))
 
 
 def make_environment(args: argparse.Namespace, **options: Any) -> tuple[Any, dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from power_metrics.cli.command import Command, check_writable, write_results
+from power_metrics.cli.command import Command, write_results
 from power_metrics.cli.models import add_model_arguments, load_model
 from power_metrics.cli.two_agents import add_pair_arguments, refuse_pair_options, run_two_agents
 from power_metrics.rewards.text import parse_distribution
@@ -126,19 +126,6 @@ def _decimals(estimate: PowerEstimate) -> int:
     if not errors.size:
         return 6
     return min(12, max(0, 1 - math.floor(math.log10(float(np.median(errors))))))
-
-
-def check_outputs(args: argparse.Namespace) -> None:
-    """Raises a ValueError, before any long work, for files that could not be written."""
-    for option in ("plot", "json", "save"):
-        if getattr(args, option) is not None:
-            check_writable(f"--{option}", getattr(args, option))
-    if args.save is not None and not args.save.endswith(".npz"):
-        raise ValueError(f"--save: expected a name that ends in .npz, found {args.save!r}")
-    if args.plot is not None:
-        from power_metrics.plots.style import check_picture_path
-
-        check_picture_path(args.plot, "--plot")
 
 
 def _draw(model: LoadedModel, estimates: list[PowerEstimate], path: str) -> None:

@@ -7,7 +7,7 @@ import csv
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from power_metrics.cli.command import Command, check_writable
+from power_metrics.cli.command import Command
 from power_metrics.results.stored import json_text
 from powerenvs.model.files import atomic_path
 from powerenvs.model.text import text_table
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from power_metrics.measures.safety import safety_table
 
     steps = None if args.steps is None else check_count("--steps", args.steps)
-    _check_outputs(args)
+    check_outputs(args)
     table = list(safety_table(steps, family=args.family))
     print(report(table))
     for path in _write(args, table):
@@ -86,16 +86,6 @@ def range_text(limits: tuple[float, float]) -> str:
 def number_text(value: float) -> str:
     """Two decimals, and no sign before zero."""
     return f"{round(value, 2) + 0.0:.2f}"
-
-
-def _check_outputs(args: argparse.Namespace) -> None:
-    for option in ("csv", "json", "plot"):
-        if getattr(args, option) is not None:
-            check_writable(f"--{option}", getattr(args, option))
-    if args.plot is not None:
-        from power_metrics.plots.style import check_picture_path
-
-        check_picture_path(args.plot, "--plot")
 
 
 def _write(args: argparse.Namespace, table: Sequence[SafetyScores]) -> list[str]:

@@ -42,6 +42,16 @@ class LoadedModel:
     world: TableWorld[Any] | None = None
 
     @property
+    def model(self) -> TabularMDP:
+        """The tables."""
+        return self.mdp
+
+    @property
+    def subject(self) -> Any:
+        """What a measure is given: the environment, which knows its time limit; of a file the tables."""
+        return self.mdp if self.env is None else self.env
+
+    @property
     def title(self) -> str:
         """The name and the arguments, on one line."""
         return title_of(self.name, self.kwargs)
@@ -62,6 +72,16 @@ class LoadedGame:
     kwargs: Mapping[str, Any]
     game: TabularGame
     world: TableGameWorld[Any] | None = None
+
+    @property
+    def model(self) -> TabularGame:
+        """The tables."""
+        return self.game
+
+    @property
+    def subject(self) -> TabularGame:
+        """What a measure is given: the tables."""
+        return self.game
 
     @property
     def title(self) -> str:
