@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from power_metrics.cli.command import Command, write_results
+from power_metrics.cli.command import Command, check_outputs, write_results
 from power_metrics.cli.models import add_model_arguments, load_model
 from power_metrics.cli.two_agents import add_pair_arguments, refuse_pair_options, run_two_agents
 from power_metrics.rewards.text import parse_distribution

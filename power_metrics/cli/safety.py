@@ -7,7 +7,7 @@ import csv
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from power_metrics.cli.command import Command
+from power_metrics.cli.command import Command, check_outputs
 from power_metrics.results.stored import json_text
 from powerenvs.model.files import atomic_path
 from powerenvs.model.text import text_table

@@ -1,0 +1,80 @@
+from . import sweeps as sweeps
+from .agents.bounded import (
+    BestOfK as BestOfK,
+    Boltzmann as Boltzmann,
+    EpsilonGreedy as EpsilonGreedy,
+    Satisficing as Satisficing,
+)
+from .agents.q_learning import (
+    QLearners as QLearners,
+    QLearning as QLearning,
+)
+from .agents.rollouts import rollout_counts as rollout_counts
+from .agents.table import policy_table as policy_table
+from .chains.evaluation import policy_values as policy_values
+from .chains.horizon import (
+    HorizonOptimum as HorizonOptimum,
+    Score as Score,
+    horizon_optimum as horizon_optimum,
+    horizon_score as horizon_score,
+)
+from .chains.occupancy import (
+    average_occupancy as average_occupancy,
+    expected_return as expected_return,
+    occupancy as occupancy,
+)
+from .comparison.compare import compare as compare
+from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
+from .measures.empowerment import Empowerment as Empowerment, empowerment as empowerment
+from .measures.learning_curve import LearningCurve as LearningCurve, q_learning_curve as q_learning_curve
+from .measures.multiagent_power import multiagent_power as multiagent_power
+from .measures.optimality import (
+    OptimalityEstimate as OptimalityEstimate,
+    optimality_probability as optimality_probability,
+)
+from .measures.policy_power import PolicyPower as PolicyPower, power_of_policies as power_of_policies
+from .measures.power import power as power
+from .measures.registry import measure as measure
+from .measures.run_policies import (
+    RunPolicies as RunPolicies,
+    drawn_pairs as drawn_pairs,
+    drawn_rewards as drawn_rewards,
+    pair_policies as pair_policies,
+    run_policies as run_policies,
+)
+from .measures.safety import (
+    SafetyScores as SafetyScores,
+    power_of_unsafe_choices as power_of_unsafe_choices,
+    safety_scores as safety_scores,
+    safety_table as safety_table,
+)
+from .results.base import Result as Result
+from .results.dims import Dims as Dims
+from .results.estimate import PowerEstimate as PowerEstimate
+from .results.multiagent import MultiagentPower as MultiagentPower
+from .rewards.distributions import (
+    Bernoulli as Bernoulli,
+    Beta as Beta,
+    Empirical as Empirical,
+    Normal as Normal,
+    Pareto as Pareto,
+    PerState as PerState,
+    RewardDistribution as RewardDistribution,
+    Uniform as Uniform,
+)
+from .rewards.torch import TorchDistribution as TorchDistribution
+from .solvers.average.gain import optimal_gain as optimal_gain
+from .solvers.optimal import (
+    optimal_policies as optimal_policies,
+    optimal_values as optimal_values,
+    solve as solve,
+    solve_task as solve_task,
+)
+from .solvers.solution import Solution as Solution
+from .sweeps.config import SweepConfig as SweepConfig
+from .sweeps.results import SweepResult as SweepResult, load_sweep as load_sweep
+from .sweeps.run import sweep as sweep
+from .training import rllib as rllib, sb3 as sb3
+from .training.pettingzoo import PowerParallelWrapper as PowerParallelWrapper
+from .training.tracker import PowerTracker as PowerTracker
+from .training.wrappers import PowerVectorWrapper as PowerVectorWrapper, PowerWrapper as PowerWrapper
