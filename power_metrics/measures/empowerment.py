@@ -74,7 +74,7 @@ def empowerment(
         >>> import power_metrics as pm
         >>> from powerenvs.worlds.power import PowerGrid
         >>> pm.empowerment(PowerGrid(level="open_3x3"), steps=2).bits[:2].round(3).tolist()
-        [2.585, 3.0]
+        [2.585, 2.807]
     """
     mdp, steps, show = resolve_model(env_or_mdp), check_count("steps", steps), check_progress(progress)
     if not FINEST <= real(tolerance) < math.inf:

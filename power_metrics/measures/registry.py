@@ -34,6 +34,7 @@ class Measure:
         check: called like it, does no more than its checks.
         game: whether it is of games of several agents; else of models of one.
         together: a parameter that may have several values in one call, which then gives a list of results; "" if none.
+        file: where it is written.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Measure:
     check: Callable[..., None]
     game: bool
     together: str
+    file: str
 
     @cached_property
     def subject(self) -> str:
@@ -165,12 +167,11 @@ def measure(
             made.__annotations__ = {**function.__annotations__, "return": returned}
             del made.__wrapped__  # type: ignore[attr-defined]  # signatures would be those of the generator
             made.__signature__ = inspect.signature(function).replace(return_annotation=returned)  # type: ignore[attr-defined]
+        file = function.__code__.co_filename
         known = _registered.get(name)
-        if known is not None and known.call.__module__ != function.__module__:
-            raise ValueError(
-                f"measure: {name!r} is registered by {known.call.__module__}, found another in {function.__module__}"
-            )
-        _registered[name] = Measure(name, call, check, game, together)
+        if known is not None and known.file != file:  # the same file may be imported twice, as a script and a module
+            raise ValueError(f"measure: {name!r} is registered by {known.file}, found another in {file}")
+        _registered[name] = Measure(name, call, check, game, together, file)
         return call
 
     return register
