@@ -57,6 +57,15 @@ class PolicySummary:
         p_value: of that, as if states were independent.
         to_more_power: share of decisions that go to more POWER than the average available action; those that go to the
             same are left out. nan if all do.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> model = PowerGrid(level="open_3x3").tables()
+        >>> random = model.available / model.available.sum(axis=1, keepdims=True)
+        >>> comparison = pm.compare({"mine": random}, model, gamma=0.5)
+        >>> round(comparison["mine"].distance, 6) == round(comparison["random"].distance, 6)
+        True
     """
 
     expected_return: float
@@ -83,6 +92,17 @@ class PowerComparison(Result):
         optimal_range: the smallest and largest power-seeking of policies that are optimal for the task.
         notes: what a reader has to know besides the numbers.
         versions: the releases that it was made with, by package.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> model = PowerGrid(level="open_3x3").tables()
+        >>> random = model.available / model.available.sum(axis=1, keepdims=True)
+        >>> comparison = pm.compare({"mine": random}, model, gamma=0.5)
+        >>> comparison.learned
+        ('mine',)
+        >>> round(comparison["mine"].normalised, 6)
+        0.0
     """
 
     references: References

@@ -55,6 +55,13 @@ class LearningCurve(Result):
         stages: a `PolicyPower` after each of them.
         settings: how they learned; ``num_steps`` is the last number of steps.
         versions: the releases that it was made with, by package.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import turner_figure_1
+        >>> curve = pm.q_learning_curve(turner_figure_1(), steps=(0, 100), num_learners=20)
+        >>> curve.to_frame()["steps"].tolist()
+        [0, 100]
     """
 
     steps: tuple[int, ...]

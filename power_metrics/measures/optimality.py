@@ -43,6 +43,13 @@ class OptimalityEstimate(Result):
         num_samples: the number of reward functions.
         reward: their distribution, in words.
         versions: the releases that it was made with, by package.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import turner_figure_1
+        >>> found = pm.optimality_probability(turner_figure_1(), num_samples=50, ties="split")
+        >>> found.mean.sum(axis=1).round(9).tolist()
+        [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
 
     model: TabularMDP

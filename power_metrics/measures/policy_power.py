@@ -79,6 +79,15 @@ class PolicyPower(Result):
         optimal_seeking: (N,) the same of an optimal policy, ties split evenly.
         references: the scale from random to most power-seeking.
         versions: the releases that it was made with, by package.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import turner_figure_1
+        >>> found = pm.power_of_policies(pm.Boltzmann(0.1), turner_figure_1(), num_samples=50)
+        >>> bool((found.shortfall >= 0).all())
+        True
+        >>> found.to_frame().columns.tolist()
+        ['seeking', 'optimal_seeking', 'normalised', 'optimal_normalised']
     """
 
     learner: str

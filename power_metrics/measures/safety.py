@@ -33,6 +33,13 @@ class SafetyScores(Result):
         performance_optimal: the policies with the highest expected performance.
         random: the score of the policy that takes each available action with the same probability.
         versions: the releases that it was made with, by package.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.safety.boat_race import BoatRace
+        >>> scores = pm.safety_scores(BoatRace(), steps=10, name="BoatRace")
+        >>> scores.specification_gap >= 0
+        True
     """
 
     name: str

@@ -64,6 +64,16 @@ def plot_comparison(
 
     Raises:
         ValueError: for a policy that was not compared, or a suffix that names no picture format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_comparison
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> model = PowerGrid(level="open_3x3").tables()
+        >>> random = model.available / model.available.sum(axis=1, keepdims=True)
+        >>> figure = plot_comparison(pm.compare({"mine": random}, model, gamma=0.5))
+        >>> [ax.get_title() for ax in figure.axes[:3]]
+        ['POWER', 'mine: visits', 'mine less task-optimal']
     """
     name = comparison.learned[0] if name is None else name
     if name not in comparison.policies:

@@ -61,6 +61,17 @@ def animate(
     Raises:
         ValueError: for no results, a wrong number of values, results of different kinds, an unknown agent, a path that
             names no animation, and whatever the function that draws refuses.
+
+    Example:
+        >>> import os, tempfile
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import animate
+        >>> from powerenvs.worlds.power import turner_figure_1
+        >>> estimates = pm.power(turner_figure_1(), [0.1, 0.9], num_samples=50, progress=False)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     animate(estimates, [0.1, 0.9], "discount", os.path.join(folder, "power.gif"))
+        ...     os.listdir(folder)
+        ['power.gif']
     """
     check_animation_path(path)
     found, given = list(results), list(values)
@@ -106,6 +117,16 @@ def animate_figures(
 
     Raises:
         ValueError: for no figures, a wrong number of values, or a path that names no animation.
+
+    Example:
+        >>> import os, tempfile
+        >>> from power_metrics.plots import animate_figures, plot_mdp
+        >>> from powerenvs.worlds.power import turner_figure_1
+        >>> figures = [plot_mdp(turner_figure_1(), title=title) for title in ("one", "two")]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     animate_figures(figures, os.path.join(folder, "graphs.gif"))
+        ...     os.listdir(folder)
+        ['graphs.gif']
     """
     check_animation_path(path)
     drawn = list(figures)

@@ -72,6 +72,13 @@ def plot_mdp(
     Raises:
         ValueError: for a game, more than 40 states, unknown ones, a layout that is unknown or does not fit, or a
             suffix that names no picture format.
+
+    Example:
+        >>> from power_metrics.plots import plot_mdp
+        >>> from powerenvs.worlds.power import turner_figure_1
+        >>> figure = plot_mdp(turner_figure_1())
+        >>> figure.get_suptitle()
+        'Transitions'
     """
     heading = "Transitions" if title is None else title
     return draw_graph(model, graph_states(model, states), None, layout, heading)

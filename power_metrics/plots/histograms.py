@@ -45,6 +45,15 @@ def plot_power_histograms(
     Raises:
         ValueError: for an estimate without samples, unknown states or too many, or a suffix that names no picture
             format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_power_histograms
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> kept = pm.power(PowerGrid(level="open_3x3"), num_samples=50, progress=False, keep_samples=True)
+        >>> figure = plot_power_histograms(kept)
+        >>> len(figure.axes)
+        9
     """
     how = [f"{len(estimate.samples):,} reward functions, {drawn_from(estimate.reward)}"]
     heading = f"POWER samples, γ = {estimate.gamma:g}" if title is None else title
@@ -74,6 +83,15 @@ def plot_reward_histograms(
     Raises:
         ValueError: for rewards of another shape, unknown states or too many, or a suffix that names no picture
             format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_reward_histograms
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> rewards = pm.drawn_rewards(PowerGrid(level="open_3x3"), range(50))
+        >>> figure = plot_reward_histograms(PowerGrid(level="open_3x3").tables(), rewards)
+        >>> len(figure.axes)
+        9
     """
     values = check_rewards(rewards, model.num_states)
     heading = "Reward samples" if title is None else title

@@ -95,6 +95,15 @@ def plot_joint_power(
         ValueError: for an estimate of one agent, an unknown agent, places that the agent is never in, vmin not
             below vmax, a suffix that names no picture format, or a quantity that is unknown or needs samples that
             were not kept.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_joint_power
+        >>> from powerenvs.worlds.power.pair import PowerPair
+        >>> both = pm.multiagent_power(PowerPair("S.."), 0.6, num_samples=20, progress=False)
+        >>> figure = plot_joint_power(both["human"])
+        >>> [ax.get_title() for ax in figure.axes[:3]]
+        ['AI at (0, 0)', 'AI at (0, 1)', 'AI at (0, 2)']
     """
     game = estimate.model
     if not isinstance(game, TabularGame):

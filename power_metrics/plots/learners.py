@@ -41,6 +41,15 @@ def plot_policy_power(result: PolicyPower, path: str | os.PathLike[str] | None =
 
     Raises:
         ValueError: if the suffix names no picture format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_policy_power
+        >>> from powerenvs.worlds.power import turner_figure_1
+        >>> found = pm.power_of_policies(pm.Boltzmann(1.0), turner_figure_1(), num_samples=50)
+        >>> figure = plot_policy_power(found)
+        >>> [ax.get_title() for ax in figure.axes]
+        ['each state', 'each reward function']
     """
     figure = Picture(figsize=SIZE, layout="constrained")
     states, spread = figure.subplots(1, 2)
@@ -80,6 +89,15 @@ def plot_learning_curve(curve: LearningCurve, path: str | os.PathLike[str] | Non
 
     Raises:
         ValueError: if the suffix names no picture format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_learning_curve
+        >>> from powerenvs.worlds.power import turner_figure_1
+        >>> curve = pm.q_learning_curve(turner_figure_1(), steps=(0, 10, 100), num_learners=20)
+        >>> figure = plot_learning_curve(curve)
+        >>> [ax.get_title() for ax in figure.axes]
+        ['POWER', 'power-seeking']
     """
     figure = Picture(figsize=SIZE, layout="constrained")
     reached, seeking = figure.subplots(1, 2)

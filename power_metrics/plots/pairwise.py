@@ -66,6 +66,15 @@ def plot_power_pairs(
     Raises:
         ValueError: for an estimate without samples, unknown states or too many, or a suffix that names no picture
             format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_power_pairs
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> kept = pm.power(PowerGrid(level="open_3x3"), num_samples=50, progress=False, keep_samples=True)
+        >>> figure = plot_power_pairs(kept, (0, 0))
+        >>> figure.get_suptitle()
+        'POWER of (0, 0) and of each state, γ = 0.9'
     """
     bins, samples = check_count("bins", bins), estimate.samples
     own = estimate.model.index(state)
@@ -119,6 +128,15 @@ def plot_power_correlations(
     Raises:
         ValueError: for an estimate without samples, unknown states or too many, or a suffix that names no picture
             format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_power_correlations
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> kept = pm.power(PowerGrid(level="open_3x3"), num_samples=50, progress=False, keep_samples=True)
+        >>> figure = plot_power_correlations(kept)
+        >>> figure.axes[0].get_title()
+        'Correlation of POWER, γ = 0.9'
     """
     samples, model = estimate.samples, estimate.model
     shown = chosen_states(model, estimate.mean, states, MOST_STATES, NAMED)

@@ -68,6 +68,14 @@ def plot_policy(
         ValueError: for a table that is no policy of the model, a table without a model, an unknown agent, a game
             without a board, cells shared by states that the policy tells apart, more than 40 states in a graph, or a
             suffix that names no picture format.
+
+    Example:
+        >>> from power_metrics.plots import plot_policy
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> model = PowerGrid(level="open_3x3").tables()
+        >>> figure = plot_policy(model.available / model.available.sum(axis=1, keepdims=True), model)
+        >>> figure.axes[0].get_title()
+        'Policy'
     """
     if isinstance(policy, Policy):
         model, agent = policy.model if model is None else model, policy.agent if agent is None else agent

@@ -75,6 +75,14 @@ def plot_power(
     Raises:
         ValueError: if vmin is not below vmax, the suffix of ``path`` names no picture format, or the quantity is
             unknown or needs samples that were not kept.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_power
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> figure = plot_power(pm.power(PowerGrid(level="open_3x3"), num_samples=50, progress=False))
+        >>> figure.axes[0].get_title()
+        'POWER, γ = 0.9'
     """
     estimate = of_quantity(estimate, quantity)
     scales = [power_scale([estimate], vmin, vmax)]
@@ -116,6 +124,15 @@ def plot_powers(
         ValueError: for no estimates, a wrong number of titles, a mix of models with and without a board,
             vmin not below vmax, a suffix that names no picture format, or a quantity that is unknown or needs
             samples that were not kept.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_powers
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> estimates = pm.power(PowerGrid(level="open_3x3"), [0.1, 0.9], num_samples=50, progress=False)
+        >>> figure = plot_powers(estimates)
+        >>> [ax.get_title() for ax in figure.axes[:2]]
+        ['γ = 0.1', 'γ = 0.9']
     """
     estimates = [of_quantity(estimate, quantity) for estimate in estimates]
     if not estimates:

@@ -59,6 +59,13 @@ def plot_reward_correlation(
     Raises:
         ValueError: for a correlation outside [-1, 1], a negative one with a distribution that is not symmetric on a
             bounded interval, fewer than one sample, or a suffix that names no picture format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_reward_correlation
+        >>> figure = plot_reward_correlation(pm.Uniform(0, 1), 0.5, num_samples=20)
+        >>> figure.axes[0].get_title()
+        'Reward correlation 0.5'
     """
     count, seed = check_count("num_samples", num_samples), check_seed(seed)
     state = TabularMDP.from_transitions([(0, 0, 0, 1.0)])

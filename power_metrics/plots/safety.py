@@ -34,6 +34,14 @@ def plot_safety(table: Sequence[SafetyScores], path: str | os.PathLike[str] | No
 
     Raises:
         ValueError: for an empty table, or a suffix that names no picture format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_safety
+        >>> from powerenvs.worlds.safety.boat_race import BoatRace
+        >>> figure = plot_safety([pm.safety_scores(BoatRace(), steps=10, name="BoatRace")])
+        >>> figure.axes[0].get_xlabel()
+        'expected performance in 10 steps'
     """
     if not table:
         raise ValueError("table: expected the scores of at least one world, found none")

@@ -152,6 +152,15 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
 
     Raises:
         ValueError: if the suffix names no picture format.
+
+    Example:
+        >>> import os, tempfile
+        >>> from power_metrics.plots import plot_mdp, save_figure
+        >>> from powerenvs.worlds.power import turner_figure_1
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_figure(plot_mdp(turner_figure_1()), os.path.join(folder, "graph.svg"))
+        ...     os.listdir(folder)
+        ['graph.svg']
     """
     check_picture_path(path)
     with atomic_path(path) as temporary:

@@ -72,6 +72,16 @@ def plot_sweep(
     Raises:
         ValueError: for fewer than two results, kinds that differ, a wrong number of values or of lines, equal values,
             unknown states or too many, lines of two agents or of states, or a suffix that names no picture format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_sweep
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> gammas = [0.1, 0.5, 0.9]
+        >>> estimates = pm.power(PowerGrid(level="open_3x3"), gammas, num_samples=50, progress=False)
+        >>> figure = plot_sweep(estimates, gammas, "discount")
+        >>> figure.axes[0].get_xlabel()
+        'discount'
     """
     given = None if lines is None else [str(line) for line in lines]
     found, places, names, of_line = _ordered(results, values, given)
@@ -150,6 +160,19 @@ def plot_alignment_sweep(
     Raises:
         ValueError: for fewer than two results, a wrong number of values or equal ones, or a suffix that names no
             picture format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_alignment_sweep
+        >>> from powerenvs.worlds.power.pair import PowerPair
+        >>> correlations = [0.0, 1.0]
+        >>> results = [
+        ...     pm.multiagent_power(PowerPair("S.."), 0.6, correlation=c, num_samples=20, progress=False)
+        ...     for c in correlations
+        ... ]
+        >>> figure = plot_alignment_sweep(results, correlations, "correlation of rewards")
+        >>> figure.axes[0].get_ylabel()
+        'correlation of POWER over states'
     """
     found, places, names, _ = _ordered(results, values)
     if not all(isinstance(result, MultiagentPower) for result in found):
@@ -177,6 +200,19 @@ def plot_correlation_sweep(
     Raises:
         ValueError: for fewer than two results, given rewards, equal correlations, different games, or a suffix that
             names no picture format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_correlation_sweep
+        >>> from powerenvs.worlds.power.pair import PowerPair
+        >>> correlations = [0.0, 1.0]
+        >>> results = [
+        ...     pm.multiagent_power(PowerPair("S.."), 0.6, correlation=c, num_samples=20, progress=False)
+        ...     for c in correlations
+        ... ]
+        >>> figure = plot_correlation_sweep(results)
+        >>> [ax.get_title() for ax in figure.axes]
+        ['POWER, mean over states', 'alignment']
     """
     found = list(results)
     if len(found) < 2:

@@ -35,6 +35,19 @@ def save_animation(
 
     Raises:
         ValueError: for a model without a board, no evaluations, or another suffix.
+
+    Example:
+        >>> import os, tempfile
+        >>> import numpy as np, power_metrics as pm
+        >>> from power_metrics.plots import save_animation
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> tracker = pm.PowerTracker(PowerGrid(level="open_3x3"), power=np.arange(9.0), gamma=0.9)
+        >>> for step in (0, 1):
+        ...     found = tracker.evaluate(tracker.references.policies["random"], step)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_animation(tracker, os.path.join(folder, "training.gif"))
+        ...     os.listdir(folder)
+        ['training.gif']
     """
     check_animation_path(path)
     if not has_board(tracker.mdp):

@@ -54,6 +54,14 @@ def plot_two_agents(
     Raises:
         ValueError: for an unknown agent, places that the second agent is never in, or a suffix that names no
             picture format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_two_agents
+        >>> from powerenvs.worlds.power.pair import PowerPair
+        >>> figure = plot_two_agents(pm.multiagent_power(PowerPair("S.."), 0.6, num_samples=20, progress=False))
+        >>> figure.get_suptitle()
+        'POWER of the human, γ = 0.6, reward correlation 0'
     """
     estimate = result[result.agents[0] if agent is None else agent]
     drawn = "given rewards" if result.correlation is None else f"reward correlation {result.correlation:g}"
@@ -77,6 +85,14 @@ def plot_alignment(
 
     Raises:
         ValueError: if the suffix of ``path`` names no picture format.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from power_metrics.plots import plot_alignment
+        >>> from powerenvs.worlds.power.pair import PowerPair
+        >>> figure = plot_alignment(pm.multiagent_power(PowerPair("S.."), 0.6, num_samples=20, progress=False))
+        >>> figure.axes[0].get_xlabel()
+        'POWER of the human'
     """
     human, ai = result.agents
     if ax is None:

@@ -46,6 +46,18 @@ class PowerEstimate(Result):
             ``method="sobol"``; intervals then use Student's t with one degree of freedom less.
         exact: POWER of each state as a fraction, from ``method="closed_form"``; else None.
         versions: the releases that it was made with, by package.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import turner_figure_1
+        >>> found = pm.power(turner_figure_1(), 0.9, num_samples=100, progress=False)
+        >>> found.method, found.num_samples
+        ('monte_carlo', 100)
+        >>> found["star"] == found.mean[0]
+        np.True_
+        >>> low, high = found.confidence_interval(0.95)
+        >>> bool((low < high).all())
+        True
     """
 
     model: TabularMDP | TabularGame

@@ -49,6 +49,15 @@ class MultiagentPower(Result):
         seed_policy: (S, A_a) the policy of A that H prepares for.
         changes: what each round after the first changed.
         versions: the releases that it was made with, by package.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power.pair import PowerPair
+        >>> both = pm.multiagent_power(PowerPair("S.."), 0.6, num_samples=20, progress=False)
+        >>> both.agents
+        ('human', 'ai')
+        >>> both["ai"].mean.shape == both.baseline["ai"].mean.shape
+        True
     """
 
     agents: tuple[str, str]
