@@ -15,6 +15,8 @@ import power_metrics as pm
 from power_metrics import Dims
 from power_metrics.results.base import result_class
 from powerenvs import TabularMDP
+from powerenvs.worlds.power import PowerGrid
+from powerenvs.worlds.power.pair import PowerPair
 from tests.power_metrics.worlds import graph
 
 FORK = graph({"a": ["b", "c"], "b": ["b"], "c": ["c"]})
@@ -83,8 +85,33 @@ def test_another_kind_is_refused(tmp_path):
         pm.Result.load(tmp_path / "model.npz")
 
 
-def test_every_public_class_can_be_loaded():
-    for name in ("PowerEstimate", "MultiagentPower"):
+def results():
+    """A result of each class of this package."""
+    model = PowerGrid(level="open_3x3", noise=0.1).tables()
+    random = model.available / model.available.sum(axis=1, keepdims=True)
+    yield pm.power(model, num_samples=20, keep_samples=True, progress=False)
+    yield pm.multiagent_power(PowerPair("S."), num_samples=20, rounds=2, progress=False)
+    yield pm.power_of_policies(pm.Boltzmann(1.0), model, num_samples=20)
+    yield pm.q_learning_curve(model, steps=(0, 10), num_learners=5)
+    yield pm.optimality_probability(model, num_samples=20)
+    yield pm.horizon_optimum(model, 3)
+    yield pm.safety_scores(model, 3, "grid")
+    yield pm.compare({"mine": random}, model, gamma=0.5)
+
+
+def test_every_result_of_this_package_is_saved_and_loaded(tmp_path):
+    for i, result in enumerate(results()):
+        result.save(tmp_path / f"{i}.npz")
+        loaded = pm.Result.load(tmp_path / f"{i}.npz")
+        assert type(loaded) is type(result)
+        assert loaded == result
+        assert loaded.as_dict() == result.as_dict()
+        assert repr(loaded) == repr(result)
+        assert loaded.to_frame().equals(result.to_frame())
+
+
+def test_public_classes_load_before_their_modules_are_imported():
+    for name in ("PowerEstimate", "MultiagentPower", "PowerComparison", "SafetyScores"):
         assert result_class(name) is getattr(pm, name)
 
 

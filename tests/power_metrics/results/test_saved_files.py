@@ -50,6 +50,22 @@ def test_a_saved_result_of_two_agents():
     assert result["ai"].samples.shape == (8, GAME.num_states)
 
 
+def test_saved_sweeps():
+    """Of which each point held the bytes of a model."""
+    one, two = (pm.load_sweep(SAVED / f"sweep_{name}") for name in ("one", "two"))
+    assert [point.result.gamma for point in one.points] == [0.5, 0.9]
+    assert one.points[0].result.model == PowerGrid("S.").tables()
+    np.testing.assert_allclose(one.points[1].result.mean, [0.64327262, 0.64327262], rtol=1e-8)
+    np.testing.assert_allclose(
+        one.points[1].kept["agent"].powers[:, 0], [0.5484188289858579, 0.8894887153539768], rtol=1e-14
+    )
+    assert [point.result.correlation for point in two.points] == [0, 1]
+    assert two.points[0].result.model == PowerPair("S.").tables()
+    np.testing.assert_allclose(
+        two.points[1].result["ai"].mean, [0.73251832, 0.76109194, 0.73251832, 0.76109194], rtol=1e-8
+    )
+
+
 def test_a_saved_history():
     arrays, header = load_arrays(SAVED / "tracker.npz", "PowerTracker")
     assert header["gamma"] == 0.9
