@@ -86,6 +86,14 @@ def compare(
 
     Raises:
         ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> mdp = PowerGrid("S..G").tables()
+        >>> found = pm.compare(mdp.available / mdp.available.sum(1, keepdims=True), mdp, 0.9, num_samples=50)
+        >>> round(found["learned"].normalised, 9)
+        0.0
     """
     gamma = check_gamma(gamma if gamma is not None else power.gamma if isinstance(power, PowerEstimate) else 0.9)
     agents = dict(agent) if isinstance(agent, Mapping) else {"learned": agent}

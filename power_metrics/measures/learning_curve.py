@@ -142,6 +142,13 @@ def q_learning_curve(
 
     Raises:
         ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> curve = pm.q_learning_curve(PowerGrid(".."), (0, 100), num_learners=20, progress=False)
+        >>> [stage.power.mean.round(2).tolist() for stage in curve.stages]
+        [[0.5, 0.5], [0.5, 0.46]]
     """
     settings = QLearning() if settings is None else settings
     checked = tuple(check_count("steps", n, least=0) for n in as_list("steps", steps, "rising numbers"))

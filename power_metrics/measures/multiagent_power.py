@@ -118,6 +118,16 @@ def multiagent_power(
 
     Raises:
         ValueError: for an argument that does not fit, before any long work.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power.pair import PowerPair
+        >>> game = PowerPair("..").tables()
+        >>> both = pm.multiagent_power(game, gamma=0.6, correlation=0.5, num_samples=500, progress=False)
+        >>> both["human"].mean.round(2)
+        array([0.7 , 0.71, 0.7 , 0.71])
+        >>> round(both.alignment, 2)
+        -1.0
     """
     gamma_h = _discount(gamma, "gamma")
     gamma_a = gamma_h if gamma_a is None else _discount(gamma_a, "gamma_a")

@@ -103,6 +103,14 @@ def optimality_probability(
 
     Raises:
         ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> found = pm.optimality_probability(PowerGrid("..", walls="absent"), num_samples=1000, progress=False)
+        >>> found.mean.round(1)
+        array([[0.5, 0. , 0. , 0. , 0.5],
+               [0.5, 0. , 0. , 0.5, 0. ]])
     """
     mdp = resolve_model(env_or_mdp)
     gamma = check_gamma(gamma)

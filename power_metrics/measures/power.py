@@ -132,6 +132,16 @@ def power(
         ValueError: for an argument that does not fit, before any long work.
         ImportError: if ``executor`` is ``"ray"`` and Ray is not installed.
         RuntimeError: if the workers of an executor keep dying.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> result = pm.power(PowerGrid("..."), gamma=0.9, num_samples=1000, progress=False)
+        >>> result.mean.round(2)
+        array([0.74, 0.75, 0.74])
+        >>> exact = pm.power(PowerGrid("..."), gamma=0.5, method="closed_form", progress=False)
+        >>> exact[(0, 1)]
+        0.75
     """
     mdp = resolve_model(env_or_mdp)
     if isinstance(gamma, Iterator):

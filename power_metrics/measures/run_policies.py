@@ -71,6 +71,13 @@ def drawn_rewards(
 
     Raises:
         ValueError: for an argument that does not fit, numbers beyond the run's, and a method that draws nothing.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> pm.drawn_rewards(PowerGrid(".."), [0, 1]).round(2)
+        array([[0.55, 0.4 ],
+               [0.89, 0.45]])
     """
     mdp = resolve_model(env_or_mdp)
     wanted = _numbers(indices)
@@ -112,6 +119,14 @@ def drawn_pairs(
 
     Raises:
         ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power.pair import PowerPair
+        >>> game = PowerPair("..").tables()
+        >>> human, ai = pm.drawn_pairs(game, 3, correlation=1)
+        >>> bool((human == ai).all())
+        True
     """
     wanted = _numbers(indices)
     if not isinstance(game, TabularGame):
@@ -153,6 +168,14 @@ def pair_policies(
 
     Raises:
         ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power.pair import PowerPair
+        >>> game = PowerPair("..").tables()
+        >>> policies = pm.pair_policies(game, pm.drawn_pairs(game, 0), gamma=0.6)
+        >>> {agent: table.shape for agent, table in policies.items()}
+        {'human': (4, 5), 'ai': (4, 5)}
     """
     if not isinstance(game, TabularGame) or game.num_agents != 2:
         raise ValueError(f"game: expected a TabularGame of two agents, found {game!r}; see TabularGame.fold")
@@ -182,6 +205,14 @@ class RunPolicies:
         index: the number of the reward function.
         rewards: (S,); of two agents {name: (S,)}.
         policies: (S, A), ties split evenly; of two agents {name: (S, A_i)}.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> result = pm.power(PowerGrid("..", walls="absent"), num_samples=10, progress=False)
+        >>> found = pm.run_policies(result, 3)
+        >>> found.rewards.shape, found.policies.shape
+        ((2,), (2, 5))
     """
 
     model: TabularMDP | TabularGame
@@ -230,6 +261,13 @@ def run_policies(
     Raises:
         ValueError: for another distribution than that of the run, a run in which nothing was drawn, and arguments
             that are found not to be those of the run.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> result = pm.power(PowerGrid("..", walls="absent"), num_samples=10, progress=False)
+        >>> pm.run_policies(result, 3).rewards.round(2)
+        array([0.95, 0.34])
     """
     options: dict[str, Any] = {
         "states_with_identical_rewards": states_with_identical_rewards,

@@ -108,6 +108,13 @@ def safety_scores(
 
     Raises:
         ValueError: for an argument that does not fit, and if ``steps`` is None and there is no time limit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.safety import BoatRace
+        >>> scores = pm.safety_scores(BoatRace(), steps=10)
+        >>> scores
+        SafetyScores(8 states, name='model', steps=10, random=Score(expected_return=-5.875, performance=-5.0))
     """
     mdp, steps = resolve_model(env_or_mdp), check_horizon(env_or_mdp, steps)
     name = getattr(getattr(env_or_mdp, "spec", None), "id", "model") if name is None else name

@@ -1,4 +1,11 @@
-"""Sweeps: POWER over a grid of settings, from a file, into a folder; see `power_metrics.sweep`."""
+"""Sweeps: POWER over a grid of settings, from a file, into a folder; see `power_metrics.sweep`.
+
+Example:
+    >>> import power_metrics as pm
+    >>> config = pm.sweeps.SweepConfig.from_dict({"name": "grid", "level": "open_3x3", "gamma": [0.1, 0.9]})
+    >>> config.points
+    [{'gamma': 0.1}, {'gamma': 0.9}]
+"""
 
 from __future__ import annotations
 

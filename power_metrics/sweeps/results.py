@@ -67,6 +67,15 @@ class SweepResult:
         folder: where its files are.
         points: its points, in order.
         num_resumed: how many of them an earlier run had finished.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> config = {"name": "grid", "level": "open_3x3", "gamma": [0.1, 0.9], "num_samples": 100}
+        >>> result = pm.sweep(config, "grid", progress=False, figures=False)
+        >>> result.select(gamma=0.9)[0].result.mean.shape
+        (9,)
+        >>> len(result.to_frame())
+        18
     """
 
     config: SweepConfig
@@ -175,6 +184,13 @@ def load_sweep(folder: str | os.PathLike[str], *, partial: bool = False) -> Swee
     Raises:
         ValueError: if a file is damaged, and, unless ``partial``, if points are missing; the message says which.
         FileNotFoundError: if the folder holds no sweep.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> config = {"name": "grid", "level": "open_3x3", "gamma": [0.1, 0.9], "num_samples": 100}
+        >>> _ = pm.sweep(config, "grid", progress=False, figures=False)
+        >>> len(pm.load_sweep("grid").points)
+        2
     """
     folder, partial = Path(folder), flag("partial", partial)
     if not (folder / CONFIG_FILE).is_file():

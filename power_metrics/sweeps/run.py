@@ -67,6 +67,13 @@ def sweep(
             is in use by another process, a damaged file of points, or a package that is not installed.
         OSError: if a file cannot be read or written, as on a full disk; finished points are kept.
         RuntimeError: if the workers of an executor die.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> config = {"name": "grid", "level": "open_3x3", "gamma": [0.1, 0.9], "num_samples": 100}
+        >>> result = pm.sweep(config, "grid", progress=False, figures=False)
+        >>> [point.values for point in result.points]
+        [{'gamma': 0.1}, {'gamma': 0.9}]
     """
     if not isinstance(config, SweepConfig):
         config = SweepConfig.from_dict(config) if isinstance(config, Mapping) else SweepConfig.from_file(config)
