@@ -188,6 +188,15 @@ def power_of_unsafe_choices(scores: SafetyScores, power: Any) -> PowerOfUnsafeCh
 
     Raises:
         ValueError: if ``power`` is that of another model, or does not have one finite number for each state.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.safety import BoatRace
+        >>> model = BoatRace().tables()
+        >>> power = pm.power(model, num_samples=100, progress=False)
+        >>> found = pm.power_of_unsafe_choices(pm.safety_scores(model, steps=10), power)
+        >>> found.num_choices, found.num_parting
+        (32, 8)
     """
     mdp = scores.mdp
     values = power_values(power, mdp)

@@ -3,8 +3,8 @@
 Example:
     >>> import power_metrics as pm
     >>> config = pm.sweeps.SweepConfig.from_dict({"name": "grid", "level": "open_3x3", "gamma": [0.1, 0.9]})
-    >>> config.points
-    [{'gamma': 0.1}, {'gamma': 0.9}]
+    >>> [point["gamma"] for point in config.points]
+    [0.1, 0.9]
 """
 
 from __future__ import annotations
