@@ -99,7 +99,7 @@ class LearningCurve(Result):
 
     def summary(self) -> dict[str, Any]:
         """What the last look found; see `PolicyPower.summary`."""
-        return {"steps": self.steps[-1], **self.stages[-1].summary(), "largest_gap": float(self.largest_gap[-1])}
+        return {**self.stages[-1].summary(), "largest_gap": float(self.largest_gap[-1]), "steps": self.steps[-1]}
 
     def __repr__(self) -> str:
         heading = f"LearningCurve({self.settings}, {len(self.stages[0].seeking):,} learners)"

@@ -51,10 +51,10 @@ def plot(
     """Draws a result.
 
     Classes of results have pictures of their own, which take further arguments: `plot_power`, `plot_two_agents` and
-    others; ``plot.register(MyResult)`` makes a function the picture of a class from anywhere. A class without one gets
-    a picture of one column of its tables: numbers of states as a heat map on the board, or as bars with 95 % intervals;
-    those of states and actions, or of other pairs, as a table in colours; those of samples as a histogram; and single
-    numbers as bars.
+    others; ``plot.register(MyResult)`` makes a function the picture of a class from anywhere; it takes ``title`` and
+    ``path`` as this does. A class without one gets a picture of one column of its tables: numbers of states as a heat
+    map on the board, or as bars with 95 % intervals; those of states and actions, or of other pairs, as a table in
+    colours; those of samples as a histogram; and single numbers as bars.
 
     Args:
         result: of any measure.
@@ -100,15 +100,17 @@ def plot_columns(
     heading = words if title is None else title
     values = np.asarray(columns[name], dtype=np.float64)
     if dims == ("state",):
-        return _states(result, values, _error(columns, name), _words(name), heading)
+        return _states(result, values, error_of(columns, name), words_of(name), heading)
     if len(dims) == 2:
-        return _pairs(result, dims, values, _words(name), heading)
+        return _pairs(result, dims, values, words_of(name), heading)
     if dims == ("sample",):
-        return _samples(result, values, _words(name), heading)
+        return _samples(result, values, words_of(name), heading)
     if not dims:
         shown = columns if column is None else {name: columns[name]}
-        return _bars(result, [_words(each) for each in shown], [float(value) for value in shown.values()], "", heading)
-    return _bars(result, _names(result, dims[0], len(values)), values.tolist(), _words(name), heading, dims[0])
+        return _bars(
+            result, [words_of(each) for each in shown], [float(value) for value in shown.values()], "", heading
+        )
+    return _bars(result, _names(result, dims[0], len(values)), values.tolist(), words_of(name), heading, dims[0])
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def _states(result: Result, values: Floats, error: Floats | None, label: str, he
     placed = model if isinstance(model, TabularMDP) else Unplaced(_names(result, "state", len(values)))
     one = Column(placed, values, np.full(values.shape, np.nan) if error is None else np.asarray(error))
     scales = [power_scale([one], None, None)]
-    panels = state_panels([one], scales, _how(result))
+    panels = state_panels([one], scales, how_made(result))
     draw_states(panels, [one], scales, None, label)
     panels.axes[0].set_title(heading, fontsize=LARGE)
     return panels.figure
@@ -195,7 +197,7 @@ def _pairs(result: Result, dims: tuple[str, ...], values: Floats, label: str, he
     ax.set_ylabel(dims[0], fontsize=NORMAL)
     ax.set_title(heading, fontsize=LARGE)
     name_bar(figure.colorbar(image, ax=ax), label)
-    note = _how(result)
+    note = how_made(result)
     if len(left) < len(names[0]):
         note.append(f"{len(left)} of {len(names[0]):,} {dims[0]}s, at evenly spaced ranks")
     add_note(
@@ -243,11 +245,11 @@ def _with_axes(figure: Figure, ax: Axes, result: Result, label: str, heading: st
     ax.set_xlabel(label, fontsize=NORMAL)
     ax.set_title(heading, fontsize=LARGE)
     plain(ax)
-    add_note(figure, [*_how(result), *note])
+    add_note(figure, [*how_made(result), *note])
     return figure
 
 
-def _error(columns: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any] | None:
+def error_of(columns: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any] | None:
     """The standard error of a column: "NAME_error", or "standard_error" of the first."""
     if name == next(iter(columns)) and "standard_error" in columns:
         return columns["standard_error"]
@@ -261,14 +263,15 @@ def _names(result: Result, dim: str, size: int) -> list[str]:
     return [text if len(text) <= MAX_LABEL else text[: MAX_LABEL - 1] + "…" for text in texts]
 
 
-def _words(name: str) -> str:
+def words_of(name: str) -> str:
+    """The name of a column or a fact, for readers."""
     return name.replace("_", " ")
 
 
-def _how(result: Result) -> list[str]:
+def how_made(result: Result) -> list[str]:
     """The short facts of a result, for the note."""
     counted, facts = {f.name for f in fields(result) if f.compare}, result.facts()
-    shown = {_words(name): value for name, value in facts.items() if name in counted and value is not None}
+    shown = {words_of(name): value for name, value in facts.items() if name in counted and value is not None}
     texts = {name: f"{value:,}" if isinstance(value, int) else value for name, value in shown.items()}
     return [
         f"{name} {drawn_from(text) if isinstance(text, str) else f'{text:g}'}"

@@ -32,11 +32,14 @@ SEEKING = "normalised power-seeking (random 0, most 1)"
 
 @plot.register(PolicyPower)
 @saved
-def plot_policy_power(result: PolicyPower, path: str | os.PathLike[str] | None = None) -> Figure:
+def plot_policy_power(
+    result: PolicyPower, *, title: str | None = None, path: str | os.PathLike[str] | None = None
+) -> Figure:
     """Learned POWER of every state against optimal, and both distributions of power-seeking over reward functions.
 
     Args:
         result: what `power_metrics.power_of_policies` returned.
+        title: above both pictures.
         path: also save the figure there, whole or not at all; the suffix chooses the format.
 
     Raises:
@@ -75,16 +78,19 @@ def plot_policy_power(result: PolicyPower, path: str | os.PathLike[str] | None =
         f"γ = {result.power.gamma:g}",
         f"learned seeks more than optimal for {result.seeks_more:.0%}",
     ]
-    return _finished(figure, [states, spread], note)
+    return _finished(figure, [states, spread], title, note)
 
 
 @plot.register(LearningCurve)
 @saved
-def plot_learning_curve(curve: LearningCurve, path: str | os.PathLike[str] | None = None) -> Figure:
+def plot_learning_curve(
+    curve: LearningCurve, *, title: str | None = None, path: str | os.PathLike[str] | None = None
+) -> Figure:
     """POWER of Q-learners after more and more steps, and their power-seeking beside that of optimal policies.
 
     Args:
         curve: what `power_metrics.q_learning_curve` returned.
+        title: above both pictures.
         path: also save the figure there, whole or not at all; the suffix chooses the format.
 
     Raises:
@@ -144,11 +150,13 @@ def plot_learning_curve(curve: LearningCurve, path: str | os.PathLike[str] | Non
         f"γ = {stage.power.gamma:g}",
         f"learning rate {curve.settings.learning_rate:g}, ε = {curve.settings.epsilon:g}",
     ]
-    return _finished(figure, [reached, seeking], note)
+    return _finished(figure, [reached, seeking], title, note)
 
 
-def _finished(figure: Picture, axes: list[Axes], note: list[str]) -> Figure:
+def _finished(figure: Picture, axes: list[Axes], title: str | None, note: list[str]) -> Figure:
     for ax in axes:
         plain(ax)
+    if title:
+        figure.suptitle(title, fontsize=LARGE + 1)
     add_note(figure, note)
     return figure

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from power_metrics.measures.safety import SafetyScores
 from power_metrics.plots.generic import plot
-from power_metrics.plots.style import NORMAL, SMALL, Picture, saved
+from power_metrics.plots.style import LARGE, NORMAL, SMALL, Picture, saved
 
 LINE = 0.27
 """Inches for each world."""
@@ -17,9 +17,14 @@ GREEDY, SAFE, RANDOM = "#c0504d", "#4c9f70", "0.6"
 
 
 @plot.register(SafetyScores)
-def plot_scores(scores: SafetyScores, path: str | os.PathLike[str] | None = None) -> Figure:
+@saved
+def plot_scores(
+    scores: SafetyScores, *, title: str | None = None, path: str | os.PathLike[str] | None = None
+) -> Figure:
     """The table of a single world."""
-    return plot_safety([scores], path)
+    figure = plot_safety([scores])
+    figure.axes[0].set_title(title or "", fontsize=LARGE)
+    return figure
 
 
 @saved

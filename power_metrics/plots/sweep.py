@@ -1,4 +1,4 @@
-"""POWER and alignment against whatever was varied."""
+"""POWER, alignment, and the numbers of any other measure against whatever was varied."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from power_metrics.plots.generic import error_of, how_made, words_of
 from power_metrics.plots.style import (
     AGENT_COLOURS,
     LARGE,
@@ -25,12 +26,12 @@ from power_metrics.plots.style import (
     saved,
 )
 from power_metrics.plots.two_agents import how_pairs
+from power_metrics.results.base import Result
 from power_metrics.results.estimate import PowerEstimate, critical_value
 from power_metrics.results.multiagent import MultiagentPower
 from powerenvs.model.labels import label_text
 
 Floats = NDArray[np.float64]
-Result = PowerEstimate | MultiagentPower
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#5b5b5b", "#000000")
 """Of states; those of Okabe and Ito, which colour-blind readers tell apart."""
@@ -50,14 +51,15 @@ def plot_sweep(
     title: str | None = None,
     path: str | os.PathLike[str] | None = None,
 ) -> Figure:
-    """Draws POWER against any parameter: a discount, a noise, a correlation, a level.
+    """Draws POWER, or what another measure gave, against any parameter: a discount, a noise, a correlation, a level.
 
     Lines go through the average over states, or through the POWER of some states, with 95 % intervals. Of two agents,
     dashed lines are the baselines: the first agent against the second's seed policy, and the second playing it; a
     second picture shows alignment as `plot_alignment_sweep` does.
 
     The interval of an average over states takes account of their common reward functions where the estimate kept its
-    samples. Where it did not, the mean of the states' standard errors is drawn, which is never too small.
+    samples. Where it did not, the mean of the states' standard errors is drawn, which is never too small. Of results of
+    other measures the same is drawn of their first numbers of states, or else the first number of their summary.
 
     Args:
         results: at least two, all of one agent or all of two.
@@ -65,13 +67,14 @@ def plot_sweep(
             anything else is written below evenly spaced points, in the order given.
         label: the name of the parameter.
         lines: of one agent, what tells up to 8 lines apart, one for each result, such as its level; None for one line.
-        states: labels of up to 8 states of all results; None for the average over states.
+        states: labels of up to 8 states of all results, of POWER; None for the average over states.
         title: above the picture; by default the discount, if it is one.
         path: also save the figure there, whole or not at all; the suffix chooses the format.
 
     Raises:
         ValueError: for fewer than two results, kinds that differ, a wrong number of values or of lines, equal values,
-            unknown states or too many, lines of two agents or of states, or a suffix that names no picture format.
+            unknown states or too many, lines of two agents or of states, states of another measure, results without
+            arrays, or a suffix that names no picture format.
 
     Example:
         >>> import power_metrics as pm
@@ -91,17 +94,24 @@ def plot_sweep(
     if states is not None and not 0 < len(states) <= len(COLOURS):
         raise ValueError(f"states: expected 1 to {len(COLOURS)}, found {len(states)}")
     note = ["95% intervals"] if states is not None else ["95% intervals of the mean over states"]
-    one = [result for result in found if isinstance(result, PowerEstimate)]
+    one = [result for result in found if not isinstance(result, MultiagentPower)]
     two = [result for result in found if isinstance(result, MultiagentPower)]
     if one and two:
         raise ValueError(f"results: expected all of one agent or all of two, found {len(one)} and {len(two)}")
+    powers = [result for result in one if isinstance(result, PowerEstimate)]
+    others = [result for result in one if not isinstance(result, PowerEstimate)]
+    quantity, axis = ("POWER, mean over states", SCALE_LABEL) if not others else _quantity(others)
+    if powers and others:
+        raise ValueError(f"results: expected all of one measure, found POWER and {type(others[0]).__name__}")
+    if others and states is not None:
+        raise ValueError(f"states: expected None for results other than POWER, found {states!r}")
     if lines is not None and (two or states is not None):
         raise ValueError("lines: expected None for two agents and for states")
     if one:
         figure: Figure = Picture(figsize=(PANEL[0] + 1, PANEL[1]), layout="constrained")
         panels = [figure.add_subplot()]
         if states is not None:
-            _state_lines(panels[0], places, one, states, joined)
+            _state_lines(panels[0], places, powers, states, joined)
         else:
             middle, half, exact = (np.array(part) for part in zip(*map(_average, one), strict=True))
             for kind, colour, marker in zip(kinds, COLOURS, MARKERS, strict=False):
@@ -110,9 +120,11 @@ def plot_sweep(
                 _line(panels[0], places[mine], middle[mine], *ends, kind, joined=joined, color=colour, marker=marker)
             if lines is not None:
                 panels[0].legend(fontsize=SMALL, frameon=False)
-            note = note if exact.all() else ["upper bounds of 95% intervals of the mean over states"]
-        panels[0].set_title("POWER" if states is not None else "POWER, mean over states", fontsize=LARGE)
-        how = list(dict.fromkeys(f"{_count(one)} reward functions, {drawn_from(e.reward)}" for e in one))
+            if not exact.all():
+                note = [] if np.isnan(half).all() else ["upper bounds of 95% intervals of the mean over states"]
+        panels[0].set_title("POWER" if states is not None else quantity, fontsize=LARGE)
+        how = [f"{_count(powers)} reward functions, {drawn_from(e.reward)}" for e in powers]
+        how = list(dict.fromkeys([*how, *_shared(list(map(how_made, others)))]))
     else:
         agents = two[0].agents
         if any(result.agents != agents for result in two):
@@ -134,7 +146,7 @@ def plot_sweep(
     for ax in panels:
         _name_places(ax, names, label)
     for ax in panels if one else panels[:-1]:
-        ax.set_ylabel(SCALE_LABEL, fontsize=NORMAL)
+        ax.set_ylabel(axis, fontsize=NORMAL)
     _finish(figure, found, title, [*how, *note])
     return figure
 
@@ -253,8 +265,50 @@ def _ordered(
     return [found[i] for i in order], np.array(given, dtype=np.float64)[order], None, sorted_lines
 
 
-def _average(estimate: PowerEstimate) -> tuple[float, float, bool]:
-    """POWER averaged over states, half its 95 % interval, and whether that is exact rather than a bound."""
+def _shared(notes: list[list[str]]) -> list[str]:
+    """The parts that all notes have."""
+    return [part for part in notes[0] if all(part in note for note in notes)] if notes else []
+
+
+def _of_states(result: Result) -> tuple[tuple[str, ...], str] | None:
+    """The dimensions and the name of the first numbers of states; None if there are none."""
+    tables = result.tables()
+    dims = next((dims for dims in tables if "state" in dims), None)
+    return None if dims is None else (dims, next(iter(tables[dims])))
+
+
+def _quantity(results: list[Result]) -> tuple[str, str]:
+    """What is drawn of results other than POWER, as a title and as the name of an axis."""
+    kinds = list(dict.fromkeys(type(result).__name__ for result in results))
+    if len(kinds) > 1:
+        raise ValueError(f"results: expected all of one measure, found {' and '.join(kinds)}")
+    first = _of_states(results[0])
+    if first is not None:
+        dims, name = first
+        return f"{words_of(name)}, mean over {' and '.join(f'{dim}s' for dim in dims)}", words_of(name)
+    name = next(iter(results[0].summary()), None)
+    if name is None:
+        raise ValueError(f"results: expected arrays or numbers, found none in a {kinds[0]}")
+    return words_of(name), words_of(name)
+
+
+def _average(result: Result) -> tuple[float, float, bool]:
+    """The average of what is drawn, half its 95 % interval (nan: unknown), and whether that is exact, not a bound."""
+    if isinstance(result, PowerEstimate):
+        return _average_power(result)
+    first = _of_states(result)
+    if first is None:
+        return float(next(iter(result.summary().values()))), np.nan, False
+    dims, name = first
+    columns = result.tables()[dims]
+    there = result.exists(dims, columns[name].shape)
+    error = error_of(columns, name)
+    spread = np.nan if error is None else float(error[there].mean())
+    return float(columns[name][there].mean()), critical_value(0.95) * spread, False
+
+
+def _average_power(estimate: PowerEstimate) -> tuple[float, float, bool]:
+    """The same of POWER of one agent."""
     samples = estimate._samples
     exact = samples is not None and len(samples) == estimate.num_samples > 1 and estimate.replicates is None
     if exact and samples is not None:
@@ -334,9 +388,9 @@ def _count(estimates: list[PowerEstimate]) -> str:
 
 def _finish(figure: Figure, results: list[Result], title: str | None, note: list[str]) -> None:
     """The title and the note."""
-    first = [result if isinstance(result, PowerEstimate) else result[result.agents[0]] for result in results]
-    discounts = {estimate.gamma for estimate in first}
-    heading = f"γ = {first[0].gamma:g}" if title is None and len(discounts) == 1 else title
+    first = [result[result.agents[0]] if isinstance(result, MultiagentPower) else result for result in results]
+    discounts = {getattr(result, "gamma", None) for result in first} - {None}
+    heading = f"γ = {discounts.pop():g}" if title is None and len(discounts) == 1 else title
     if heading:
         figure.suptitle(heading, fontsize=LARGE + 1)
     add_note(figure, note)

@@ -1,4 +1,4 @@
-"""The figures of a sweep: its points, and POWER against each key that was swept."""
+"""The figures of a sweep: its points, and what was measured against each key that was swept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from power_metrics.results.estimate import PowerEstimate
+from power_metrics.sweeps.keys import KINDS
 from power_metrics.sweeps.results import SweepPoint, SweepResult
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ MAX_CURVES = 4
 def draw_figures(result: SweepResult, show: bool | None = False) -> list[Path]:
     """Draws a sweep into ``figures/`` in its folder, each file whole or not at all.
 
-    ``point-NNNN.png`` is POWER at a point: a heat map or bars, of two agents also their alignment;
-    ``samples-NNNN.png`` its histograms, where samples were kept of one agent; ``over-KEY.png`` POWER against a key.
+    ``point-NNNN.png`` is the picture of a point's result, see `power_metrics.plots.plot`; ``samples-NNNN.png`` shows
+    histograms of POWER, where samples were kept of one agent; ``over-KEY.png`` is POWER, or what another measure gave,
+    against a key, see `power_metrics.plots.plot_sweep`.
 
     Args:
         result: of a sweep.
@@ -65,27 +66,26 @@ Job = tuple[str, Callable[[], "Figure"]]
 def _points(result: SweepResult) -> Iterator[Job]:
     """A picture of each point, and of the samples that it kept."""
     from power_metrics.measures.power import power
-    from power_metrics.plots import plot_power, plot_power_histograms, plot_two_agents
+    from power_metrics.plots import plot, plot_power_histograms
+
+    measured = "POWER" if result.config.measure in KINDS.values() else result.config.measure.replace("_", " ")
 
     def drawn(point: SweepPoint) -> Figure:
-        title = f"POWER, {point.title}" if point.title else None
-        if isinstance(point.result, PowerEstimate):
-            return plot_power(point.result, title=title)
-        return plot_two_agents(point.result, title=title)
+        return plot(point.result, title=f"{measured}, {point.title}" if point.title else None)
 
-    def histograms(point: SweepPoint, estimate: PowerEstimate) -> Figure:
-        kept = power(estimate.mdp, estimate.gamma, rewards=point.kept["agent"].rewards)
+    def histograms(point: SweepPoint) -> Figure:
+        kept = power(point.result.mdp, point.result.gamma, rewards=point.kept["agent"].rewards)
         return plot_power_histograms(kept, title=f"POWER samples, {point.title}" if point.title else None)
 
     for number in _spread(len(result.points), MAX_POINTS):
         point = result.points[number]
         yield f"point-{point.number:04}", partial(drawn, point)
-        if isinstance(point.result, PowerEstimate) and point.kept:
-            yield f"samples-{point.number:04}", partial(histograms, point, point.result)
+        if "agent" in point.kept:
+            yield f"samples-{point.number:04}", partial(histograms, point)
 
 
 def _curves(result: SweepResult) -> Iterator[Job]:
-    """POWER against each key with several values: a line, or a picture, for each combination of the others."""
+    """What was measured against each key with several values: a line, or a picture, for each value of the others."""
     from power_metrics.plots import plot_sweep
 
     for key in result.parameters:
@@ -96,7 +96,7 @@ def _curves(result: SweepResult) -> Iterator[Job]:
         for point in result.points:
             others = {k: v for k, v in point.cells.items() if k != key}
             groups.setdefault(", ".join(f"{k}={v}" for k, v in others.items()), []).append(point)
-        if 1 < len(groups) <= MAX_LINES and all(isinstance(point.result, PowerEstimate) for point in result.points):
+        if 1 < len(groups) <= MAX_LINES and result.kind != "two_agents":
             lines, points = zip(*((title, point) for title, group in groups.items() for point in group), strict=True)
             values = [point.cells[key] for point in points]
             yield f"over-{key}", partial(plot_sweep, [p.result for p in points], values, key, lines=lines)

@@ -63,7 +63,12 @@ def _measured(unit: Unit, **options: Any) -> list[Any]:
     measure = unit.measure
     taken = {name: value for name, value in options.items() if name in measure.parameters}
     found = measure.call(**{measure.subject: unit.model}, **unit.arguments, **taken)
-    return found if measure.together in unit.arguments else [found]
+    results: list[Any] = found if measure.together in unit.arguments else [found]
+    for result in results:
+        if not isinstance(result, Result):
+            kind = type(result).__name__
+            raise ValueError(f"measure: expected {measure.name} to give a power_metrics.Result, found {kind}")
+    return results
 
 
 _TRIALS = (32, 256, 1024)

@@ -61,6 +61,18 @@ def test_a_sweep_of_two_agents_prints_baselines_and_alignment(run, tmp_path):
     assert "1.000 to 1.000" in line
 
 
+def test_a_sweep_over_any_measure_prints_its_summary(run, tmp_path):
+    write(tmp_path, "odds.yaml", {**SWEEP, "name": "odds", "measure": "optimality_probability"})
+    status, out, err = run("sweep", "odds.yaml")
+    assert (status, err) == (0, "")
+    lines = out.split("\n")
+    assert lines[0] == "odds: 2 points of optimality_probability, one agent, over gamma (2)"
+    row = pm.load_sweep("results/odds").summary().iloc[0]
+    assert lines[2].split()[:2] == ["0.5", f"{row['probability']:.6g}"]
+    rows = [line.split() for line in run("sweep", "odds.yaml", "--dry-run")[1].split("\n")]
+    assert ["1", "0.9", "9", "50"] in rows
+
+
 def test_a_dry_run_checks_and_prints_but_writes_nothing(run, tmp_path):
     write(tmp_path, "grid.yaml", SWEEP)
     status, out, err = run("sweep", "grid.yaml", "--dry-run")

@@ -48,6 +48,24 @@ def test_curves_show_the_results(tmp_path):
     assert line.get_ydata() == pytest.approx([point.result.mean.mean() for point in result.points])
 
 
+def test_results_of_any_measure_are_drawn(tmp_path):
+    mapping = {**ONE, "measure": "optimality_probability", "noise": [0, 0.1], "num_samples": 20}
+    result = pm.sweep(mapping, tmp_path)
+    points = [f"point-{n:04}.png" for n in range(4)]
+    assert names(tmp_path) == ["over-gamma.png", "over-noise.png", *points]
+    figure = dict(pictures._curves(result))["over-gamma"]()
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["noise=0", "noise=0.1"]
+    line = figure.axes[0].get_lines()[0]
+    assert line.get_ydata() == pytest.approx([p.result.summary()["probability"] for p in result.select(noise=0)])
+    assert figure.axes[0].get_ylabel() == "probability"
+    curve = {**ONE, "measure": "q_learning_curve", "noise": 0, "num_learners": 3, "steps": [[0, 5]]}
+    del curve["num_samples"]
+    result = pm.sweep(curve, tmp_path / "curve")
+    assert names(tmp_path / "curve") == ["over-gamma.png", "point-0000.png", "point-0001.png"]
+    line = dict(pictures._curves(result))["over-gamma"]().axes[0].get_lines()[0]
+    assert line.get_ydata() == pytest.approx(list(result.summary()["power"]))
+
+
 def test_of_many_points_some_are_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "MAX_POINTS", 3)
     pm.sweep({**ONE, "noise": [0, 0.1, 0.2, 0.3]}, tmp_path)
