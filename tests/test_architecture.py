@@ -32,22 +32,14 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
 
 
-def loaded_with(path: Path) -> Iterator[str]:
-    """The modules that are imported when a file is: not those in functions, or for type checkers only."""
-    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            waiting += node.orelse
-            continue
+def modules_behind(path: Path) -> Iterator[str]:
+    """Our modules that a file imports: anywhere in it, in functions and for type checkers too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             inside = [f"{node.module}.{alias.name}" for alias in node.names]
             yield from (module if module in NAMES else node.module for module in inside)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        waiting += ast.iter_child_nodes(node)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -67,8 +59,9 @@ def test_files_stay_readable():
 
 @pytest.mark.slow
 def test_no_module_imports_itself_by_way_of_others():
-    graph = nx.DiGraph((name_of(path), module) for path in MODULES for module in loaded_with(path) if module in NAMES)
+    graph = nx.DiGraph((name_of(path), module) for path in MODULES for module in modules_behind(path) if module in NAMES)
     graph.remove_edges_from(nx.selfloop_edges(graph))
+    graph.remove_nodes_from(["powerenvs", "power_metrics"])  # which have the public names of everything
     assert len(graph) > 100
     assert list(nx.simple_cycles(graph)) == []
 

@@ -52,7 +52,8 @@ class GroupSums:
             sums[:, : len(part)] += part.swapaxes(0, 1)
         if unit > 1:
             places = ((block.start + np.arange(len(rows))) // unit - first) % groups
-            np.add.at(sums, (slice(None), places), rows.swapaxes(0, 1))
+            for total, of_agent in zip(sums, rows.swapaxes(0, 1), strict=True):
+                np.add.at(total, places, of_agent)
         return sums
 
     def total(self, draws: Draws) -> AlignmentBootstrap:

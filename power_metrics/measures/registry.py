@@ -163,10 +163,11 @@ def measure(
 
         annotation = str(function.__annotations__.get("return", ""))
         inside = re.fullmatch(r"Generator\[None, None, (.*)\]", annotation)
-        for made, returned in ((call, inside[1] if inside else annotation), (check, "None")):
+        both: list[tuple[Any, str]] = [(call, inside[1] if inside else annotation), (check, "None")]
+        for made, returned in both:
             made.__annotations__ = {**function.__annotations__, "return": returned}
-            del made.__wrapped__  # type: ignore[attr-defined]  # signatures would be those of the generator
-            made.__signature__ = inspect.signature(function).replace(return_annotation=returned)  # type: ignore[attr-defined]
+            del made.__wrapped__  # signatures would be those of the generator
+            made.__signature__ = inspect.signature(function).replace(return_annotation=returned)
         file = function.__code__.co_filename
         known = _registered.get(name)
         if known is not None and known.file != file:  # the same file may be imported twice, as a script and a module
