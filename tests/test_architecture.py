@@ -59,7 +59,9 @@ def test_files_stay_readable():
 
 @pytest.mark.slow
 def test_no_module_imports_itself_by_way_of_others():
-    graph = nx.DiGraph((name_of(path), module) for path in MODULES for module in modules_behind(path) if module in NAMES)
+    graph = nx.DiGraph(
+        (name_of(path), module) for path in MODULES for module in modules_behind(path) if module in NAMES
+    )
     graph.remove_edges_from(nx.selfloop_edges(graph))
     graph.remove_nodes_from(["powerenvs", "power_metrics"])  # which have the public names of everything
     assert len(graph) > 100
