@@ -286,10 +286,9 @@ def _quantity(results: list[Result]) -> tuple[str, str]:
     if first is not None:
         dims, name = first
         return f"{words_of(name)}, mean over {' and '.join(f'{dim}s' for dim in dims)}", words_of(name)
-    name = next(iter(results[0].summary()), None)
-    if name is None:
-        raise ValueError(f"results: expected arrays or numbers, found none in a {kinds[0]}")
-    return words_of(name), words_of(name)
+    for name in results[0].summary():
+        return words_of(name), words_of(name)
+    raise ValueError(f"results: expected arrays or numbers, found none in a {kinds[0]}")
 
 
 def _average(result: Result) -> tuple[float, float, bool]:

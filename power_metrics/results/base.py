@@ -271,6 +271,10 @@ def result_class(kind: str | None) -> type[Any]:
     """
     if kind is not None and kind not in Result._classes:
         getattr(importlib.import_module("power_metrics"), kind, None)  # public names load when they are asked for
+    if kind is not None and kind not in Result._classes:
+        importlib.import_module(
+            "power_metrics.measures.registry"
+        ).measures()  # those of other packages have classes too
     if kind not in Result._classes:
         raise ValueError(f"expected a Result written by save(), found {kind or 'something else'}")
     return Result._classes[kind]

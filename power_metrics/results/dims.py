@@ -59,7 +59,7 @@ def options(hint: Any) -> tuple[Any, ...]:
 
 def is_array(hint: Any) -> bool:
     """Whether an annotation is that of an array, or of one that may be missing."""
-    return any(get_origin(option) is np.ndarray for option in options(hint))
+    return any((get_origin(option) or option) is np.ndarray for option in options(hint))
 
 
 def is_record(kind: Any) -> bool:
