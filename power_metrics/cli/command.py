@@ -72,7 +72,7 @@ def write_results(
     name: str,
     results: Sequence[Result],
     suffixes: Sequence[str],
-    draw: Callable[[str], object],
+    draw: Callable[[str], list[str] | None],
 ) -> list[str]:
     """Writes what ``--plot``, ``--json`` and ``--save`` ask for, each file whole or not at all.
 
@@ -82,24 +82,28 @@ def write_results(
         name: of the results in the JSON file.
         results: at least one.
         suffixes: of the names of saved files, where there are several results.
-        draw: makes the picture at a path.
+        draw: makes the picture at a path, or several beside it, and then returns their paths.
 
     Returns:
         The paths.
     """
     written: list[str] = []
     if args.plot is not None:
-        draw(args.plot)
-        written.append(args.plot)
+        written += draw(args.plot) or [args.plot]
     if args.json is not None:
         about = {"model": source.name, "kwargs": dict(source.kwargs), "powerenvs": __version__}
         json_text({**about, name: [result.as_dict() for result in results]}, args.json)
         written.append(args.json)
     if args.save is not None:
-        for result, suffix in zip(results, suffixes, strict=True):
-            path = Path(args.save)
-            if len(results) > 1:
-                path = path.with_name(f"{path.stem}_{suffix}.npz")
+        for result, path in zip(results, numbered(args.save, suffixes), strict=True):
             result.save(path)
-            written.append(str(path))
+            written.append(path)
     return written
+
+
+def numbered(path: str, suffixes: Sequence[str]) -> list[str]:
+    """The path, or where there are several suffixes, one with each of them."""
+    if len(suffixes) == 1:
+        return [path]
+    given = Path(path)
+    return [str(given.with_name(f"{given.stem}_{suffix}{given.suffix}")) for suffix in suffixes]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from power_metrics.cli.command import Command, check_outputs, write_results
+from power_metrics.cli.command import Command, check_outputs, numbered, write_results
 from power_metrics.cli.models import add_model_arguments, load_source
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
     for result in results:
         print(f"\n{report(result)}")
     suffixes = [f"{measure.together}_{getattr(result, measure.together, '')}" for result in results]
-    for path in write_results(args, source, "results", results, suffixes, partial(_draw, results)):
+    for path in write_results(args, source, "results", results, suffixes, partial(_draw, results, suffixes)):
         print(f"wrote {path}")
 
 
@@ -79,18 +79,19 @@ def report(result: Any) -> str:
     return "\n".join(lines)
 
 
-def _draw(results: Sequence[Any], path: str) -> None:
-    if len(results) > 1:
-        raise ValueError(f"--plot: expected one result, found {len(results)}; --json and --save take several")
-    results[0].plot(path=path)
+def _draw(results: Sequence[Any], suffixes: Sequence[str], path: str) -> list[str]:
+    """A picture of each result; returns the paths."""
+    paths = numbered(path, suffixes)
+    for result, one in zip(results, paths, strict=True):
+        result.plot(path=one)
+    return paths
 
 
 COMMAND = Command(
     "measure",
     "compute any measure of any model",
     "powerenvs measure empowerment PowerGrid-v0 --level maze_7x7 --steps 3 --plot empowerment.png\n"
-    "  powerenvs measure power_of_policies PowerGrid-v0 --learner 'boltzmann(0.1)' --num-samples 500\n"
-    "  powerenvs measure empowerment --help",
+    "  powerenvs measure power_of_policies PowerGrid-v0 --learner 'boltzmann(0.1)' --num-samples 500",
     add_arguments,
     run,
 )
