@@ -35,8 +35,9 @@ def test_usual_arguments_are_accepted(name, tmp_path):
 
 
 def test_every_public_function_is_called():
+    """All but `pm.measure`, which decorates what others write."""
     source = Path(calls.__file__).read_text(encoding="utf-8")
-    functions = [name for name in pm.__all__ if inspect.isfunction(getattr(pm, name))]
+    functions = [name for name in pm.__all__ if inspect.isfunction(getattr(pm, name)) and name != "measure"]
     assert [name for name in functions if f"pm.{name}" not in source] == []
 
 

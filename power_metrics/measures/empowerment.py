@@ -42,6 +42,7 @@ class Empowerment(Result):
         steps: n.
         bits: (S,) empowerment, from below.
         gap: (S,) bits by which it may be larger at most; 0 where it is exact.
+        versions: the releases that it was made with, by package.
 
     Example:
         >>> import power_metrics as pm

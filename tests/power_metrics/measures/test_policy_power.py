@@ -170,7 +170,7 @@ def test_more_ways_on_make_an_action_more_often_optimal():
     frame = estimate.to_frame()
     assert len(frame) == int(mdp.available.sum())
     assert frame.loc[2].tolist()[:3] == ["star", "r", pytest.approx(right)]
-    assert "4,000 reward functions" in repr(estimate)
+    assert "num_samples=4000" in repr(estimate)
 
 
 @settings(max_examples=15, deadline=None)
