@@ -188,6 +188,7 @@ def test_an_open_number_of_samples_is_left_to_the_method_and_the_tolerance():
         ({"measure": "optimality_probability", "ties": "no"}, "ties: expected 'count' or 'split', found 'no'"),
         ({"measure": "optimality_probability", "control_variates": True}, "control_variates: unknown key"),
         ({"measure": "power_of_policies"}, "learner: expected a value, which power_of_policies needs, found none"),
+        ({"measure": "power_of_policies", "learner": "bolzmann(1)"}, "did you mean 'boltzmann'?"),
         ({"gamma": []}, "gamma: expected at least one value, found an empty list"),
         ({"gamma": [0.5, 0.5]}, "gamma: expected different values, found 0.5 twice"),
         ({"gamma": [0.5, 1.5]}, "gamma: expected a discount in [0, 1], found 1.5"),

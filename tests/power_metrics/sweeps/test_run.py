@@ -25,6 +25,9 @@ from tests.power_metrics.small_sweeps import (
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 
+LEARNERS = {"name": "learners", "measure": "power_of_policies", "level": "corridor", "num_samples": 40}
+LEARNERS |= {"learner": ["boltzmann(0.1)", "best_of_k(2)"]}
+
 # Numbers
 
 
@@ -97,7 +100,7 @@ def test_methods_and_tolerances_are_handed_on(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mapping", [ONE, TWO], ids=["one agent", "two agents"])
+@pytest.mark.parametrize("mapping", [ONE, TWO, LEARNERS], ids=["one agent", "two agents", "learners"])
 @pytest.mark.parametrize("executor", ["processes", "threads"])
 def test_executors_give_the_same_bits(tmp_path, mapping, executor):
     pm.sweep(mapping, tmp_path / "here")
