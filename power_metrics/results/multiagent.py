@@ -69,7 +69,7 @@ class MultiagentPower(Result):
     seed_policy: Annotated[Floats, Dims("state", "action of the second", least=0)]
     changes: tuple[RoundChange, ...]
     _average_errors: Annotated[Floats, Dims("average", finite=False, least=0)]
-    _replicates: Annotated[Floats, Dims("replicate", finite=False)]
+    _replicates: Annotated[Floats, Dims("replicate", finite=False, least=np.finfo(np.float64).min)]  # nan, but not inf
 
     def __post_init__(self) -> None:
         names = check_agents(self.agents)

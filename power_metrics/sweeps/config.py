@@ -8,7 +8,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -55,8 +55,8 @@ class SweepConfig:
     measure: str
     values: Mapping[str, tuple[Any, ...]]
     parameters: tuple[str, ...]
-    environment_keys: tuple[str, ...]
-    measure_keys: tuple[str, ...]
+    environment_keys: tuple[str, ...] = field(compare=False)
+    measure_keys: tuple[str, ...] = field(compare=False)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> SweepConfig:
