@@ -34,6 +34,7 @@ from .measures.optimality import (
 )
 from .measures.policy_power import PolicyPower as PolicyPower, power_of_policies as power_of_policies
 from .measures.power import power as power
+from .measures.reachability import Reachability as Reachability, reachability as reachability
 from .measures.registry import measure as measure
 from .measures.run_policies import (
     RunPolicies as RunPolicies,

@@ -214,6 +214,7 @@ CALLS: Mapping[str, Call] = {
         for one in (pm.BestOfK(k), pm.Boltzmann(temperature), pm.EpsilonGreedy(epsilon), pm.Satisficing(threshold))
     ], lambda: {"k": 3, "temperature": 0.1, "epsilon": 0.1, "threshold": 0.5}, lambda found: [estimate(one.power) for one in found] and None),
     "empowerment": Call(pm.empowerment, lambda: {"env_or_mdp": small_mdp(), "steps": 2}, lambda found: finite(found.bits)),
+    "reachability": Call(pm.reachability, lambda: {"env_or_mdp": small_mdp(), "discount": 0.9, "max_gib": 1.0}, lambda found: finite(found.values)),
     "safety_scores": Call(pm.safety_scores, lambda: {"env_or_mdp": small_mdp(), "steps": 5, "name": None}, nothing),
     "horizon_score": Call(pm.horizon_score, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "steps": 5}, finite),
     "horizon_optimum": Call(pm.horizon_optimum, lambda: {"env_or_mdp": small_mdp(), "steps": 5, "objective": "reward"}, nothing),
