@@ -33,7 +33,7 @@ SEEKING = "normalised power-seeking (random 0, most 1)"
 @plot.register(PolicyPower)
 @saved
 def plot_policy_power(
-    result: PolicyPower, *, title: str | None = None, path: str | os.PathLike[str] | None = None
+    result: PolicyPower, path: str | os.PathLike[str] | None = None, *, title: str | None = None
 ) -> Figure:
     """Learned POWER of every state against optimal, and both distributions of power-seeking over reward functions.
 
@@ -84,7 +84,7 @@ def plot_policy_power(
 @plot.register(LearningCurve)
 @saved
 def plot_learning_curve(
-    curve: LearningCurve, *, title: str | None = None, path: str | os.PathLike[str] | None = None
+    curve: LearningCurve, path: str | os.PathLike[str] | None = None, *, title: str | None = None
 ) -> Figure:
     """POWER of Q-learners after more and more steps, and their power-seeking beside that of optimal policies.
 
