@@ -1,13 +1,12 @@
 """Where a policy spends its time, and what it earns: exact, by solving the chain that it makes of the model.
 
-With x(s) = Σ_t γ^t P(s_t = s), the expected discounted visits, x = μ + γ P_πᵀ x. Small models are solved as dense
-matrices; how larger ones are is in `power_metrics.chains.visits`: by elimination or, where that would take long, by
-iteration with a certified error.
+With x(s) = Σ_t γ^t P(s_t = s), the expected discounted visits, x = μ + γ P_πᵀ x. It is solved by state reduction, which
+loses no digits however near γ is to 1 (`power_metrics.solvers.reduction`), or, where that would take long, by iteration
+with a certified error (`power_metrics.chains.visits`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,23 +17,25 @@ from numpy.typing import NDArray
 from power_metrics.arguments.checks import check_gamma, check_policy, resolve_model
 from power_metrics.chains.evaluation import policy_chain
 from power_metrics.chains.visits import expected_visits
+from power_metrics.solvers.compiled import solver_tables
+from power_metrics.solvers.reduction import count_visits
 from powerenvs.model import rows as tables
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
 
-DENSE_MAX_STATES = 64
-"""Up to this many states, chains are solved as dense matrices, many policies in one call."""
+SHARED_MAX_STATES = 64
+"""Up to this many states, the chains of all policies are eliminated in one order, with the entries of all actions."""
 
-_DENSE_NUMBERS = 1 << 22
-"""Numbers in the dense matrices of a batch: 32 MB of float64."""
+_NUMBERS = 1 << 22
+"""Numbers in the chains of a batch of policies: 32 MB of float64."""
 
 _ROOT_STEPS = 100
 """Steps after which a state that many are in is taken for one that is returned to often."""
 
 _SUM_TOLERANCE = 1e-12
-"""How far from 1 the shares may sum before they are scaled, times 1 / (1 - γ): well above what rounding does."""
+"""How far from 1 the shares may sum before they are scaled, times 1 / (1 - γ): well above what iteration leaves open."""
 
 
 def occupancy(env_or_mdp: Any, policy: Any, gamma: float, initial: Any = None) -> Floats:
@@ -179,52 +180,24 @@ def _visits(mdp: TabularMDP, policies: Floats, gamma: float, start: Floats) -> F
     """(B, S) expected discounted visits; at γ = 1 those of an episode."""
     if gamma == 1.0:
         return np.stack([_episode(mdp, policy_chain(mdp, one), start) for one in policies])
-    if mdp.num_states <= DENSE_MAX_STATES:
-        return _solve_dense(mdp, policies, gamma, start)
-    return np.stack([expected_visits(gamma * policy_chain(mdp, one), start) for one in policies])
+    away = np.full(mdp.num_states, 1.0 - gamma)
+    if mdp.num_states <= SHARED_MAX_STATES:
+        return _solve_small(mdp, policies, gamma, start, away)
+    return np.stack([expected_visits(gamma * policy_chain(mdp, one), start, away) for one in policies])
 
 
-@dataclass(frozen=True)
-class _DenseChain:
-    """Where each table entry falls in a dense (S, S) chain, flattened.
-
-    Attributes:
-        rows: (N,) the table's row of each entry.
-        order: (N,) the entries in order of their cell.
-        first: where each cell's entries begin in that order.
-        cell: the cells that have entries.
-    """
-
-    rows: NDArray[np.int64]
-    order: NDArray[np.int64]
-    first: NDArray[np.int64]
-    cell: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, mdp: TabularMDP) -> _DenseChain:
-        rows = tables.entry_rows(mdp.indptr)
-        flat = rows // mdp.num_actions * mdp.num_states + mdp.successor
-        order = np.argsort(flat, kind="stable")
-        cell, first = np.unique(flat[order], return_index=True)
-        return cls(rows, order, first, cell)
-
-
-def _solve_dense(mdp: TabularMDP, policies: Floats, gamma: float, start: Floats) -> Floats:
-    """(B, S) the solutions of x = start + γ P_πᵀ x, in batches."""
-    S = mdp.num_states
-    dense = _DenseChain.of(mdp)
+def _solve_small(mdp: TabularMDP, policies: Floats, gamma: float, start: Floats, away: Floats) -> Floats:
+    """(B, S) the visits under each policy, in batches."""
+    S, A = mdp.num_states, mdp.num_actions
+    rows = tables.entry_rows(mdp.indptr)
+    begin, successor = mdp.indptr[::A].astype(np.int32), mdp.successor.astype(np.int32)
+    prepared = solver_tables(mdp)
+    plan = prepared.elimination.with_states(prepared.order)
     visits = np.empty((len(policies), S))
-    batch = max(1, _DENSE_NUMBERS // (S * S))
-    for begin in range(0, len(policies), batch):
-        part = policies[begin : begin + batch].reshape(-1, policies[0].size)
-        chance = (part[:, dense.rows] * mdp.probability)[:, dense.order]
-        chain = np.zeros((len(part), S * S))
-        chain[:, dense.cell] = np.add.reduceat(chance, dense.first, axis=1)
-        system = chain.reshape(-1, S, S).transpose(0, 2, 1) * -gamma
-        system[:, np.arange(S), np.arange(S)] += 1.0
-        visits[begin : begin + batch] = np.linalg.solve(system, np.broadcast_to(start[:, None], (len(part), S, 1)))[
-            ..., 0
-        ]
+    batch = max(1, _NUMBERS // len(successor))
+    for part in (slice(first, first + batch) for first in range(0, len(policies), batch)):
+        chance = policies[part].reshape(-1, S * A)[:, rows] * (gamma * mdp.probability)
+        count_visits(np.require(start, requirements="W"), away, begin, successor, chance, plan, visits[part])
     return visits
 
 
@@ -243,7 +216,8 @@ def _episode(mdp: TabularMDP, chain: scipy.sparse.csr_array, start: Floats) -> F
     moving = np.flatnonzero(reached & ~mdp.terminal)
     visits = start * mdp.terminal
     if moving.size:
-        visits[moving] = expected_visits(chain[moving][:, moving], start[moving])
+        ending_next = chain[moving] @ mdp.terminal.astype(np.float64)
+        visits[moving] = expected_visits(chain[moving][:, moving], start[moving], ending_next)
         arrivals = chain[moving].T @ visits[moving]
         visits[mdp.terminal] += arrivals[mdp.terminal]
     return visits
@@ -259,7 +233,8 @@ def _long_run(chain: scipy.sparse.csr_array, start: Floats) -> Floats:
     transient = np.flatnonzero(reached & ~closed[component])
     entered = start.copy()
     if transient.size:
-        entered += chain[transient].T @ expected_visits(chain[transient][:, transient], start[transient])
+        settling_next = chain[transient] @ closed[component].astype(np.float64)
+        entered += chain[transient].T @ expected_visits(chain[transient][:, transient], start[transient], settling_next)
     entered[~closed[component]] = 0.0
     weight = np.bincount(component, weights=entered, minlength=count)
     shares = np.zeros(len(start))
@@ -275,7 +250,8 @@ def _stationary(chain: scipy.sparse.csr_array) -> Floats:
     if len(visits) > 1:
         root = _often_visited(chain)
         others = np.delete(np.arange(len(visits)), root)
-        visits[others] = expected_visits(chain[others][:, others], chain[[root]].toarray()[0, others])
+        back, forth = chain[:, [root]].toarray()[others, 0], chain[[root]].toarray()[0, others]
+        visits[others] = expected_visits(chain[others][:, others], forth, back)
     return visits / visits.sum()
 
 

@@ -44,6 +44,10 @@ class Elimination(NamedTuple):
             lower.indices.astype(np.int32),
         )
 
+    def with_states(self, order: Ints) -> Elimination:
+        """The same for tables by state, where ``order`` (S,) has the state at each position."""
+        return self._replace(pivot=order[self.pivot], upper_columns=order[self.upper_columns])
+
     @property
     def work(self) -> int:
         """Multiplications that one elimination takes at most."""
@@ -88,29 +92,18 @@ def profile(pattern: scipy.sparse.csr_array) -> int:
 def elimination(pattern: scipy.sparse.csr_array) -> Elimination:
     """An order with little fill (minimum degree), and the fill.
 
-    Step by step, a row of U has the model's own later positions and those of the rows whose first later
-    position it is (George & Liu 1981, section 5.3).
+    The fill is read off the factors of a matrix with that pattern of which no entry can cancel or vanish: the
+    Laplacian of the graph, with a little more on its diagonal to be regular.
     """
-    S = pattern.shape[0]
-    dominant = pattern.copy()
-    dominant.data[:] = -1.0
-    dominant = (dominant + scipy.sparse.diags_array(np.diff(pattern.indptr) + 1.0)).tocsc()
-    step = scipy.sparse.linalg.splu(
-        dominant, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-    ).perm_c.astype(np.int32)
-    pivot = np.argsort(step).astype(np.int32)
-    rows: list[NDArray[np.int32]] = []
-    inherits: list[list[int]] = [[] for _ in range(S)]
-    for n, i in enumerate(pivot):
-        linked = step[pattern.indices[pattern.indptr[i] : pattern.indptr[i + 1]]]
-        row = np.unique(np.concatenate([linked[linked > n]] + [rows[m][1:] for m in inherits[n]]))
-        rows.append(row)
-        if row.size:
-            inherits[row[0]].append(n)
-    pointers = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int32)
-    later = np.concatenate(rows)
-    upper = scipy.sparse.csr_array((np.ones(len(later)), later, pointers), shape=(S, S))
-    return Elimination.of_upper(pivot, upper)
+    laplacian = pattern.copy()
+    laplacian.data[:] = -1.0
+    laplacian = (laplacian + scipy.sparse.diags_array(np.diff(pattern.indptr) + 1e-6)).tocsc()
+    factors = scipy.sparse.linalg.splu(
+        laplacian, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+    )
+    upper = scipy.sparse.csr_array(scipy.sparse.triu(factors.U, k=1, format="csr"))
+    upper.sort_indices()
+    return Elimination.of_upper(np.argsort(factors.perm_c).astype(np.int32), upper)
 
 
 @kernel

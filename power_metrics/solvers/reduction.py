@@ -7,8 +7,8 @@ of one sign are added, so no digits are lost: every result has a relative error 
 to 1 or however rare a transition is, and what cannot happen has probability 0 exactly. For the same reason no
 pivoting is needed, so that one order and one pattern serve all policies.
 
-The steps here work on arrays (n, LANES) and (n,) alike. `evaluate_chains` puts them together for discounted chains,
-`power_metrics.solvers.average.recurrence` for the long run.
+The steps here work on arrays (n, LANES) and (n,) alike. `evaluate_chains` puts them together for values of discounted
+chains, `count_visits` for visits, and `power_metrics.solvers.average.recurrence` for the long run.
 """
 
 from __future__ import annotations
@@ -143,3 +143,53 @@ def evaluate_chains(
     for n in range(S - 1, -1, -1):
         i = plan.pivot[n]
         store(value, i, substitute_step(n, load(value, i), plan, upper, value) * load(inverse, n))
+
+
+@kernel
+def count_visits(
+    start: Floats, away: Floats, begin: Ints, successor: Ints, probability: Floats, plan: Elimination, visits: Floats
+) -> None:
+    """Solves x(j) = start(j) + Σ_i x(i) P(i, j) for each of B chains P with the same entries.
+
+    With I - P = LU it is first xL that is found, while states are eliminated, and then x backwards. What is in a row
+    for its own state is not looked at: it is what ``away`` and the rest of the row leave of 1.
+
+    Args:
+        start: (n,) at least 0.
+        away: (n,) the chance to leave the chain for good at the next step.
+        begin: (n + 1,) row pointers of the entries. A row may have several entries for one state.
+        successor: (N,) the state that each entry leads to.
+        probability: (B, N) its probability.
+        plan: how to eliminate; its pivots are states.
+        visits: (B, n) out.
+    """
+    n = len(start)
+    filled = len(plan.upper_columns)
+    upper, lower = np.empty(filled), np.empty(filled)
+    inverse, leave, row, mass = np.empty(n), np.empty(n), np.zeros(n), np.empty(n)
+    for b in range(len(visits)):
+        mass[:] = start
+        for step in range(n):
+            i = plan.pivot[step]
+            for e in range(begin[i], begin[i + 1]):
+                row[successor[e]] += probability[b, e]
+            gone = away[i]
+            for p in range(plan.lower_pointers[step], plan.lower_pointers[step + 1]):
+                m = plan.lower_steps[p]
+                j = plan.pivot[m]
+                lower[p] = row[j] * inverse[m]
+                if row[j] > 0.0:
+                    row[j] = 0.0
+                    replace_step(m, lower[p], plan, upper, row)
+                    gone += lower[p] * leave[m]
+            leave[step] = gone
+            row[i] = 0.0
+            inverse[step] = 1.0 / finish_step(step, gone, 0.0, plan, upper, row)
+            mass[i] *= inverse[step]
+            for c in range(plan.upper_pointers[step], plan.upper_pointers[step + 1]):
+                mass[plan.upper_columns[c]] += mass[i] * upper[c]
+        for step in range(n - 1, -1, -1):
+            i = plan.pivot[step]
+            visits[b, i] = mass[i]
+            for p in range(plan.lower_pointers[step], plan.lower_pointers[step + 1]):
+                mass[plan.pivot[plan.lower_steps[p]]] += mass[i] * lower[p]

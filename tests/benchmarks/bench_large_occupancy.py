@@ -44,7 +44,9 @@ def measure(name: str) -> dict[str, Any]:
     """Times one world; run in a fresh process."""
     side, agents, with_scipy = WORLDS[name]
     tiny = build(3, agents)
-    visits.iterate(0.5 * policy_chain(tiny, tiny.available / tiny.available.sum(axis=1, keepdims=True)), tiny.initial)
+    uniform = policy_chain(tiny, tiny.available / tiny.available.sum(axis=1, keepdims=True))
+    for solve in (visits.iterate, visits.eliminate):  # compiles
+        solve(0.5 * uniform, tiny.initial, np.full(tiny.num_states, 0.5))
     mdp = build(side, agents)
     weights = np.random.default_rng(0).random(mdp.available.shape) * mdp.available
     policy = weights / weights.sum(axis=1, keepdims=True)
@@ -54,7 +56,7 @@ def measure(name: str) -> dict[str, Any]:
         found, seconds = timed(lambda gamma=gamma: pm.occupancy(mdp, policy, gamma))
         row = {"gamma": gamma, "ours": seconds, "error": None, "scipy": None}
         if visits.fills_up(chain):
-            row["error"] = visits.iterate(gamma * chain, start)[1]
+            row["error"] = visits.iterate(gamma * chain, start, np.full(len(start), 1.0 - gamma))[1]
         if with_scipy and gamma == GAMMAS[0]:  # it takes the same for every discount
             system = (scipy.sparse.eye_array(len(start), format="csr") - gamma * chain).T.tocsc()
             other, row["scipy"] = timed(lambda system=system: scipy.sparse.linalg.spsolve(system, start))

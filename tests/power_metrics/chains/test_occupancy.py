@@ -91,7 +91,7 @@ def test_batches_and_both_solvers_agree(monkeypatch, gamma):
     policies = random_policy(mdp, rng, 7)
     dense = pm.occupancy(mdp, policies, gamma)
     assert dense.shape == (7, 40)
-    monkeypatch.setattr(module, "DENSE_MAX_STATES", 0)
+    monkeypatch.setattr(module, "SHARED_MAX_STATES", 0)
     sparse = pm.occupancy(mdp, policies, gamma)
     assert sparse == pytest.approx(dense, abs=1e-13)
     assert np.array_equal(sparse[3], pm.occupancy(mdp, policies[3], gamma))
