@@ -35,7 +35,7 @@ _ROOT_STEPS = 100
 """Steps after which a state that many are in is taken for one that is returned to often."""
 
 _SUM_TOLERANCE = 1e-12
-"""How far from 1 the shares may sum before they are scaled, times 1 / (1 - γ): well above what iteration leaves open."""
+"""How far from 1 the shares may sum before they are scaled, times 1 / (1 - γ): well above what iteration leaves."""
 
 
 def occupancy(env_or_mdp: Any, policy: Any, gamma: float, initial: Any = None) -> Floats:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from power_metrics.arguments.checks import check_count, check_gamma, check_rewards, check_tolerance, resolve_model
 from power_metrics.solvers.compiled import prepare_tables, solver_tables
 from power_metrics.solvers.dispatch import num_threads, solve_all
-from power_metrics.solvers.policies import ModelRows, split_ties
 from power_metrics.solvers.solution import Solution
+from power_metrics.solvers.ties import Actions, tied_policies
 from powerenvs.model.checks import flag
 from powerenvs.model.mdp import TabularMDP
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     import torch
 
 TIE_TOLERANCE = 1e-11
-"""Actions are tied if their values differ by at most this share of max_s |V(s)|: what rounding can do at γ = 0.9999."""
+"""Actions are tied if they differ by at most this share of how much what they lead to differs from where they are.
+
+Well above what rounding of probabilities does, and far below what anybody cares for.
+"""
 
 
 def solve(env_or_mdp: Any, rewards: Any, gamma: float, *, threads: int | None = None) -> Solution:
@@ -160,8 +163,9 @@ def optimal_policies(
             own task: the rewards of its transitions.
         gamma: discount in [0, 1).
         performance: for the model's own task, maximise the hidden performance instead of the reward.
-        tie_tolerance: actions are optimal if what follows them is within this share of max_s |V(s)| of the
-            best. (So γ = 0 gives the limit of small γ.)
+        tie_tolerance: actions are tied with the best one if r + γ Σ P(s') (V*(s') - V*(s)) differs by at most this
+            share of the sum's own size. Those whose difference may be an error of V* are tied too; such errors are
+            bounded, and a warning tells where they are large. (γ = 0 gives the limit of small γ.)
         threads: how many; None for one on each core.
 
     Returns:
@@ -188,18 +192,15 @@ def optimal_policies(
     gamma = check_gamma(gamma)
     tolerance = check_tolerance("tie_tolerance", tie_tolerance)
     if rewards is None:
-        action_rewards, weight = mdp.action_rewards(performance), gamma
-        solution = _solve_task(mdp, action_rewards, gamma)
+        actions = Actions.of(mdp, gamma, mdp.performance if flag("performance", performance) else mdp.reward)
+        given = np.zeros((1, mdp.num_states))
+        solution = _solve_task(mdp, mdp.action_rewards(performance), gamma)
     elif flag("performance", performance):
         raise ValueError("performance: expected False where rewards are given, found True")
     else:
-        action_rewards, weight = np.zeros(mdp.available.shape), 1.0
-        given = check_rewards(rewards, mdp.num_states)
+        actions, given = Actions.of(mdp, 1.0 if gamma == 0.0 else gamma), check_rewards(rewards, mdp.num_states)
         solution = solve_all(solver_tables(mdp), given, gamma, _threads(threads))
-    policies = np.zeros((len(solution.values), *mdp.available.shape))
-    rows = ModelRows(mdp.indptr, mdp.successor, mdp.probability)
-    split_ties(rows, action_rewards, solution.values, weight, tolerance, policies)
-    return torch.from_numpy(policies)
+    return torch.from_numpy(tied_policies(mdp, actions, given, gamma, solution, tolerance))
 
 
 def _threads(threads: int | None) -> int:

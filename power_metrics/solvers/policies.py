@@ -1,11 +1,8 @@
-"""Kernels between policies and values: policies from values, values of policies."""
+"""The values of many policies at once."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from power_metrics.solvers.jit import Floats, Ints, kernel
 from power_metrics.solvers.ordering import Elimination
@@ -13,61 +10,6 @@ from power_metrics.solvers.reduction import Chains, evaluate_chains, make_reduct
 from power_metrics.solvers.simd import LANES, fill, larger, load
 from power_metrics.solvers.solver import Table
 from power_metrics.solvers.transpose import absolute, gather, store_residual
-
-
-class ModelRows(NamedTuple):
-    """A model's own table, with a row for each state and action.
-
-    Attributes:
-        indptr: (S·A + 1,) row pointers.
-        successor: next states.
-        probability: their probabilities.
-    """
-
-    indptr: NDArray[np.int64]
-    successor: Ints
-    probability: Floats
-
-
-@kernel
-def split_ties(
-    rows: ModelRows, action_reward: Floats, values: Floats, weight: float, tolerance: float, policies: Floats
-) -> None:
-    """Writes the policy that splits evenly over all actions with the largest action_reward + weight · Σ P V.
-
-    Args:
-        rows: the model's own rows.
-        action_reward: (S, A) reward of each action itself.
-        values: (B, S) values V.
-        weight: what the value of what follows counts.
-        tolerance: how far from the largest counts as tied, as a share of max_s |V(s)|.
-        policies: (B, S, A) out, zero before.
-    """
-    S, A = action_reward.shape
-    q = np.empty(A)
-    for b in range(values.shape[0]):
-        largest = 0.0
-        for s in range(S):
-            largest = max(largest, abs(values[b, s]))
-        for s in range(S):
-            top = -np.inf
-            for a in range(A):
-                row = s * A + a
-                q[a] = -np.inf
-                if rows.indptr[row] < rows.indptr[row + 1]:
-                    total = 0.0
-                    for e in range(rows.indptr[row], rows.indptr[row + 1]):
-                        total += rows.probability[e] * values[b, rows.successor[e]]
-                    q[a] = action_reward[s, a] + weight * total
-                    top = max(top, q[a])
-            least = top - tolerance * largest
-            tied = 0
-            for a in range(A):
-                if q[a] >= least:
-                    tied += 1
-            for a in range(A):
-                if q[a] >= least:
-                    policies[b, s, a] = 1.0 / tied
 
 
 @kernel
