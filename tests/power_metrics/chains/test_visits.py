@@ -189,12 +189,12 @@ def exact_occupancy(mdp: TabularMDP, gamma: float) -> list[Fraction]:
 def test_occupancy_keeps_its_digits_at_every_discount(gamma):
     rng = np.random.default_rng(0)
     for _ in range(5):
-        moves = [(s, 0, int(t), p) for s in range(5) for t, p in zip(rng.permutation(5), rng.dirichlet([0.3] * 5))]
+        moves = [(s, 0, t, p) for s, row in enumerate(rng.dirichlet([0.3] * 5, size=5)) for t, p in enumerate(row)]
         mdp = TabularMDP.from_transitions(moves, reward=rng.random(25), initial=0)
         policy, expected = np.ones((5, 1)), exact_occupancy(mdp, gamma)
         share = pm.occupancy(mdp, policy, gamma)
         assert share == pytest.approx([float(x) for x in expected], rel=2e-15, abs=0)
-        earned = sum(x * Fraction(r) for x, r in zip(expected, mdp.action_rewards()[:, 0].tolist()))
+        earned = sum(x * Fraction(r) for x, r in zip(expected, mdp.action_rewards()[:, 0].tolist(), strict=True))
         returns = float(earned / (1 - Fraction(gamma)))
         assert pm.expected_return(mdp, policy, gamma) == pytest.approx(returns, rel=4e-15, abs=0)
 
