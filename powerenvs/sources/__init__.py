@@ -9,8 +9,9 @@ from powerenvs.model.base import Model
 from powerenvs.model.formats import POLICIES, Format
 from powerenvs.sources import by_name, environments
 from powerenvs.sources.any_model import Source, register_source, sources, tabular_model
-from powerenvs.sources.clone import compile_env, is_minigrid
+from powerenvs.sources.clone import compile_env
 from powerenvs.sources.graphviz.files import load_gv, load_gv_policy, save_gv, save_gv_policy
+from powerenvs.sources.minigrid import is_minigrid
 from powerenvs.sources.model_files import load, register_format, save
 from powerenvs.sources.p_dict import from_gymnasium, has_p
 

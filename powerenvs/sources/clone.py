@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
+import gymnasium as gym
 import numpy as np
 
-from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
-from powerenvs.sources.foreign import is_a
+from powerenvs.sources.beginnings import first_copy
+from powerenvs.sources.copies import Copies
+from powerenvs.sources.exploration import Found, Outcome, RandomStep, explore
+from powerenvs.sources.minigrid import (
+    NO_MEMORY,
+    MiniGridMemory,
+    is_minigrid,
+    minigrid_board,
+    minigrid_cell,
+    minigrid_key,
+)
+from powerenvs.sources.neutral import shows_history
 from powerenvs.sources.p_dict import read_p
-
-RANDOMNESS_CHECKS = 32
-"""In how many states every action is tried twice with different random numbers."""
-
-
-class MiniGridState(NamedTuple):
-    """A state of a MiniGrid environment. ``layout`` numbers the arrangements of doors and objects, 0 the first."""
-
-    agent: tuple[int, int]
-    facing: str
-    carrying: str | None
-    layout: int
+from powerenvs.sources.randomness import SEEDS, Generators
+from powerenvs.sources.remembered import Memories
 
 
 def compile_env(
@@ -40,10 +40,16 @@ def compile_env(
     wrappers included. Truncation by time limits is left out, since time is not part of the state. MiniGrid
     pays less reward the later a goal is reached; the table has the reward of reaching it on the first step.
 
+    Every step is watched: one that draws random numbers is repeated with others. Copies that reach the same state but
+    remember something else are stepped too, and random walks follow the finished tables. Where what is remembered
+    makes a difference, the state is split: the first of them keeps its label, the others are ``(label, "memory 1")``
+    and so on (`MiniGridMemory` in MiniGrid). What cannot be noticed: random numbers of a generator that a step makes
+    itself, and memory that an environment's attributes do not hold.
+
     Args:
         env: a Gymnasium environment with a Discrete action space.
         seed: the episode to enumerate is that of ``env.reset(seed=seed)``; None for the one that ``env`` is
-            in, or that of seed 0 if it has not been reset.
+            in, from its beginning, or that of seed 0 if it has not been reset.
         key: what identifies the state of an environment, hashable; used as the state's label. Needed for
             environments other than MiniGrid unless the observation says it all.
         cell: the (row, column) of the agent, for pictures.
@@ -52,7 +58,8 @@ def compile_env(
 
     Raises:
         ValueError: if the action space is not Discrete, a step turns out to be random, the state is not
-            hashable, or there are more than ``max_states`` states.
+            hashable, what is remembered has no end, the beginning of the episode cannot be found, or there are more
+            than ``max_states`` states.
 
     Example:
         >>> import gymnasium
@@ -62,111 +69,112 @@ def compile_env(
         >>> mdp.num_states, mdp.describe(0)
         (16, '0 [start with probability 1]')
     """
-    import gymnasium as gym
-    from tqdm import tqdm
-
     if not isinstance(getattr(env, "action_space", None), gym.spaces.Discrete):
         raise ValueError(f"env: expected a Discrete action space, found {getattr(env, 'action_space', None)}")
     minigrid = is_minigrid(env.unwrapped) and key is None
-    first, observation = _first(env, seed, needs_observation=key is None and not minigrid)
-    identify = _minigrid_key() if minigrid else _key_of(key)
-    cell = _minigrid_cell if minigrid and cell is None else cell
-    name, num_actions = type(env.unwrapped).__name__, int(env.action_space.n)
-    offset = int(env.action_space.start)
+    copies = Copies(env)
+    subject = _Copied(env, copies, key, cell, minigrid)
+    with subject.generators.left_alone():
+        subject.begin(*first_copy(env, copies, seed))
+        found = explore(subject, max_states, progress)
+    initial = np.zeros(len(found.keys))
+    initial[found.starts[0]] = 1.0
+    base = subject.first[0].unwrapped
+    return read_p(
+        {state: row for state, row in enumerate(found.rows)},
+        initial,
+        state_labels(found, minigrid),
+        [action.name for action in base.actions] if minigrid else None,
+        minigrid_board(base) if minigrid else None,
+        None if subject.cell is None else found.places,  # type: ignore[arg-type]  # each has one then
+    )
 
-    labels: list[Hashable] = []
-    cells: list[tuple[int, int]] = []
-    number: dict[Hashable, int] = {}
-    alive: dict[int, Any] = {}
-    P: dict[int, dict[int, list[tuple[float, int, float, bool]]]] = {}
 
-    def visit(state: Hashable, copied: Any, ended: bool) -> int:
-        try:
-            i = number.setdefault(state, len(labels))
-        except TypeError:
-            raise ValueError(f"key: expected a hashable state, found {type(state).__name__}") from None
-        if i == len(labels):
-            if i >= max_states:
-                raise ValueError(
-                    f"{name}: found more than max_states={max_states:,} states; raise max_states if time allows"
-                )
-            labels.append(state)
-            if cell is not None:
-                cells.append(cell(copied))
-            P[i] = {}
-        if not ended and not P[i]:
-            alive.setdefault(i, copied)
-        return i
+def state_labels(found: Found, minigrid: bool) -> list[Hashable]:
+    """The keys, told apart by a number where something that is remembered makes states of one."""
+    if minigrid and any(found.versions):
+        return [MiniGridMemory(*key, memory=n) for key, n in zip(found.keys, found.versions, strict=True)]  # type: ignore[misc]
+    return [(key, f"memory {n}") if n else key for key, n in zip(found.keys, found.versions, strict=True)]
 
-    def step(source: Any, action: int, reseed: bool = False) -> tuple[Any, Hashable, float, bool]:
-        copied = _copy(source)
-        if reseed:
-            copied.unwrapped.np_random = np.random.default_rng(action)
-        if minigrid:
+
+class _Copied:
+    """An environment to `explore`: copies of it are stepped."""
+
+    def __init__(
+        self,
+        env: Any,
+        copies: Copies,
+        key: Callable[[Any], Hashable] | None,
+        cell: Callable[[Any], tuple[int, int]] | None,
+        minigrid: bool,
+    ):
+        self.name = type(env.unwrapped).__name__
+        self.cell = minigrid_cell if minigrid and cell is None else cell
+        self.copied = copies.of
+        self.generators = Generators(copies.layers(env), (env.unwrapped.observation_space, env.unwrapped.action_space))
+        self.first: tuple[Any, Any] = (None, None)
+        self._copies, self._minigrid, self._key = copies, is_minigrid(env), key
+        self._identify = minigrid_key() if minigrid else None
+        self._compared = minigrid and not any(map(shows_history, copies.layers(env)))
+        self._offset, self._actions = int(env.action_space.start), range(int(env.action_space.n))
+        self._memories = Memories(copies.shared, NO_MEMORY if self._minigrid else ("_np_random",))
+
+    def begin(self, first: Any, observation: Any) -> None:
+        """Says what the search begins with."""
+        self.first = (first, observation)
+
+    def starts(self) -> Sequence[tuple[Any, Any]]:
+        return [self.first]
+
+    def chances(self, copied: Any) -> dict[int, Sequence[float]]:
+        return {action: (1.0,) for action in self._actions}
+
+    def step(self, copied: Any, action: int, choice: int) -> Outcome:
+        if self._minigrid:
             copied.unwrapped.step_count = 0  # its reward and its own time limit depend on the time
-        seen, reward, terminated, _, _ = copied.step(action + offset)
-        return copied, identify(copied, seen), float(reward), bool(terminated)
+        observation, reward, terminated, _, info = copied.step(action + self._offset)
+        return Outcome(copied, observation, float(reward), bool(terminated), float(reward))
 
-    visit(identify(first, observation), first, ended=False)
-    with tqdm(desc=f"{name}: states", unit="", delay=2, disable=None if progress is None else not progress) as bar:
-        while alive:
-            i = next(iter(alive))
-            source = alive.pop(i)
-            for action in range(num_actions):
-                reached, state, reward, ended = step(source, action)
-                if bar.n < RANDOMNESS_CHECKS and (again := step(source, action, reseed=True)[1:]) != (
-                    state,
-                    reward,
-                    ended,
-                ):
-                    raise ValueError(
-                        f"env: action {action} in state {label_text(labels[i])} once led to {label_text(state)} with "
-                        f"reward {reward} and once to {label_text(again[0])} with reward {again[1]}; compile_env needs "
-                        "a deterministic environment. Write this one as a powerenvs.World"
-                    )
-                P[i][action] = [(1.0, visit(state, reached, ended), reward, ended)]
-            bar.update()
-    initial = np.zeros(len(labels))
-    initial[0] = 1.0
-    actions = [a.name for a in first.unwrapped.actions] if minigrid else None
-    board = _minigrid_board(first.unwrapped) if minigrid else None
-    return read_p(P, initial, labels, actions, board, cells if cell is not None else None)
+    def checked_step(self, source: Any, action: int, choice: int) -> Outcome:
+        copied, parts = self._copies.with_parts(source)
+        before = self.generators.state(parts)
+        after = self.step(copied, action, choice)
+        if self.generators.state(parts) != before:
+            self._check_repeated(source, action, after)
+        return after
 
+    def _check_repeated(self, source: Any, action: int, after: Outcome) -> None:
+        """Repeats a step that draws random numbers with others.
 
-def is_minigrid(env: Any) -> bool:
-    """Whether an environment, wrapped or not, is one of MiniGrid's."""
-    return is_a(getattr(env, "unwrapped", env), "minigrid.minigrid_env:MiniGridEnv")
+        Raises:
+            RandomStep: if it does something else then.
+        """
+        once = self.key(after.copied, after.observation), after.reward, after.ended
+        for seeds in SEEDS:
+            copied, parts = self._copies.with_parts(source)
+            self.generators.reseed(parts, seeds)
+            other = self.step(copied, action, 0)
+            again = self.key(other.copied, other.observation), other.reward, other.ended
+            if again != once:
+                raise RandomStep(once, again)
 
+    def key(self, copied: Any, observation: Any) -> Hashable:
+        if self._key is not None:
+            return self._key(copied)
+        return self._identify(copied, observation) if self._identify is not None else _hashable(observation)
 
-def _first(env: Any, seed: int | None, needs_observation: bool) -> tuple[Any, Any]:
-    """A copy of ``env`` at the start of the episode to enumerate, and its observation if it was reset for this."""
-    first = _copy(env)
-    try:
-        under_way = bool(env.get_wrapper_attr("has_reset"))
-    except AttributeError:
-        under_way = False
-    if seed is None and under_way and not needs_observation:
-        return first, None
-    return first, first.reset(seed=0 if seed is None else seed)[0]
+    def memory(self, copied: Any) -> dict[str, Hashable]:
+        return self._memories.of(self._copies.layers(copied))
 
+    def shown(self, observation: Any) -> Hashable:
+        return self._memories.form(observation) if self._compared else None
 
-def _copy(env: Any) -> Any:
-    """A deep copy that shares what no step changes: spaces, spec, and the walls, goals and lava of a MiniGrid."""
-    base = env.unwrapped
-    shared = [base.observation_space, base.action_space, base.spec]
-    if is_minigrid(base) and getattr(base, "grid", None) is not None:
-        shared += [item for item in base.grid.grid if item is not None and item.type in ("wall", "goal", "lava")]
-    return copy.deepcopy(env, {id(item): item for item in shared})
-
-
-def _key_of(key: Callable[[Any], Hashable] | None) -> Callable[[Any, Any], Hashable]:
-    """What identifies the state: the caller's ``key``, or the observation with arrays as tuples."""
-    if key is not None:
-        return lambda env, observation: key(env)
-    return lambda env, observation: _hashable(observation)
+    def place(self, copied: Any) -> tuple[int, int] | None:
+        return None if self.cell is None else self.cell(copied)
 
 
 def _hashable(value: Any) -> Hashable:
+    """An observation with arrays as tuples."""
     if isinstance(value, np.ndarray):
         return _hashable(value.tolist())
     if isinstance(value, np.generic):
@@ -176,35 +184,3 @@ def _hashable(value: Any) -> Hashable:
     if isinstance(value, dict):
         return tuple((k, _hashable(v)) for k, v in sorted(value.items()))
     return value  # type: ignore[no-any-return]
-
-
-def _minigrid_key() -> Callable[[Any, Any], MiniGridState]:
-    layouts: dict[Hashable, int] = {}
-
-    def identify(env: Any, observation: Any) -> MiniGridState:
-        grid = env.unwrapped.grid
-        inside = tuple(_thing(item.contains) for item in grid.grid if item is not None and item.contains is not None)
-        layout = layouts.setdefault((grid.encode().tobytes(), inside), len(layouts))
-        facing = ("right", "down", "left", "up")[env.unwrapped.agent_dir]
-        return MiniGridState(_minigrid_cell(env), facing, _thing(env.unwrapped.carrying), layout)
-
-    return identify
-
-
-def _thing(item: Any) -> str | None:
-    """A carried or boxed object in words, such as "yellow key"."""
-    if item is None:
-        return None
-    inside = _thing(item.contains)
-    return f"{item.color} {item.type}" + (f" with {inside}" if inside else "")
-
-
-def _minigrid_cell(env: Any) -> tuple[int, int]:
-    column, row = env.unwrapped.agent_pos
-    return int(row), int(column)
-
-
-def _minigrid_board(base: Any) -> list[str]:
-    glyphs = {"wall": "#", "goal": "G", "lava": "~", "door": "D", "key": "K", "ball": "O", "box": "B"}
-    items = [[base.grid.get(c, r) for c in range(base.width)] for r in range(base.height)]
-    return ["".join("." if item is None else glyphs.get(item.type, ".") for item in row) for row in items]

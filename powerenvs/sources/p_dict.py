@@ -21,7 +21,7 @@ class TaxiState(NamedTuple):
     destination: str
 
 
-PTable = Mapping[int, Mapping[int, Sequence[tuple[float, int, float, bool]]]]
+PTable = Mapping[int, Mapping[int, Sequence[tuple[Any, ...]]]] | Sequence[Any]
 
 
 def read_p(
@@ -41,7 +41,9 @@ def read_p(
     that an episode can take count.
 
     Args:
-        P: the dictionary; its states are 0 to S - 1.
+        P: the dictionary; its states are 0 to S - 1. Lists in place of dictionaries are numbered by position, keys may be
+            NumPy numbers or whole floats, and entries may leave out whether the episode ends (it goes on then). A fifth
+            number in an entry is the hidden performance of the transition, which is its reward otherwise.
         initial: (S,) start distribution.
         state_labels: S labels; the state numbers when not given.
         action_labels: A labels; the action numbers when not given.
@@ -51,23 +53,23 @@ def read_p(
     Raises:
         ValueError: if the states or actions are not numbered from 0, or the rows are not distributions.
     """
-    S = len(P)
-    A = 1 + max((max(row, default=-1) for row in P.values()), default=-1)  # states past the end may list none
-    if set(P) != set(range(S)) or A < 1:
-        raise ValueError(
-            f"P: expected states 0 to {S - 1} with actions from 0, found states {sorted(P)[:5]} and {A} actions"
-        )
+    listed, S, A = _listed(P)
     start = np.asarray(initial, dtype=np.float64)
     if start.shape != (S,):
         raise ValueError(f"initial: expected shape ({S},), found {start.shape}")
-    listed = [(s * A + a, *entry) for s, row in P.items() for a, entries in row.items() for entry in entries]
-    table = np.array(listed, dtype=np.float64).reshape(-1, 5)
+    table = np.array(listed, dtype=np.float64).reshape(-1, 6)
     row, target = table[:, 0].astype(np.int64), table[:, 2].astype(np.int64)
-    probability, reward, ends = table[:, 1], table[:, 3], table[:, 4].astype(bool)
+    probability, reward, ends, performance = table[:, 1], table[:, 3], table[:, 4].astype(bool), table[:, 5]
+    strange = (target != table[:, 2]) | (target < 0) | (target >= S)
+    if strange.any():
+        entry = int(np.argmax(strange))
+        s, a = divmod(int(row[entry]), A)
+        raise ValueError(f"P: expected next states 0 to {S - 1}, found {table[entry, 2]:g} in P[{s}][{a}]")
 
     if not np.all(probability >= 0):  # one below 0 could vanish in the sum of equal transitions
         s, a = divmod(int(row[np.argmin(probability >= 0)]), A)
-        raise ValueError(f"P: expected probabilities of at least 0, found {P[s][a]} in P[{s}][{a}]")
+        found = [entry[1:5] for entry in listed if entry[0] == s * A + a]
+        raise ValueError(f"P: expected probabilities of at least 0, found {found} in P[{s}][{a}]")
 
     goes_on = (probability > 0) & ~ends
     source = row[goes_on] // A
@@ -86,12 +88,13 @@ def read_p(
     moving = ~terminal[row // A]
     total = S + len(twins)
     loops = np.flatnonzero(np.repeat(terminal, A))
-    indptr, successor, probability, reward = rows.compress(
+    indptr, successor, probability, reward, performance = rows.compress(
         np.concatenate([row[moving], loops]),
         total * A,
         np.concatenate([target[moving], loops // A]).astype(np.int32),
         np.concatenate([probability[moving], np.ones(len(loops))]),
         np.concatenate([reward[moving], np.zeros(len(loops))]),
+        np.concatenate([performance[moving], np.zeros(len(loops))]),
     )
     labels = tuple(range(S) if state_labels is None else state_labels)
     place = None if cells is None else np.asarray(cells)
@@ -101,6 +104,7 @@ def read_p(
         probability=probability,
         available=(np.diff(indptr) > 0).reshape(total, A),
         reward=reward,
+        performance=performance,
         terminal=terminal,
         initial=np.concatenate([start, np.zeros(len(twins))]),
         state_labels=(*labels, *((labels[s], "terminated") for s in twins)),
@@ -110,14 +114,65 @@ def read_p(
     )
 
 
+def _listed(P: PTable) -> tuple[list[tuple[Any, ...]], int, int]:
+    """The entries, (row, probability, next state, reward, ended, performance), and the numbers of states and actions.
+
+    Raises:
+        ValueError: for what is no such table.
+    """
+    states = _numbered(P, "P")
+    S = len(states)
+    actions = {s: _numbered(row, f"P[{s}]") for s, row in states.items()}
+    A = 1 + max((max(row, default=-1) for row in actions.values()), default=-1)  # states past the end may list none
+    if set(states) != set(range(S)) or A < 1 or any(a < 0 for row in actions.values() for a in row):
+        raise ValueError(
+            f"P: expected states 0 to {S - 1} with actions from 0, found states {sorted(states)[:5]} and {A} actions"
+        )
+    return [
+        (s * A + a, *_entry(entry, s, a)) for s in range(S) for a, entries in actions[s].items() for entry in entries
+    ], S, A
+
+
+def _numbered(table: Any, name: str) -> dict[int, Any]:
+    """A dictionary with numbers as keys, from one with NumPy numbers or whole floats, or from a list."""
+    if isinstance(table, Mapping):
+        try:
+            numbers = [int(key) for key in table]
+            if all(number == key for number, key in zip(numbers, table, strict=True)):
+                return dict(zip(numbers, table.values(), strict=True))
+        except (TypeError, ValueError):
+            pass
+        raise ValueError(f"{name}: expected numbers as keys, found {list(table)[:5]}")
+    if isinstance(table, Sequence) and not isinstance(table, str):
+        return dict(enumerate(table))
+    raise ValueError(f"{name}: expected a dictionary or a list, found {type(table).__name__}")
+
+
+def _entry(entry: Any, s: int, a: int) -> tuple[Any, ...]:
+    """Probability, next state, reward, ended, performance."""
+    if not isinstance(entry, Sequence) or not 3 <= len(entry) <= 5:
+        raise ValueError(
+            f"P: expected entries (probability, next state, reward, ended), found {entry!r} in P[{s}][{a}]"
+        )
+    p, target, reward, ended, performance = (*entry, *(False, entry[2])[len(entry) - 3 :])
+    return p, target, reward, ended, performance
+
+
 def has_p(env: Any) -> bool:
-    """Whether an environment, wrapped or not, has ``P`` and ``initial_state_distrib``."""
+    """Whether an environment, wrapped or not, has ``P`` and says where episodes start."""
     base = getattr(env, "unwrapped", env)
-    return hasattr(base, "P") and hasattr(base, "initial_state_distrib")
+    return hasattr(base, "P") and _start_name(base) is not None
+
+
+def _start_name(base: Any) -> str | None:
+    """What an environment calls its start distribution: Gymnasium's name, or that of the first versions of Gym."""
+    return next((name for name in ("initial_state_distrib", "isd") if hasattr(base, name)), None)
 
 
 def from_gymnasium(env: Any) -> TabularMDP:
-    """The model of a Gymnasium environment that has ``P`` and ``initial_state_distrib``, wrapped or not.
+    """The model of a Gymnasium environment that has ``P``, wrapped or not.
+
+    The start distribution is its ``initial_state_distrib``, or ``isd`` as the first versions of Gym called it.
 
     FrozenLake and CliffWalking get their cells as labels and a board; Taxi the features of its state.
 
@@ -151,4 +206,4 @@ def from_gymnasium(env: Any) -> TabularMDP:
     if board is not None and cells is None:
         cells = np.array([(r, c) for r in range(len(board)) for c in range(len(board[0]))])
         labels = [(int(r), int(c)) for r, c in cells]
-    return read_p(env.P, env.initial_state_distrib, labels, actions, board, cells)
+    return read_p(env.P, getattr(env, str(_start_name(env))), labels, actions, board, cells)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from powerenvs import compile_env, tabular_model
-from powerenvs.sources.clone import MiniGridState
+from powerenvs.sources.minigrid import MiniGridState
 
 
 class Counter(gym.Env):

@@ -1,0 +1,66 @@
+"""Deep copies of an environment and of the wrappers around it that do something."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium as gym
+
+from powerenvs.sources.minigrid import is_minigrid, unchanging
+from powerenvs.sources.neutral import passes_on
+
+
+class Copies:
+    """Makes copies of an environment, without the wrappers that only pass on, and without what no step changes.
+
+    Args:
+        env: the environment.
+
+    Attributes:
+        shared: what copies share with it: spaces, spec, and the walls, goals and lava of a MiniGrid.
+    """
+
+    def __init__(self, env: Any):
+        base = env.unwrapped
+        self.shared = [base.observation_space, base.action_space, base.spec]
+        if is_minigrid(base):
+            self.shared += unchanging(base)
+
+    def bare(self, env: Any) -> Any:
+        """A copy without the wrappers that only pass on: some of them write files."""
+        memo = self._memo()
+        chain = list(self.layers(env))
+        copied = copy.deepcopy(chain[-1], memo)
+        for wrapper in chain[-2::-1]:
+            if passes_on(wrapper):
+                memo[id(wrapper)] = copied
+            else:
+                copied = copy.deepcopy(wrapper, memo)
+        return copied
+
+    def of(self, source: Any) -> Any:
+        """A copy."""
+        return copy.deepcopy(source, self._memo())
+
+    def with_parts(self, source: Any) -> tuple[Any, list[Any]]:
+        """A copy, and all objects in it that are copies."""
+        memo = self._memo()
+        copied = copy.deepcopy(source, memo)
+        return copied, list(memo.values())[len(self.shared) :]
+
+    def layers(self, env: Any) -> Iterator[Any]:
+        """An environment and its wrappers, outermost first."""
+        yield env
+        while isinstance(env, gym.Wrapper):
+            env = env.env
+            yield env
+
+    def share_walls(self, base: Any) -> None:
+        """Lets copies share what no step changes in the episode that an environment is in now."""
+        if is_minigrid(base):
+            self.shared += unchanging(base)
+
+    def _memo(self) -> dict[int, Any]:
+        return {id(item): item for item in self.shared}
