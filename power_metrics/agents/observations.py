@@ -13,33 +13,10 @@ from numpy.typing import NDArray
 from power_metrics.arguments.checks import resolve_model
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.sources.foreign import is_a, is_exactly
+from powerenvs.sources.neutral import NEUTRAL, OF_HISTORY
 
 CHECK_STEPS = 64
 """Steps of the walk that compares what wrappers show with the table."""
-
-_NEUTRAL = (
-    "gymnasium.wrappers:Autoreset",
-    "gymnasium.wrappers:HumanRendering",
-    "gymnasium.wrappers:NormalizeReward",
-    "gymnasium.wrappers:OrderEnforcing",
-    "gymnasium.wrappers:PassiveEnvChecker",
-    "gymnasium.wrappers:RecordEpisodeStatistics",
-    "gymnasium.wrappers:RecordVideo",
-    "gymnasium.wrappers:RenderCollection",
-    "gymnasium.wrappers:TimeLimit",
-    "power_metrics.training.wrappers:PowerWrapper",
-    "sb3_contrib.common.wrappers:ActionMasker",
-    "stable_baselines3.common.monitor:Monitor",
-)
-"""Wrappers that pass observations and actions on as they are; those that write files must not be copied."""
-
-_OF_HISTORY = (
-    "gymnasium.wrappers:DelayObservation",
-    "gymnasium.wrappers:FrameStackObservation",
-    "gymnasium.wrappers:MaxAndSkipObservation",
-    "gymnasium.wrappers:TimeAwareObservation",
-)
-"""Wrappers that show more than the current state."""
 
 _VEC_ENV = "stable_baselines3.common.vec_env"
 _PASS_ON = (f"{_VEC_ENV}:VecMonitor", f"{_VEC_ENV}:VecCheckNan", f"{_VEC_ENV}:VecVideoRecorder")
@@ -147,14 +124,14 @@ def _wrappers(env: Any) -> list[gym.Wrapper[Any, Any, Any, Any]]:
     found = []
     while isinstance(env, gym.Wrapper):
         name = type(env).__name__
-        if is_a(env, *_OF_HISTORY):
+        if is_a(env, *OF_HISTORY):
             raise history_error(name)
         if isinstance(env, gym.ActionWrapper):
             raise ValueError(
                 f"env: {name} changes actions, so the tables of the environment below are not those of the agent's "
                 "world. Train without it, or compile the wrapped environment with powerenvs.compile_env"
             )
-        if not is_exactly(env, *_NEUTRAL) and not isinstance(env, gym.RewardWrapper):
+        if not is_exactly(env, *NEUTRAL) and not isinstance(env, gym.RewardWrapper):
             found.append(env)
         env = env.env
     return found[::-1]

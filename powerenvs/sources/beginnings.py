@@ -18,9 +18,9 @@ def first_copy(env: Any, copies: Copies, seed: int | None) -> tuple[Any, Any]:
     """A copy of an environment at the beginning of an episode, and what it shows there.
 
     Without a seed it is the episode that the environment is in, however far it has got. Random numbers tell which one
-    that is: resets draw them and, in what `compile_env` takes, steps do not, so the right episode is the one whose reset
-    leaves the generator as it is now. An environment whose generator has never been used has not been reset, or draws
-    nothing: then it is the episode of seed 0.
+    that is: resets draw them and, in what `compile_env` takes, steps do not, so the right episode is the one whose
+    reset leaves the generator as it is now. An environment whose generator has never been used has not been reset, or
+    draws nothing: then it is the episode of seed 0.
 
     Raises:
         ValueError: if the episode cannot be found.
@@ -33,8 +33,8 @@ def first_copy(env: Any, copies: Copies, seed: int | None) -> tuple[Any, Any]:
         return _at_start(first, copies, first.reset(seed=0 if seed is None else seed)[0])
     if last_seed is None or last_seed < 0:
         raise ValueError(
-            "env: expected an environment that knows the seed of its random numbers, found one whose np_random was set; "
-            "give seed= for an episode of its own"
+            "env: expected an environment that knows the seed of its random numbers, found one whose np_random was "
+            "set; give seed= for an episode of its own"
         )
     wanted = now.bit_generator.state
     probe = copies.bare(env).unwrapped

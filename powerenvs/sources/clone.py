@@ -11,7 +11,7 @@ import numpy as np
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.sources.beginnings import first_copy
 from powerenvs.sources.copies import Copies
-from powerenvs.sources.exploration import Found, Outcome, RandomStep, explore
+from powerenvs.sources.exploration import Found, Outcome, RandomStepError, explore
 from powerenvs.sources.minigrid import (
     NO_MEMORY,
     MiniGridMemory,
@@ -81,7 +81,7 @@ def compile_env(
     initial[found.starts[0]] = 1.0
     base = subject.first[0].unwrapped
     return read_p(
-        {state: row for state, row in enumerate(found.rows)},
+        dict(enumerate(found.rows)),
         initial,
         state_labels(found, minigrid),
         [action.name for action in base.actions] if minigrid else None,
@@ -127,12 +127,12 @@ class _Copied:
         return [self.first]
 
     def chances(self, copied: Any) -> dict[int, Sequence[float]]:
-        return {action: (1.0,) for action in self._actions}
+        return dict.fromkeys(self._actions, (1.0,))
 
     def step(self, copied: Any, action: int, choice: int) -> Outcome:
         if self._minigrid:
             copied.unwrapped.step_count = 0  # its reward and its own time limit depend on the time
-        observation, reward, terminated, _, info = copied.step(action + self._offset)
+        observation, reward, terminated, _, _ = copied.step(action + self._offset)
         return Outcome(copied, observation, float(reward), bool(terminated), float(reward))
 
     def checked_step(self, source: Any, action: int, choice: int) -> Outcome:
@@ -147,7 +147,7 @@ class _Copied:
         """Repeats a step that draws random numbers with others.
 
         Raises:
-            RandomStep: if it does something else then.
+            RandomStepError: if it does something else then.
         """
         once = self.key(after.copied, after.observation), after.reward, after.ended
         for seeds in SEEDS:
@@ -156,7 +156,7 @@ class _Copied:
             other = self.step(copied, action, 0)
             again = self.key(other.copied, other.observation), other.reward, other.ended
             if again != once:
-                raise RandomStep(once, again)
+                raise RandomStepError(once, again)
 
     def key(self, copied: Any, observation: Any) -> Hashable:
         if self._key is not None:

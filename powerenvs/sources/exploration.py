@@ -51,7 +51,7 @@ class Outcome(NamedTuple):
     performance: float
 
 
-class RandomStep(Exception):
+class RandomStepError(Exception):
     """A step did one thing once and another thing with other random numbers.
 
     Attributes:
@@ -82,7 +82,7 @@ class Subject(Protocol):
         """Steps a copy, to one of the things that the action may lead to."""
 
     def checked_step(self, source: Any, action: int, choice: int) -> Outcome:
-        """Steps a copy of a copy; raises `RandomStep` if what happens is random."""
+        """Steps a copy of a copy; raises `RandomStepError` if what happens is random."""
 
     def key(self, copied: Any, observation: Any) -> Hashable:
         """What tells states apart."""
@@ -116,7 +116,7 @@ class Found:
     starts: list[int] = field(default_factory=list)
 
 
-class _Difference(Exception):
+class _DifferenceError(Exception):
     """Two copies of one state differ in what follows, or in what they show.
 
     Attributes:
@@ -150,7 +150,7 @@ def explore(subject: Subject, max_states: int, progress: bool | None) -> Found:
             try:
                 search.fill()
                 search.walk()
-            except _Difference as difference:
+            except _DifferenceError as difference:
                 if not difference.components:
                     raise ValueError(
                         f"env: {difference.told}, though nothing that copies of {subject.name} remember differs; "
@@ -182,7 +182,7 @@ class _Search:
         self._versions: dict[Hashable, int] = {}
         self._memories: list[dict[str, Hashable]] = []  # of the first copy in which the episode goes on
         self._shown: list[Hashable] = []
-        self._stepped: list[set[Hashable]] = []
+        self._stepped: list[list[dict[str, Hashable]]] = []
         self._queue: deque[tuple[int, Any, dict[str, Hashable]]] = deque()
         self._clocks: dict[str, float] | None = None
         self._values: dict[str, set[Hashable]] = {}
@@ -214,7 +214,7 @@ class _Search:
             elif row != self.found.rows[state]:
                 first = self.found.rows[state]
                 action = next(a for a in first | row if first.get(a) != row.get(a))
-                raise _Difference(
+                raise _DifferenceError(
                     f"action {action} in state {label_text(self.found.keys[state])} once led to "
                     f"{self._told_row(first.get(action))} and once to {self._told_row(row.get(action))}",
                     self._differing(state, memory),
@@ -235,7 +235,9 @@ class _Search:
         taken: list[tuple[int, int]] = []
         while len(taken) < length:
             row = self.found.rows[state]
-            actions = [a for a, entries in row.items() if not avoiding or not any(ended for _, _, _, ended, _ in entries)]
+            actions = [
+                a for a, entries in row.items() if not avoiding or not any(ended for _, _, _, ended, _ in entries)
+            ]
             if not actions:
                 break
             action = actions[int(rng.integers(len(actions)))]
@@ -250,7 +252,7 @@ class _Search:
                 again = subject.copied(self._starts[number])
                 for before in taken[:-1]:
                     subject.step(again, *before)
-                raise _Difference(
+                raise _DifferenceError(
                     f"action {action} in state {label_text(self.found.keys[state])} once led to "
                     f"{self._told_row([entry])} and once to {label_text(key)} with reward {after.reward}",
                     self._differing(state, subject.memory(again)),
@@ -264,11 +266,11 @@ class _Search:
     def _step(self, state: int, source: Any, action: int, choice: int) -> Outcome:
         try:
             return self.subject.checked_step(source, action, choice)
-        except RandomStep as step:
+        except RandomStepError as step:
             (once, reward, _), (again, other, _) = step.once, step.again
             raise ValueError(
-                f"env: action {action} in state {label_text(self.found.keys[state])} once led to {label_text(once)} with "
-                f"reward {reward} and once to {label_text(again)} with reward {other}; compile_env needs "
+                f"env: action {action} in state {label_text(self.found.keys[state])} once led to {label_text(once)} "
+                f"with reward {reward} and once to {label_text(again)} with reward {other}; compile_env needs "
                 "a deterministic environment. Write this one as a powerenvs.World"
             ) from None
 
@@ -290,9 +292,8 @@ class _Search:
             self._memories[state], self._shown[state] = memory, self.subject.shown(observation)
         else:
             self._compare_shown(state, observation, lambda: memory)
-        content = frozenset((name, value) for name, value in memory.items() if name not in (self._clocks or ()))
-        if content not in known and len(known) <= VARIANTS:
-            known.add(content)
+        if len(known) <= VARIANTS and all(_names(memory, other) - (self._clocks or {}).keys() for other in known):
+            known.append(memory)
             self._queue.append((state, copied, memory))
         return state
 
@@ -305,9 +306,9 @@ class _Search:
         version = self._versions.get(key, 0)
         if version >= MEMORIES:
             raise ValueError(
-                f"env: {self.told}, depending on {' and '.join(self.relevant)}, which takes more than {MEMORIES} values "
-                f"in state {label_text(key)} alone, so no table of states can hold it; leave it out, or give a key= "
-                "that says what of it matters"
+                f"env: {self.told}, depending on {' and '.join(self.relevant)}, which takes more than {MEMORIES} "
+                f"values in state {label_text(key)} alone, so no table of states can hold it; leave it out, or give a "
+                "key= that says what of it matters"
             )
         self._versions[key] = version + 1
         self.found.keys.append(key)
@@ -316,21 +317,20 @@ class _Search:
         self.found.rows.append({})
         self._memories.append({})
         self._shown.append(None)
-        self._stepped.append(set())
+        self._stepped.append([])
 
     def _compare_shown(self, state: int, observation: Any, memory: Callable[[], dict[str, Hashable]]) -> None:
         if self.subject.shown(observation) != self._shown[state]:
             components = self._differing(state, memory())
             if components:
-                raise _Difference(
+                raise _DifferenceError(
                     f"state {label_text(self.found.keys[state])} showed one observation once and another later",
                     components,
                 )
 
     def _differing(self, state: int, memory: dict[str, Hashable]) -> set[str]:
         """What a copy remembers otherwise than the first of its state."""
-        first = self._memories[state]
-        return {name for name in first | memory if first.get(name) != memory.get(name)} - set(self.relevant)
+        return _names(self._memories[state], memory) - set(self.relevant)
 
     def _time(self, before: dict[str, Hashable], after: dict[str, Hashable]) -> None:
         """Tells the numbers that every step changes by the same amount, which copies are not stepped again for."""
@@ -341,10 +341,18 @@ class _Search:
 
     def _told_row(self, entries: Sequence[Entry] | None) -> str:
         told = [
-            f"{label_text(self.found.keys[target])} with reward {reward}" + (", which ended the episode" if ended else "")
+            f"{label_text(self.found.keys[target])} with reward {reward}"
+            + (", which ended the episode" if ended else "")
             for _, target, reward, ended, _ in entries or ()
         ]
         return " or ".join(told) if told else "nothing"
+
+
+def _names(first: dict[str, Hashable], second: dict[str, Hashable]) -> set[str]:
+    """The attributes that two copies remember differently."""
+    if first == second:
+        return set()
+    return {name for name in first | second if first.get(name) != second.get(name)}
 
 
 def _change(before: Hashable, after: Hashable) -> float:
@@ -369,7 +377,9 @@ def _merged(found: Found) -> Found:
     for i, row in enumerate(found.rows):
         if row:
             first_alive.setdefault(found.keys[i], block[i])
-    block = [b if found.rows[i] else first_alive.get(found.keys[i], key_number[found.keys[i]]) for i, b in enumerate(block)]
+    block = [
+        b if found.rows[i] else first_alive.get(found.keys[i], key_number[found.keys[i]]) for i, b in enumerate(block)
+    ]
     kept = sorted(set(block))
     number = {b: i for i, b in enumerate(kept)}
     versions: dict[Hashable, int] = {}

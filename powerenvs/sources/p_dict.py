@@ -41,9 +41,9 @@ def read_p(
     that an episode can take count.
 
     Args:
-        P: the dictionary; its states are 0 to S - 1. Lists in place of dictionaries are numbered by position, keys may be
-            NumPy numbers or whole floats, and entries may leave out whether the episode ends (it goes on then). A fifth
-            number in an entry is the hidden performance of the transition, which is its reward otherwise.
+        P: the dictionary; its states are 0 to S - 1. Lists in place of dictionaries are numbered by position, keys may
+            be NumPy numbers or whole floats, and entries may leave out whether the episode ends (it goes on then). A
+            fifth number in an entry is the hidden performance of the transition, which is its reward otherwise.
         initial: (S,) start distribution.
         state_labels: S labels; the state numbers when not given.
         action_labels: A labels; the action numbers when not given.
@@ -128,9 +128,11 @@ def _listed(P: PTable) -> tuple[list[tuple[Any, ...]], int, int]:
         raise ValueError(
             f"P: expected states 0 to {S - 1} with actions from 0, found states {sorted(states)[:5]} and {A} actions"
         )
-    return [
-        (s * A + a, *_entry(entry, s, a)) for s in range(S) for a, entries in actions[s].items() for entry in entries
-    ], S, A
+    return (
+        [(s * A + a, *_entry(entry, s, a)) for s in range(S) for a, entries in actions[s].items() for entry in entries],
+        S,
+        A,
+    )
 
 
 def _numbered(table: Any, name: str) -> dict[int, Any]:
@@ -154,8 +156,7 @@ def _entry(entry: Any, s: int, a: int) -> tuple[Any, ...]:
         raise ValueError(
             f"P: expected entries (probability, next state, reward, ended), found {entry!r} in P[{s}][{a}]"
         )
-    p, target, reward, ended, performance = (*entry, *(False, entry[2])[len(entry) - 3 :])
-    return p, target, reward, ended, performance
+    return (*entry, *(False, entry[2])[len(entry) - 3 :])
 
 
 def has_p(env: Any) -> bool:

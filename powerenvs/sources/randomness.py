@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
-"""Kinds of generators; each is pickled with its state."""
+"""Kinds of generators; each has a state that can be read and set."""
 
 SEEDS = ((11026, 22021, 30818), (47408, 21159, 42926), *((seed, seed, seed) for seed in range(6)))
-"""Seeds of PCG64, of RandomState and of Python's generators. The first ones draw numbers within 1e-4 of 0 and of 1, which
-even rare events happen at."""
+"""Seeds of PCG64, of RandomState and of Python's generators. The first ones draw numbers within 1e-4 of 0 and of 1, at
+which even rare events happen."""
 
 
 class Generators:
@@ -41,8 +41,8 @@ class Generators:
         own = (value for value in copied if isinstance(value, GENERATORS))
         return (
             random.getstate(),
-            *(pickle.dumps(generator) for generator in (np.random.mtrand._rand, *self._generators, *own)),
-            *(pickle.dumps(space._np_random) for space in self._spaces),
+            *(_flat(_state(generator)) for generator in (np.random.mtrand._rand, *self._generators, *own)),
+            *(space._np_random and _flat(_state(space._np_random)) for space in self._spaces),
         )
 
     @contextmanager
@@ -84,6 +84,13 @@ def _state(generator: Any) -> Any:
     if isinstance(generator, np.random.RandomState):
         return generator.get_state(legacy=False)
     return generator.bit_generator.state
+
+
+def _flat(state: Any) -> Any:
+    """A state in a form that can be compared."""
+    if isinstance(state, dict):
+        return tuple(_flat(value) for value in state.values())
+    return state.tobytes() if isinstance(state, np.ndarray) else state
 
 
 def _set_state(generator: Any, state: Any) -> None:

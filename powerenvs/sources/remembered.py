@@ -15,6 +15,7 @@ import numpy as np
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, Enum)
 _CONSTANT = (FunctionType, BuiltinFunctionType, MethodType, ModuleType, type, gym.Space, random.Random)
 _CONSTANT_OF_NUMPY = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, np.random.SeedSequence)
+_SIMPLE = frozenset((bool, int, str))
 _LARGE = 16
 """Arrays of more entries are compared as bytes; smaller ones equal tuples and lists of the same numbers."""
 
@@ -71,13 +72,17 @@ class Memories:
                 found[path] = self._form(value)
 
     def _form(self, value: Any) -> Hashable:
+        if value is None or type(value) in _SIMPLE:
+            return value  # type: ignore[no-any-return]
+        if id(value) in self._places:
+            return None
         if isinstance(value, np.generic):
             value = value.item()
         if isinstance(value, float) and value != value:
             return "nan"
         if isinstance(value, _ATOMS):
             return value
-        if isinstance(value, _CONSTANT + _CONSTANT_OF_NUMPY) or id(value) in self._places:
+        if isinstance(value, _CONSTANT + _CONSTANT_OF_NUMPY):
             return None
         if id(value) in self._open:  # told of elsewhere, or a circle
             return ("at", self._open[id(value)])
