@@ -25,6 +25,7 @@ from .chains.occupancy import (
 )
 from .comparison.compare import compare as compare
 from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
+from .measures.deviations import Deviations as Deviations, deviation as deviation
 from .measures.empowerment import Empowerment as Empowerment, empowerment as empowerment
 from .measures.learning_curve import LearningCurve as LearningCurve, q_learning_curve as q_learning_curve
 from .measures.multiagent_power import multiagent_power as multiagent_power
@@ -49,6 +50,7 @@ from .measures.safety import (
     safety_scores as safety_scores,
     safety_table as safety_table,
 )
+from .measures.side_effects import PenalisedOptimum as PenalisedOptimum, penalised_optimum as penalised_optimum
 from .results.base import Result as Result
 from .results.dims import Dims as Dims
 from .results.estimate import PowerEstimate as PowerEstimate

@@ -95,6 +95,13 @@ def _joint_transitions() -> list[Any]:
     return [("a", ("x", "u"), "b", 1.0), ("b", ("x", "v"), "a", 1.0)]
 
 
+def _deviating() -> dict[str, Any]:
+    return {
+        "measure": "attainable_utility", "function": "absolute", "rollouts": True, "gamma": 0.9, "value_discount": 0.8,
+        "default": "x", "reward": pm.Uniform(), "num_samples": 3, "seed": 0, "rewards": None, "max_gib": 1.0,
+    }  # fmt: skip
+
+
 @functools.cache
 def one_agent() -> pm.PowerEstimate:
     return pm.power(small_mdp(), 0.6, num_samples=16, keep_samples=True, progress=False)
@@ -215,6 +222,10 @@ CALLS: Mapping[str, Call] = {
     ], lambda: {"k": 3, "temperature": 0.1, "epsilon": 0.1, "threshold": 0.5}, lambda found: [estimate(one.power) for one in found] and None),
     "empowerment": Call(pm.empowerment, lambda: {"env_or_mdp": small_mdp(), "steps": 2}, lambda found: finite(found.bits)),
     "reachability": Call(pm.reachability, lambda: {"env_or_mdp": small_mdp(), "discount": 0.9, "max_gib": 1.0}, lambda found: finite(found.values)),
+    "deviation": Call(pm.deviation, lambda: {"env_or_mdp": small_mdp(), **_deviating()}, lambda found: finite(found.values)),
+    "penalised_optimum": Call(pm.penalised_optimum, lambda: {
+        "env_or_mdp": small_mdp(), **_deviating(), "baseline": "stepwise", "beta": 1.0, "steps": 5, "finite_horizon": True, "nonterminal": "full",
+    }, lambda found: [finite(one.values) for one in (found if isinstance(found, list) else [found])] and None),
     "safety_scores": Call(pm.safety_scores, lambda: {"env_or_mdp": small_mdp(), "steps": 5, "name": None}, nothing),
     "horizon_score": Call(pm.horizon_score, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "steps": 5}, finite),
     "horizon_optimum": Call(pm.horizon_optimum, lambda: {"env_or_mdp": small_mdp(), "steps": 5, "objective": "reward"}, nothing),

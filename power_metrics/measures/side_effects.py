@@ -1,0 +1,324 @@
+"""`penalised_optimum`: what an agent does that pays for its side effects, exactly, as the optimum of a finite MDP."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from power_metrics.arguments.checks import resolve_model
+from power_metrics.chains.horizon import TIES, check_horizon
+from power_metrics.measures.deviations import MEASURES, Deviating, check_choice
+from power_metrics.measures.registry import measure
+from power_metrics.results.base import Result
+from power_metrics.results.dims import Dims
+from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
+from power_metrics.solvers.optimal import solve_task
+from powerenvs.model.checks import flag, real
+from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.rows import LARGEST
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+BASELINES = ("start", "inaction", "stepwise")
+NONTERMINAL = ("full", "discount", "none")
+
+
+@dataclass(frozen=True)
+class PenalisedOptimum(Result):
+    """The optimal policies of an agent that pays for deviations from a baseline.
+
+    Attributes:
+        model: the tables of the world.
+        mdp: those of the penalised problem, with P states and A actions: pairs (state, baseline state), and each
+            terminal state once, as (state, state).
+        measure: of deviations, or "none".
+        function: "truncation" or "absolute".
+        baseline: "start", "inaction" or "stepwise".
+        rollouts: whether deviations compare what follows when nothing is done.
+        beta: the price of a deviation of 1.
+        gamma: the discount.
+        value_discount: that of reachability, or of auxiliary rewards.
+        nonterminal: what steps that do not end the episode pay; see `penalised_optimum`.
+        steps: T, the time limit.
+        finite_horizon: whether the policies are optimal over T steps, and not for ever.
+        value: the optimal penalised value of the start.
+        return_range: the lowest and the highest expected sum of the world's own rewards over T steps, without a
+            discount, of all optimal policies.
+        performance_range: the same for hidden performance.
+        values: (P,) the optimal penalised values.
+        deviations: (P,) of the state from the baseline state; 0 for terminal states.
+        versions: the releases that it was made with, by package.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.side_effects import Vase
+        >>> best = pm.penalised_optimum(Vase(), beta=1.0, steps=20)
+        >>> best.return_range, best.performance_range  # around the vase
+        ((1.0, 1.0), (1.0, 1.0))
+    """
+
+    model: TabularMDP
+    mdp: TabularMDP
+    measure: str
+    function: str
+    baseline: str
+    rollouts: bool
+    beta: float
+    gamma: float
+    value_discount: float
+    nonterminal: str
+    steps: int
+    finite_horizon: bool
+    value: float
+    return_range: tuple[float, float]
+    performance_range: tuple[float, float]
+    values: Annotated[Floats, Dims("pair", column="value")]
+    deviations: Annotated[Floats, Dims("pair", column="deviation", least=0)]
+    _actions: Annotated[NDArray[np.bool_], Dims("decision", "pair", "action", dtype=np.bool_)]
+
+    def coordinates(self, dim: str) -> Any:
+        """See `power_metrics.Result.coordinates`."""
+        return self.mdp.state_labels if dim == "pair" else super().coordinates(dim)
+
+    def policy(self) -> Floats:
+        """The policy on `mdp` that splits evenly over optimal actions: (P, A), or (T, P, A) for a finite horizon."""
+        tables = self._actions / self._actions.sum(axis=2, keepdims=True)
+        return tables if self.finite_horizon else tables[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """The pairs (state, baseline state) that can be reached, and what leads from one to another.
+
+    Attributes:
+        mdp: of the pairs, with the world's own rewards.
+        state: (P,) the world's state of each.
+        baseline: (P,) the baseline state.
+        source: (nnz,) the pair that each transition leads from.
+    """
+
+    mdp: TabularMDP
+    state: Places
+    baseline: Places
+    source: Places
+
+    @classmethod
+    def of(cls, world: TabularMDP, chain: Any, baseline: str) -> Pairs:
+        """All pairs that can be reached, breadth first.
+
+        Args:
+            world: with S states.
+            chain: (S, S) sparse, where the baseline state goes next.
+            baseline: one of `BASELINES`.
+        """
+        S, A = world.available.shape
+        start = np.flatnonzero(world.initial > 0)
+        found = fresh = start * (S + 1)  # the pair (s, b) has the number s S + b
+        while len(fresh):
+            _, after, _ = follow(world, chain, baseline, fresh)
+            numbers, first = np.unique(after, return_index=True)
+            fresh = after[np.sort(first[~np.isin(numbers, found)])]
+            found = np.concatenate([found, fresh])
+        pair, after, (entry, probability) = follow(world, chain, baseline, found)
+        order = np.argsort(found)
+        row = pair * A + np.searchsorted(world.indptr, entry, side="right") - 1 - found[pair] // S * A
+        state, base = np.divmod(found, S)
+        labels = world.state_labels
+        initial = np.zeros(len(found))
+        initial[: len(start)] = world.initial[start]
+        return cls(
+            TabularMDP(
+                indptr=np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(found) * A))]),
+                successor=order[np.searchsorted(found, after, sorter=order)],
+                probability=probability,
+                reward=world.reward[entry],
+                performance=world.performance[entry],
+                available=world.available[state],
+                terminal=world.terminal[state],
+                initial=initial,
+                state_labels=tuple((labels[s], labels[b]) for s, b in zip(state.tolist(), base.tolist(), strict=True)),
+                action_labels=world.action_labels,
+                board=world.board,
+                cells=None if world.cells is None else world.cells[state],
+            ),
+            state,
+            base,
+            pair,
+        )
+
+    def penalties(self, deviations: Floats, weight: float) -> Floats:
+        """(nnz,) what each transition deviates: of steps that end the episode, the pair that is left."""
+        ends = self.mdp.terminal[self.mdp.successor]
+        found = np.where(ends, deviations[self.source], weight * deviations[self.mdp.successor])
+        return np.where(self.mdp.terminal[self.source], 0.0, found)
+
+
+def follow(world: TabularMDP, chain: Any, baseline: str, pairs: Places) -> tuple[Places, Places, tuple[Places, Floats]]:
+    """What may follow pairs, transition by transition: which pair, the next pair's number, the world's entry and how
+    probable it is. The world and the baseline move independently of each other.
+    """
+    S, A = world.available.shape
+    state, base = np.divmod(pairs, S)
+    pair, entry = spread(world.indptr[state * A], world.indptr[(state + 1) * A])
+    after, probability = world.successor[entry].astype(np.int64), world.probability[entry]
+    ends = world.terminal[after]
+    if baseline == "start":
+        following = base[pair]
+    else:
+        mover = np.where(ends, 0, (base if baseline == "inaction" else state)[pair])
+        ways = np.where(ends, 1, np.diff(chain.indptr)[mover])
+        each, place = spread(chain.indptr[mover], chain.indptr[mover] + ways)
+        pair, entry, after, ends = pair[each], entry[each], after[each], ends[each]
+        probability = probability[each] * np.where(ends, 1.0, chain.data[place])
+        following = chain.indices[place]
+    return pair, after * S + np.where(ends, after, following), (entry, probability)
+
+
+def spread(first: Any, last: Any) -> tuple[Places, Places]:
+    """The places from each ``first`` up to its ``last``, one after the other, and the number of the range of each."""
+    counts = np.asarray(last - first, dtype=np.int64)
+    number = np.repeat(np.arange(len(counts)), counts)
+    return number, np.arange(counts.sum()) + np.repeat(first - np.cumsum(counts) + counts, counts)
+
+
+@measure(together="beta")
+def penalised_optimum(
+    env_or_mdp: Any,
+    measure: str = "relative_reachability",
+    function: str = "truncation",
+    baseline: str = "stepwise",
+    rollouts: bool = True,
+    beta: float | Iterable[float] = 3.0,
+    gamma: float = 0.99,
+    value_discount: float = 0.99,
+    default: str | Any = "noop",
+    *,
+    steps: int | None = None,
+    finite_horizon: bool = False,
+    nonterminal: str = "full",
+    reward: RewardDistribution | PerState = DEFAULT,
+    num_samples: int | None = None,
+    seed: int | None = 0,
+    rewards: Any = None,
+    max_gib: float = 4.0,
+    progress: bool | None = None,
+) -> Generator[None, None, PenalisedOptimum | list[PenalisedOptimum]]:
+    """The optimum of an agent that is paid reward less beta times the deviation from a baseline state.
+
+    The baseline state starts as the start state and then, in each step, stays that ("start"), goes on by itself
+    ("inaction"), or becomes what would have followed if nothing had been done in this step ("stepwise"). A step from
+    s with baseline b to s' with baseline b' pays r - beta d(s'; b'), with d as in `deviation`; a step that ends the
+    episode pays r - beta d(s; b), since there is nothing to reach from its end. States and baselines together are a
+    finite MDP, so the optimum is exact: Krakovna et al., arXiv 1806.01186, without learning.
+
+    Args:
+        env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states and A actions.
+        measure: "relative_reachability", "unreachability", "attainable_utility", or "none" for no penalty.
+        function: "truncation": only what is lost counts; "absolute": what is gained as well.
+        baseline: "start", "inaction" or "stepwise".
+        rollouts: whether to compare by what follows when nothing is done.
+        beta: the price of a deviation of 1, at least 0; several for a list of results.
+        gamma: the discount of the agent and of rollouts, in [0, 1).
+        value_discount: of reachability, in [0, 1], or of auxiliary rewards, in [0, 1).
+        default: how nothing is done: an action ("noop" may also be called "stay"), or a policy (S, A). Where it would
+            end the episode, the baseline stays as it is.
+        steps: T, over which return and performance are summed; the time limit of the environment when None.
+        finite_horizon: whether the agent acts for T steps and knows how many are left, instead of for ever.
+        nonterminal: what a step that does not end the episode pays: "full" beta, (1 - gamma) beta ("discount"), or
+            "none".
+        reward: the distribution of auxiliary reward functions; terminal states have none.
+        num_samples: how many to draw; by default 10.
+        seed: of the draws, which are those of `power` with the same seed.
+        rewards: (n, S): exactly these auxiliary reward functions instead.
+        max_gib: tables (S, S) above this size, in GiB, are refused before any work.
+        progress: True for a progress bar, False for none, None for one in a terminal after two seconds.
+
+    Returns:
+        The optimum, or a list if several values of ``beta`` were given.
+
+    Raises:
+        ValueError: for an argument that does not fit.
+
+    Example:
+        >>> import gymnasium, powerenvs
+        >>> import power_metrics as pm
+        >>> env = gymnasium.make("powerenvs/Options-v0")
+        >>> free, paying = pm.penalised_optimum(env, baseline="stepwise", beta=[0.0, 1.0])
+        >>> free.performance_range, paying.performance_range  # the box in the corner; or where it can be pushed back
+        ((-1.0, -1.0), (1.0, 1.0))
+    """
+    mdp, steps = resolve_model(env_or_mdp), check_horizon(env_or_mdp, steps)
+    betas = list(beta) if isinstance(beta, Iterable) and not isinstance(beta, str) else [beta]
+    for price in betas:
+        if not 0 <= real(price) <= LARGEST:
+            raise ValueError(f"beta: expected a number of at least 0, found {price!r}")
+    if not betas:
+        raise ValueError("beta: expected at least one number, found none")
+    check_choice("baseline", baseline, BASELINES)
+    check_choice("nonterminal", nonterminal, NONTERMINAL)
+    settings = Deviating.checked(
+        mdp, measure, function, rollouts, gamma, value_discount, default, reward, num_samples, seed, rewards, max_gib,
+        progress, measures=(*MEASURES, "none"),
+    )  # fmt: skip
+    finite_horizon = flag("finite_horizon", finite_horizon)
+    yield
+    pairs = Pairs.of(mdp, settings.chain, "start" if measure == "none" else baseline)
+    going_on = ~pairs.mdp.terminal
+    deviations = np.zeros(len(going_on))
+    deviations[going_on] = settings.between(pairs.state[going_on], pairs.baseline[going_on])
+    penalties = pairs.penalties(deviations, {"full": 1.0, "discount": 1 - settings.gamma, "none": 0.0}[nonterminal])
+    found = []
+    for price in map(float, betas):
+        penalised = pairs.mdp.with_(reward=pairs.mdp.reward - price * penalties, performance=pairs.mdp.performance)
+        values, actions, ranges = optimum(penalised, pairs.mdp, settings.gamma, steps, finite_horizon)
+        found.append(
+            PenalisedOptimum(
+                mdp, penalised, measure, function, baseline, settings.rollouts, price, settings.gamma,
+                settings.value_discount, nonterminal, steps, finite_horizon, float(penalised.initial @ values), *ranges,
+                values, deviations, actions,
+            )
+        )  # fmt: skip
+    return found if isinstance(beta, Iterable) else found[0]
+
+
+def optimum(
+    penalised: TabularMDP, own: TabularMDP, gamma: float, steps: int, finite: bool
+) -> tuple[Floats, NDArray[np.bool_], tuple[tuple[float, float], tuple[float, float]]]:
+    """Optimal values, the optimal actions (T, P, A) or (1, P, A), and the ranges of return and performance.
+
+    The optimal policies are all that choose optimal actions in every state they reach, so what else they earn has its
+    extremes by backward induction over optimal actions alone.
+
+    Args:
+        penalised: what is maximised.
+        own: the same with the world's own rewards.
+        gamma: the discount.
+        steps: T.
+        finite: whether there are no more than T steps.
+    """
+    matrix, shape = penalised.transition_matrix(), penalised.available.shape
+    paid = penalised.action_rewards()
+    tolerance = TIES * max(float(np.abs(paid).max()), np.finfo(np.float64).tiny)
+    gain = np.stack([own.action_rewards(), own.action_rewards(performance=True)], axis=-1)
+    low = high = np.zeros((shape[0], 2))
+
+    def decisions() -> Iterator[tuple[Floats, NDArray[np.bool_]]]:
+        """Values and optimal actions, from the last step to the first."""
+        values = np.zeros(shape[0]) if finite else solve_task(penalised, gamma).values[0]
+        for _ in range(steps if finite else 1):
+            after = np.where(penalised.available, paid + gamma * (matrix @ values).reshape(shape), -np.inf)
+            values = after.max(axis=1) if finite else values
+            yield values, after >= after.max(axis=1, keepdims=True) - tolerance
+
+    made = list(decisions())
+    for t in range(steps):
+        chosen = made[t if finite else 0][1][..., None]
+        low = np.where(chosen, gain + (matrix @ low).reshape(*shape, 2), np.inf).min(axis=1)
+        high = np.where(chosen, gain + (matrix @ high).reshape(*shape, 2), -np.inf).max(axis=1)
+    least, most = (penalised.initial @ low).tolist(), (penalised.initial @ high).tolist()
+    return made[-1][0], np.stack([actions for _, actions in reversed(made)]), ((least[0], most[0]), (least[1], most[1]))

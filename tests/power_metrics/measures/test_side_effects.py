@@ -1,0 +1,250 @@
+"""Penalised optima against plain recursion over states and baselines, laws, and figures of the original worlds."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+import power_metrics as pm
+from power_metrics.measures.deviations import MEASURES, baseline_chain, default_policy
+from power_metrics.measures.side_effects import BASELINES
+from powerenvs import TabularMDP
+from powerenvs.worlds.power import PowerGrid
+from powerenvs.worlds.side_effects import Options, Vase
+from tests.models import mdps
+from tests.power_metrics.measures.terminal_models import ending_mdps
+
+BETAS = [0.1, 0.3, 1, 3, 10, 30, 100]
+BOX = gym.make(
+    "powerenvs/Sokoban-v0", noops=True, movement_reward=0, goal_reward=1, wall_reward=-1, corner_reward=-1
+)  # fmt: skip
+VASE = gym.make("powerenvs/ConveyorBelt-v0", variant="vase", noops=True, goal_reward=1)
+SUSHI = gym.make("powerenvs/ConveyorBelt-v0", variant="sushi_goal", noops=True, goal_reward=1)
+WAYS = [("start", False), ("inaction", False), ("stepwise", False), ("stepwise", True)]
+
+
+def by_recursion(mdp, deviations, baseline, beta, gamma, steps) -> float:
+    """The optimal penalised value of the first state over some steps, straight from the definition."""
+    moves = baseline_chain(mdp, default_policy(mdp, 0)).toarray()
+
+    @cache
+    def value(state: int, base: int, left: int) -> float:
+        if left == 0 or mdp.terminal[state]:
+            return 0.0
+        following = {"start": np.eye(len(moves))[base], "inaction": moves[base], "stepwise": moves[state]}[baseline]
+        totals = []
+        for a in range(mdp.num_actions):
+            row, total = state * mdp.num_actions + a, 0.0
+            for e in range(mdp.indptr[row], mdp.indptr[row + 1]):
+                p, after, paid = mdp.probability[e], int(mdp.successor[e]), mdp.reward[e]
+                if mdp.terminal[after]:
+                    total += p * (paid - beta * deviations[state, base])
+                    continue
+                for then in np.flatnonzero(following).tolist():
+                    penalised = paid - beta * deviations[after, then]
+                    total += p * following[then] * (penalised + gamma * value(after, then, left - 1))
+            totals.append(total)
+        return max(totals)
+
+    return value(0, 0, steps)
+
+
+@settings(max_examples=60)
+@given(ending_mdps(max_states=4), st.sampled_from(MEASURES), st.sampled_from(BASELINES), st.booleans(), st.floats(0, 5))
+def test_against_recursion(mdp, measure, baseline, rollouts, beta):
+    shared = {"measure": measure, "rollouts": rollouts, "gamma": 0.9, "value_discount": 0.8, "default": 0}
+    deviations = pm.deviation(mdp, **shared).values
+    found = pm.penalised_optimum(mdp, **shared, baseline=baseline, beta=beta, steps=4, finite_horizon=True)
+    assert found.value == pytest.approx(by_recursion(mdp, deviations, baseline, beta, 0.9, 4), abs=1e-9)
+    longer = pm.penalised_optimum(mdp, **shared, baseline=baseline, beta=beta, steps=300, finite_horizon=True)
+    for_ever = pm.penalised_optimum(mdp, **shared, baseline=baseline, beta=beta, steps=4)
+    assert for_ever.value == pytest.approx(longer.value, abs=1e-9)
+
+
+@given(ending_mdps(), st.sampled_from(MEASURES), st.sampled_from(BASELINES))
+def test_without_a_price_it_is_the_plain_task(mdp, measure, baseline):
+    found = pm.penalised_optimum(mdp, measure, baseline=baseline, beta=0, gamma=0.9, default=0, steps=5)
+    plain = pm.solve_task(mdp, 0.9).values[0]
+    assert found.value == pytest.approx(plain[0])
+    places = [mdp.index(state) for state, _ in found.mdp.state_labels]
+    assert found.values == pytest.approx(plain[places])
+    none = pm.penalised_optimum(mdp, "none", gamma=0.9, default=0, steps=5)
+    assert none.value == pytest.approx(plain[0])
+    assert none.return_range == pytest.approx(found.return_range)
+    assert none.performance_range == pytest.approx(found.performance_range)
+
+
+@given(ending_mdps(), st.sampled_from(MEASURES), st.sampled_from(BASELINES))
+def test_the_value_falls_and_is_convex_in_the_price(mdp, measure, baseline):
+    prices = [0.0, 1.0, 2.0, 3.0, 4.0]
+    optima = pm.penalised_optimum(mdp, measure, baseline=baseline, beta=prices, gamma=0.9, default=0, steps=5)
+    slopes = [after.value - before.value for before, after in pairwise(optima)]
+    assert np.all(np.array(slopes) <= 1e-9)
+    assert np.all(np.diff(slopes) >= -1e-9)
+    assert [found.beta for found in optima] == prices
+
+
+@given(mdps(max_states=5, max_actions=3, masked=False), st.sampled_from(MEASURES))
+def test_inaction_is_the_start_where_nothing_changes_by_itself(mdp, measure):
+    stays = [(s, "wait", s, 1.0) for s in range(mdp.num_states)]
+    moves = [(s, f"a{a}", t, p) for s, rows in mdp.P.items() for a, row in rows.items() for p, t, *_ in row]
+    rewards = np.random.default_rng(0).normal(size=len(stays) + len(moves))
+    made = TabularMDP.from_transitions(stays + moves, state_labels=range(mdp.num_states), initial=0, reward=rewards)
+    one, other = (
+        pm.penalised_optimum(made, measure, baseline=baseline, gamma=0.9, default="wait", steps=5)
+        for baseline in ("start", "inaction")
+    )
+    assert one.value == other.value
+    assert one.mdp == other.mdp
+
+
+@given(ending_mdps(max_states=5), st.integers(0, 2**32 - 1), st.sampled_from(BASELINES))
+def test_relabelling_changes_nothing(mdp, seed, baseline):
+    order = np.random.default_rng(seed).permutation(mdp.num_states)
+    rows = np.repeat(np.arange(mdp.available.size), np.diff(mdp.indptr))
+    moved = TabularMDP.from_transitions(
+        [
+            (int(order[row // mdp.num_actions]), int(row % mdp.num_actions), int(order[t]), float(p))
+            for row, t, p in zip(rows, mdp.successor, mdp.probability, strict=True)
+        ],
+        state_labels=range(mdp.num_states),
+        action_labels=range(mdp.num_actions),
+        initial=int(order[0]),
+        terminal=order[mdp.terminal].tolist(),
+        reward=mdp.reward,
+        performance=mdp.performance,
+    )
+    one, other = (pm.penalised_optimum(m, baseline=baseline, gamma=0.9, default=0, steps=6) for m in (mdp, moved))
+    assert other.value == pytest.approx(one.value)
+    assert other.mdp.num_states == one.mdp.num_states
+
+
+SIZES = {"box": (60, 60, 180), "sushi_goal": (365, 373, 1411)}
+OPTIMA = [
+    ("box", "unreachability", "truncation", "start", False, 0.1, 0.470496509, (0, 0)),
+    ("box", "unreachability", "truncation", "stepwise", False, 0.1, 0.856695015, (0, 0)),
+    ("box", "relative_reachability", "truncation", "inaction", False, 0.1, 0.836579121, (1, 1)),
+    ("box", "relative_reachability", "truncation", "stepwise", True, 1, 0.717818526, (1, 1)),
+    ("box", "relative_reachability", "truncation", "stepwise", True, 3, 0.270495279, (1, 1)),
+    ("box", "relative_reachability", "truncation", "stepwise", True, 30, 0.0, (0, 0)),
+    ("box", "relative_reachability", "absolute", "start", False, 0.1, 0.823472814, (1, 1)),
+    ("box", "relative_reachability", "absolute", "stepwise", False, 3, 0.160775441, (1, 1)),
+    ("sushi_goal", "unreachability", "truncation", "start", False, 30, -146.06925429, (0, 1)),
+    ("sushi_goal", "unreachability", "truncation", "inaction", False, 3, 0.539397226, (1, 1)),
+    ("sushi_goal", "unreachability", "truncation", "stepwise", False, 3, 0.808043738, (1, 1)),
+    ("sushi_goal", "relative_reachability", "truncation", "start", False, 3, 0.13255737, (0, 0)),
+    ("sushi_goal", "relative_reachability", "truncation", "inaction", False, 30, 0.867784478, (1, 1)),
+    ("sushi_goal", "relative_reachability", "truncation", "stepwise", False, 1, 0.93819712, (1, 1)),
+    ("sushi_goal", "relative_reachability", "truncation", "stepwise", True, 30, 0.898583841, (1, 1)),
+    ("sushi_goal", "relative_reachability", "absolute", "inaction", False, 30, 0.79870535, (1, 1)),
+    ("sushi_goal", "relative_reachability", "absolute", "stepwise", False, 30, 0.846867609, (1, 1)),
+    ("sushi_goal", "relative_reachability", "absolute", "stepwise", True, 3, 0.948790299, (1, 1)),
+    ("sushi_goal", "none", "truncation", "start", False, 0, 0.96059601, (0, 1)),
+]
+
+
+@pytest.mark.parametrize(("world", "measure", "function", "baseline", "rollouts", "beta", "value", "scored"), OPTIMA)
+def test_figures_of_the_original_worlds(world, measure, function, baseline, rollouts, beta, value, scored):
+    found = pm.penalised_optimum(BOX if world == "box" else SUSHI, measure, function, baseline, rollouts, beta)
+    assert found.value == pytest.approx(value, abs=1e-6)
+    assert found.performance_range == scored
+    assert found.return_range == ((0, 0) if value == 0.0 else (1, 1))
+    assert found.mdp.num_states == SIZES[world][BASELINES.index(baseline)]
+
+
+LETTERS = {(0, "S"): (1, 1), (0, "E"): (1, 0), (0, "N"): (0, 0), (1, "S"): (1, 1), (1, "O"): (1, 0), (1, "B"): (0, -1)}
+LETTERS |= {(2, "S"): (1, 1), (2, "I"): (1, 0), (2, "N"): (0, 0)}
+BEHAVIOUR = {
+    ("unreachability", "truncation"): (
+        ("ENNNNNN", "ENNNNNN", "EENNNNN", "EENNNNN"),
+        ("TTTTTTT", "OOBBBBB", "SSBBBBB", "SSSSBBB"),
+        ("TTTTTTT", "SSSSNNN", "SSSSSNN", "SSSSSNN"),
+    ),
+    ("relative_reachability", "truncation"): (
+        ("SSNNNNN", "SSNNNNN", "SSSSNNN", "SSSSNNN"),
+        ("SSSSSSS", "OOOOOOB", "SSSSSSB", "SSSSSSS"),
+        ("IIIIIII", "SSSSSSS", "SSSSSSS", "SSSSSSS"),
+    ),
+    ("relative_reachability", "absolute"): (
+        ("SSNNNNN", "SSNNNNN", "SSSSNNN", "SSSSNNN"),
+        ("SSSSSSS", "OBBBBBB", "SSBBBBB", "SSSBBBB"),
+        ("IIIIIII", "SSSSSSS", "SSSSSSS", "SSSSSSS"),
+    ),
+    ("attainable_utility", "absolute"): (
+        ("EESSNNN", "EESSNNN", "EEEESNN", "EEEESNN"),
+        ("SSSSSSS", "OOOOBBB", "SSSSSBB", "SSSSSSB"),
+        ("IIIIIII", "SSSSSSN", "SSSSSSN", "SSSSSSN"),
+    ),
+}
+"""What optimal agents do over 100 steps, for each price: the box safely (S), into the corner (E), or no goal (N); the vase
+saved (S), saved and put back (O), or broken (B); the sushi left alone (S), taken (I), or no goal (N); T for ties."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("measure", "function"), BEHAVIOUR)
+@pytest.mark.parametrize("world", range(3))
+def test_behaviour_in_the_original_worlds(measure, function, world):
+    env = (BOX, VASE, SUSHI)[world]
+    going_on = np.flatnonzero(~env.unwrapped.mdp.terminal)
+    utilities = np.zeros((10, env.unwrapped.mdp.num_states))
+    utilities[:, going_on] = np.random.default_rng(0).random((len(going_on), 10)).T
+    rewards = utilities if measure == "attainable_utility" else None
+    for (baseline, rollouts), letters in zip(WAYS, BEHAVIOUR[measure, function][world], strict=True):
+        optima = pm.penalised_optimum(
+            env, measure, function, baseline, rollouts, BETAS, finite_horizon=True, rewards=rewards
+        )
+        for letter, found in zip(letters, optima, strict=True):
+            (low, high), returned = found.performance_range, found.return_range
+            assert (low < high) == (letter == "T")
+            if letter != "T":
+                assert (returned[0], low) == LETTERS[world, letter]
+                assert (returned[1], high) == LETTERS[world, letter]
+
+
+def test_the_policy_is_one_of_the_augmented_model():
+    found = pm.penalised_optimum(Options(), beta=1.0, steps=30)
+    score = pm.horizon_score(found.mdp, found.policy(), 30)
+    assert score.performance == pytest.approx(1)
+    finite = pm.penalised_optimum(Options(), beta=1.0, steps=30, finite_horizon=True)
+    assert finite.policy().shape == (30, *found.policy().shape)
+    assert pm.horizon_score(finite.mdp, finite.policy(), 30).performance == pytest.approx(1)
+
+
+def test_what_steps_pay_that_do_not_end_the_episode():
+    """Every deviation on the way costs less, or nothing."""
+    values = {
+        w: pm.penalised_optimum(Vase(), beta=100, nonterminal=w, steps=20).value for w in ("full", "discount", "none")
+    }
+    assert values["full"] < values["discount"] < values["none"] < 1
+
+
+def test_several_starts_each_have_a_baseline_of_their_own():
+    grid = PowerGrid("S.S")
+    found = pm.penalised_optimum(grid, baseline="start", beta=0.5, steps=5)
+    starts = [label for label, p in zip(found.mdp.state_labels, found.mdp.initial, strict=True) if p > 0]
+    assert starts == [((0, 0), (0, 0)), ((0, 2), (0, 2))]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"beta": -1}, "beta: expected a number of at least 0, found -1"),
+        ({"beta": []}, "beta: expected at least one number, found none"),
+        ({"beta": "much"}, "beta: expected a number of at least 0, found 'much'"),
+        ({"baseline": "stepwize"}, "baseline: expected one of start, inaction, stepwise.*did you mean 'stepwise'"),
+        ({"nonterminal": "half"}, "nonterminal: expected one of full, discount, none"),
+        ({"measure": "nothing"}, "measure: expected one of"),
+        ({"measure": "attainable_utility", "value_discount": 1.0}, "value_discount: expected a discount below 1"),
+        ({"steps": 0}, "steps: expected a whole number of at least 1"),
+        ({"steps": None}, "steps: expected a number of steps, because there is no time limit"),
+        ({"finite_horizon": "yes"}, "finite_horizon: expected"),
+    ],
+)
+def test_refusals(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        pm.penalised_optimum(Vase().tables(), **{"steps": 10, **arguments})
