@@ -16,7 +16,13 @@ Counts = NDArray[np.int64]
 
 
 def rollout_counts(
-    agent: Any, env: Any, num_steps: int = 10_000, *, seed: int | None = 0, deterministic: bool = False
+    agent: Any,
+    env: Any,
+    num_steps: int = 10_000,
+    *,
+    seed: int | None = 0,
+    deterministic: bool = False,
+    blocks: int | None = None,
 ) -> Counts:
     """How often an agent takes each action in each state, over so many steps of its environment.
 
@@ -32,9 +38,11 @@ def rollout_counts(
         num_steps: how many steps, over all copies of a `VecEnv` together.
         seed: of the environment's resets and of its action space; None for a fresh one.
         deterministic: given on to ``predict``.
+        blocks: so many stretches of time, one after the other, are counted for themselves, which tells
+            `power_metrics.compare` how much behaviour with memory varies; each should be much longer than the memory.
 
     Returns:
-        (S, A) int64.
+        (S, A) int64; with ``blocks`` (blocks, S, A).
 
     Raises:
         ValueError: if the environment does not tell its state, or an argument does not fit.
@@ -49,11 +57,12 @@ def rollout_counts(
     """
     mdp = resolve_model(env)
     num_steps, seed = check_count("num_steps", num_steps), check_seed(seed)
+    stretches = 1 if blocks is None else check_count("blocks", blocks, least=2)
     batched, deterministic = hasattr(env, "step_async"), flag("deterministic", deterministic)
     act = _predictor(agent, deterministic) if hasattr(agent, "predict") else _caller(agent, batched)
-    counts = np.zeros(mdp.available.shape, dtype=np.int64)
+    counts = np.zeros((stretches, *mdp.available.shape), dtype=np.int64)
     (_roll_vec_env if batched else _roll)(act, env, mdp, num_steps, seed, counts)
-    return counts
+    return counts[0] if blocks is None else counts
 
 
 def current_state(env: Any, info: dict[str, Any]) -> int:
@@ -97,11 +106,11 @@ def _roll(act: Act, env: Any, mdp: TabularMDP, num_steps: int, seed: int, counts
     memory: Any = None
     seen, info = env.reset(seed=seed)
     starts = np.ones(1, dtype=bool)
-    for _ in range(num_steps):
+    for step in range(num_steps):
         state = current_state(env, info)
         action, memory = act(seen, memory, starts, mdp.available[state].copy())
         action = int(np.asarray(action).item())
-        counts[state, action] += 1
+        counts[step * len(counts) // num_steps, state, action] += 1
         seen, _, terminated, truncated, info = env.step(action)
         starts[0] = terminated or truncated
         if starts[0]:
@@ -115,9 +124,10 @@ def _roll_vec_env(act: Act, env: Any, mdp: TabularMDP, num_steps: int, seed: int
     base = env.unwrapped
     infos: list[dict[str, Any]] = list(base.reset_infos)
     starts = np.ones(env.num_envs, dtype=bool)
-    for _ in range(-(-num_steps // env.num_envs)):
+    rounds = -(-num_steps // env.num_envs)
+    for step in range(rounds):
         states = np.array([current_state(copied, info) for copied, info in zip(base.envs, infos, strict=True)])
         actions, memory = act(seen, memory, starts, mdp.available[states])
-        np.add.at(counts, (states, np.asarray(actions)), 1)
+        np.add.at(counts[step * len(counts) // rounds], (states, np.asarray(actions)), 1)
         seen, _, starts, infos = env.step(actions)
         infos = [base.reset_infos[i] if starts[i] else info for i, info in enumerate(infos)]

@@ -14,7 +14,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL.zip", help="what save() of PPO, A2C, DQN, MaskablePPO or QR-DQN wrote")
     add_model_arguments(parser, "--env")
     parser.add_argument("--gamma", metavar="G", type=float, help="discount, in [0, 1); by default the model's own")
-    parser.add_argument("--samples", metavar="N", type=float, default=10_000, help="reward functions; default 10000")
+    parser.add_argument(
+        "--samples", metavar="N", type=float, help="reward functions; default 10000; with --tolerance, the most to draw"
+    )
+    parser.add_argument(
+        "--method",
+        metavar="M",
+        default="monte_carlo",
+        help="how POWER is computed, as for powerenvs power; only monte_carlo (the default) and what is exact leave "
+        "intervals",
+    )
+    parser.add_argument(
+        "--tolerance", metavar="T", type=float, help="draw until 95%% intervals of POWER reach no further than T"
+    )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the reward functions; default 0")
     parser.add_argument("--deterministic", action="store_true", help="the most probable actions instead of all")
     parser.add_argument(
@@ -33,15 +45,16 @@ def run(args: argparse.Namespace) -> None:
     from power_metrics.agents.sb3_files import load_policy
     from power_metrics.arguments.checks import check_count, check_gamma
 
-    num_samples, seed = check_count("--samples", args.samples), check_count("--seed", args.seed, least=0)
+    num_samples = None if args.samples is None else check_count("--samples", args.samples)
+    seed = check_count("--seed", args.seed, least=0)
     loaded = load_model(args)
     if loaded.env is None:
         raise ValueError(f"--env: expected an id, found the file {args.id!r}, which does not say what an agent sees")
     policy, settings = load_policy(args.model, loaded.env)
     gamma = check_gamma(settings.get("gamma", 0.99) if args.gamma is None else args.gamma, "--gamma")
     comparison = pm.compare(
-        policy, loaded.env, gamma, num_samples=num_samples, seed=seed, deterministic=args.deterministic,
-        epsilon=args.epsilon,
+        policy, loaded.env, gamma, num_samples=num_samples, seed=seed, method=args.method, tolerance=args.tolerance,
+        deterministic=args.deterministic, epsilon=args.epsilon,
     )  # fmt: skip
     print(f"{args.model} on {loaded.title}")
     print(comparison)

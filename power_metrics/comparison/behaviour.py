@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+import scipy.sparse
 import scipy.stats
 from numpy.typing import NDArray
 
@@ -71,17 +73,22 @@ def rank_correlation(share: Floats, power: Floats, counted: NDArray[np.bool_]) -
     shape = power.shape[:-1]
     if count < 3:
         return np.full(shape, np.nan), np.full(shape, np.nan)
-    first = _centred_ranks(share[counted])
-    second = _centred_ranks(power[..., counted])
+    first = centred_ranks(share[counted])
+    second = centred_ranks(power[..., counted])
     scale = np.sqrt((first**2).sum() * (second**2).sum(axis=-1))
     correlation = np.divide(second @ first, scale, out=np.full(shape, np.nan), where=scale > 0)
     correlation = np.clip(correlation, -1.0, 1.0)
+    return correlation, p_value(correlation, count)
+
+
+def p_value(correlation: Any, count: int) -> Any:
+    """Of a rank correlation over so many states, two-sided, by the t distribution."""
     with np.errstate(divide="ignore"):
         t = correlation * np.sqrt((count - 2) / (1.0 - correlation**2))
-    return correlation, 2.0 * scipy.stats.t.sf(np.abs(t), count - 2)
+    return 2.0 * scipy.stats.t.sf(np.abs(t), count - 2)
 
 
-def _centred_ranks(values: Floats) -> Floats:
+def centred_ranks(values: Floats) -> Floats:
     """Ranks along the last axis less their mean; values that differ by rounding only share a rank."""
     step = TIES * np.abs(values).max(axis=-1, keepdims=True)
     rounded = np.round(np.divide(values, step, out=np.zeros_like(values), where=step > 0))
@@ -122,3 +129,17 @@ def share_to_more_power(policy: Floats, share: Floats, power: Floats, mdp: Tabul
     total = above + below
     result = np.divide(above, total, out=np.full(len(batch), np.nan), where=total > 0)
     return result.reshape(power.shape[:-1])
+
+
+def decision_margins(mdp: TabularMDP) -> scipy.sparse.csr_array:
+    """(S * A, S) what takes POWER to the POWER that an action leads to, less that of the average available action.
+
+    Rows of actions that are not available are zero.
+    """
+    S, A = mdp.available.shape
+    row, available = np.arange(S * A), mdp.available.astype(np.float64)
+    share = (available / available.sum(axis=1, keepdims=True)).reshape(-1)
+    average = scipy.sparse.csr_array((share, (row // A, row)), shape=(S, S * A))
+    offered = scipy.sparse.csr_array((available.reshape(-1), (row, row // A)), shape=(S * A, S))
+    transitions = mdp.transition_matrix()
+    return scipy.sparse.csr_array(transitions - offered @ (average @ transitions))

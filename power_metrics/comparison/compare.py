@@ -11,39 +11,35 @@ from numpy.typing import NDArray
 
 from power_metrics.agents.observations import StateObservations, state_observations
 from power_metrics.agents.table import is_array, policy_table
-from power_metrics.arguments.checks import check_count, check_gamma, resolve_model
+from power_metrics.arguments.checks import as_float64, check_count, check_gamma, resolve_model
 from power_metrics.chains.occupancy import expected_return, occupancy, start_weights
-from power_metrics.comparison.behaviour import (
-    policy_entropy,
-    power_while_alive,
-    rank_correlation,
-    share_to_more_power,
-    total_variation,
-)
+from power_metrics.comparison.behaviour import p_value, policy_entropy, power_while_alive, total_variation
+from power_metrics.comparison.counted import MAX_UNSEEN, Counted, errors_of, with_errors
+from power_metrics.comparison.errors import Groups, Noise
+from power_metrics.comparison.judge import Judge
 from power_metrics.comparison.references import (
     LEAST,
     MOST,
     RANDOM,
     TASK_OPTIMAL,
     References,
-    normalise,
     power_values,
 )
-from power_metrics.comparison.result import NO_INTERVALS, PolicySummary, PowerComparison
-from power_metrics.expectation.sampling import DEFAULT_SAMPLES
-from power_metrics.measures.power import power as compute_power
+from power_metrics.comparison.result import GIVEN_REWARDS, NO_INTERVALS, PolicySummary, PowerComparison, interval
+from power_metrics.expectation.sampling import DEFAULT_SAMPLES, GIVEN
+from power_metrics.measures.power import EXACT, power as compute_power
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
-from power_metrics.solvers.optimal import solve
+from powerenvs.model.checks import flag
 from powerenvs.model.mdp import TabularMDP
-from powerenvs.model.transforms import reachable_states
 
 Floats = NDArray[np.float64]
 
-REPLICATES = 400
-GROUPS = 100
 MAX_SAMPLE_BYTES = 1 << 30
 """The samples of POWER are kept, for intervals, up to this size."""
+
+ONE_REWARD = "POWER is that of a single reward function, which does not tell its error"
+NOTHING_VARIED = "POWER was the same under every reward function that was drawn, which tells nothing of its error"
 
 
 def compare(
@@ -54,8 +50,11 @@ def compare(
     *,
     initial: Any = None,
     reward: RewardDistribution | PerState = DEFAULT,
-    num_samples: int = DEFAULT_SAMPLES,
+    num_samples: int | None = None,
     seed: int | None = 0,
+    method: str = "monte_carlo",
+    tolerance: float | None = None,
+    sampled_rewards: bool = False,
     threads: int | None = None,
     progress: bool | None = None,
     **policy_options: Any,
@@ -75,8 +74,13 @@ def compare(
             with this ``gamma`` when None.
         initial: where episodes start: as for `occupancy`.
         reward: the distribution of reward functions, where POWER is computed here.
-        num_samples: how many of them; by default 10,000.
+        num_samples: how many of them; by default 10,000. With ``tolerance``, the most to draw.
         seed: of their draws.
+        method: as for `power_metrics.power`. Exact POWER ("enumeration", "closed_form", and "auto" where it can be)
+            leaves no error; of the others only "monte_carlo" has intervals, since its reward functions are independent.
+        tolerance: draw until the widest interval of POWER reaches no further than this to each side.
+        sampled_rewards: whether reward functions that were given to `power_metrics.power` are a random sample, so that
+            there are intervals. By default they are all that there is, and POWER is exact.
         threads: as for `power`.
         progress: as for `power`.
         **policy_options: ``kind``, ``epsilon``, ``deterministic`` and so on, for `policy_table`.
@@ -96,6 +100,7 @@ def compare(
         0.0
     """
     gamma = check_gamma(gamma if gamma is not None else power.gamma if isinstance(power, PowerEstimate) else 0.9)
+    sampled_rewards = flag("sampled_rewards", sampled_rewards)
     agents = dict(agent) if isinstance(agent, Mapping) else {"learned": agent}
     for name in (TASK_OPTIMAL, RANDOM, MOST, LEAST):
         if name in agents:
@@ -106,127 +111,160 @@ def compare(
     start = start_weights(mdp, initial)
     if power is not None:
         power_values(power, mdp)  # refused now, before anything is computed
+    counted = {}
+    if policy_options.get("kind") == "counts":
+        for name in [name for name, one in agents.items() if is_array(one)]:
+            counts = as_float64("agent", agents[name])
+            counted[name] = Counted(counts, lambda one: policy_table(one, observed, **policy_options))
+            agents[name] = counted[name].total
     learned = {name: policy_table(one, observed, **policy_options) for name, one in agents.items()}
     if power is None:
-        power = sampled_power(mdp, gamma, reward, num_samples, seed, threads=threads, progress=progress)
-    return compare_policies(learned, References.of(mdp, gamma, power_values(power, mdp), start), power)
+        power = sampled_power(
+            mdp, gamma, reward, num_samples, seed, method=method, tolerance=tolerance, threads=threads,
+            progress=progress,
+        )  # fmt: skip
+    judge, why = judge_of(References.of(mdp, gamma, power_values(power, mdp), start), power, sampled_rewards)
+    return compare_policies(learned, judge, power, why, counted)
 
 
 def sampled_power(
     mdp: TabularMDP,
     gamma: float,
     reward: RewardDistribution | PerState = DEFAULT,
-    num_samples: int = DEFAULT_SAMPLES,
+    num_samples: int | None = None,
     seed: int | None = 0,
+    *,
+    method: str = "monte_carlo",
+    tolerance: float | None = None,
     **options: Any,
 ) -> PowerEstimate:
     """POWER with its samples, which intervals need, unless they would not fit in `MAX_SAMPLE_BYTES`."""
-    keep = 8 * check_count("num_samples", num_samples) * mdp.num_states <= MAX_SAMPLE_BYTES
-    return compute_power(mdp, gamma, reward, num_samples, seed, keep_samples=keep, **options)
+    count = None if num_samples is None else check_count("num_samples", num_samples)
+    most = MAX_SAMPLE_BYTES // (8 * mdp.num_states)
+    if count is None and tolerance is not None and method == "monte_carlo":
+        count = most
+    keep = method == "monte_carlo" and (DEFAULT_SAMPLES if count is None else count) <= most
+    return compute_power(
+        mdp, gamma, reward, count, seed, method=method, tolerance=tolerance, keep_samples=keep, **options
+    )
 
 
-def compare_policies(learned: Mapping[str, Floats], references: References, power: Any) -> PowerComparison:
-    """The comparison of policy tables (S, A) with references; ``power`` is what they were made from."""
+def judge_of(references: References, power: Any, sampled_rewards: bool = False) -> tuple[Judge, str | None]:
+    """The references with the error of the POWER that they were made from, and why there are no intervals if so."""
+    if not isinstance(power, PowerEstimate):
+        return Judge(references), NO_INTERVALS
+    if power.method in EXACT:
+        return Judge(references), None
+    if power.method == GIVEN and not sampled_rewards:
+        return Judge(references), GIVEN_REWARDS
+    if power.num_samples == 1:
+        return Judge(references), ONE_REWARD
+    noise = Noise(power.mean, power.standard_error, None)
+    if power.method not in ("monte_carlo", GIVEN):
+        return Judge(references, noise), NO_INTERVALS
+    try:
+        samples = power.samples
+    except ValueError:
+        return Judge(references, noise), NO_INTERVALS
+    if not np.any(np.ptp(samples, axis=0) > 0):
+        return Judge(references, noise), NOTHING_VARIED
+    return Judge(references, Noise(power.mean, power.standard_error, Groups.of(samples))), None
+
+
+def compare_policies(
+    learned: Mapping[str, Floats],
+    judge: Judge,
+    power: Any,
+    why: str | None = None,
+    counted: Mapping[str, Counted] | None = None,
+) -> PowerComparison:
+    """The comparison of policy tables (S, A) with references.
+
+    Args:
+        learned: the policies by name.
+        judge: the references, with the error of POWER.
+        power: what they were made from.
+        why: there are no intervals; None if there are.
+        counted: what those policies were made from that were counted.
+    """
+    references = judge.references
     mdp, gamma = references.mdp, references.gamma
     policies = {**learned, **references.policies}
-    shares = occupancy(mdp, np.stack(list(policies.values())), gamma, references.initial)
-    occupancies = dict(zip(policies, shares, strict=True))
-    counted = reachable_states(mdp, references.initial) & ~mdp.terminal
     stacked = np.stack(list(policies.values()))
+    occupancies = dict(zip(policies, occupancy(mdp, stacked, gamma, references.initial), strict=True))
     returns = np.atleast_1d(expected_return(mdp, stacked, gamma, references.initial))
     performances = np.atleast_1d(expected_return(mdp, stacked, gamma, references.initial, performance=True))
-    summaries = {}
+    summaries, replicates = {}, {}
     for i, (name, policy) in enumerate(policies.items()):
         share = occupancies[name]
-        correlation, p_value = rank_correlation(share, references.power, counted)
-        summaries[name] = PolicySummary(
-            expected_return=float(returns[i]),
-            expected_performance=float(performances[i]),
-            power_seeking=float(references.power_seeking(share)),
-            power_alive=float(power_while_alive(share, references.power, mdp)),
-            normalised=references.normalised(share),
-            entropy=policy_entropy(policy, share, mdp),
-            distance=total_variation(share, occupancies[TASK_OPTIMAL]),
-            correlation=float(correlation),
-            p_value=float(p_value),
-            to_more_power=float(share_to_more_power(policy, share, references.power, mdp)),
-        )
-    samples = _samples(power)
+        correlation, chance = judge.correlation(share)
+        numbers = {
+            "expected_return": float(returns[i]),
+            "expected_performance": float(performances[i]),
+            "power_seeking": float(references.power_seeking(share)),
+            "power_alive": float(power_while_alive(share, references.power, mdp)),
+            "normalised": judge.normalised(share),
+            "entropy": policy_entropy(policy, share, mdp),
+            "distance": total_variation(share, occupancies[TASK_OPTIMAL]),
+            "correlation": correlation,
+            "to_more_power": judge.to_more(policy, share),
+        }
+        numbers = {key: math.nan if math.isnan(value) else value for key, value in numbers.items()}  # the same nan
+        found = {key: np.array([[value]]) for key, value in numbers.items()}
+        if judge.groups is not None:
+            varied = judge.replicates(name, policy, share)
+            chance = _p_value(varied["correlation"], judge)
+            found |= varied
+        if counted and name in counted:
+            if counted[name].unseen(share, mdp) <= MAX_UNSEEN:
+                found = with_errors(found, errors_of(counted[name], judge))
+            else:
+                found = dict.fromkeys(found, np.full((1, 1), np.nan))
+            chance = _p_value(found["correlation"], judge)
+        if why is None or (counted and name in counted):
+            replicates[name] = found
+        summaries[name] = PolicySummary(**numbers, p_value=math.nan if math.isnan(chance) else chance)
+    notes = [
+        *_notes(judge, power, why),
+        *(one.note(name, judge, occupancies[name]) for name, one in (counted or {}).items()),
+    ]
     return PowerComparison(
-        references, policies, occupancies, summaries, references.optimal_range(),
-        tuple(_notes(references, power, summaries)),
-        None if samples is None else _bootstrap(samples, references, policies, occupancies, counted),
+        references, policies, occupancies, summaries, references.optimal_range(), tuple(notes),
+        None if judge.noise is None else judge.noise.standard_error, replicates, why,
     )  # fmt: skip
 
 
-def _bootstrap(
-    samples: Floats,
-    references: References,
-    policies: Mapping[str, Floats],
-    occupancies: Mapping[str, Floats],
-    counted: NDArray[np.bool_],
-) -> dict[str, dict[str, Floats]]:
-    """The statistics under POWER from resampled groups of reward functions, (REPLICATES,) each."""
-    mdp, gamma = references.mdp, references.gamma
-    groups = np.array_split(samples, min(GROUPS, len(samples)))
-    means = np.stack([group.mean(axis=0) for group in groups])
-    size = np.array([len(group) for group in groups], dtype=np.float64)
-    drawn = np.random.default_rng(0).multinomial(len(groups), np.full(len(groups), 1 / len(groups)), REPLICATES) * size
-    power = drawn @ means / drawn.sum(axis=1, keepdims=True)
-    extremes = {MOST: 1.0, LEAST: -1.0}
-    best = {
-        name: sign * (1.0 - gamma) * (solve(mdp, sign * power, gamma).values @ references.initial)
-        for name, sign in extremes.items()
-    }
-    random = power @ occupancies[RANDOM]
-    found = {}
-    for name, policy in policies.items():
-        share = occupancies[name]
-        seeking = best[name] if name in best else power @ share
-        found[name] = {
-            "power_seeking": seeking,
-            "power_alive": power_while_alive(share, power, mdp),
-            "normalised": normalise(seeking, random, best[MOST], power),
-            "correlation": rank_correlation(share, power, counted)[0],
-            "to_more_power": share_to_more_power(policy, share, power, mdp),
-        }
-    return found
+def _p_value(correlation: Floats, judge: Judge) -> float:
+    """Of what its 95 % interval holds that is nearest to no correlation."""
+    low, high = interval(correlation, 0.95)
+    if math.isnan(low):
+        return math.nan
+    nearest = 0.0 if low <= 0 <= high else min(low, high, key=abs)
+    return float(p_value(nearest, int(judge.counted.sum())))
 
 
-def _notes(references: References, power: Any, summaries: Mapping[str, PolicySummary]) -> list[str]:
+def _notes(judge: Judge, power: Any, why: str | None) -> list[str]:
     notes = []
     if isinstance(power, PowerEstimate):
-        exact = _is_exact(power)
-        how = f"exact, by {power.method}" if exact else f"{power.num_samples:,} reward functions"
+        how = f"{power.num_samples:,} reward functions"
+        if power.method in EXACT:
+            how = f"exact, by {power.method}"
         of = f"POWER: {how}, {power.reward}"
-        notes.append(of if power.gamma == references.gamma else f"{of}, gamma {power.gamma:g}")
-        if exact:
+        notes.append(of if power.gamma == judge.references.gamma else f"{of}, gamma {power.gamma:g}")
+        if power.method in EXACT:
             notes.append("all numbers are exact")
-        elif _samples(power) is None:
-            notes.append(f"± is missing: {NO_INTERVALS}")
-        else:
-            notes.append("±: half of the 95 % interval that the error of POWER leaves; the rest is exact")
+        elif why is not None:
+            notes.append(f"intervals are missing: {why}")
     else:
         notes.append("POWER: as given, without errors")
-    if math.isnan(summaries[MOST].normalised):
+    if math.isnan(judge.references.normalised(judge.references.occupancies[MOST])):
         notes.append("normalised: -, as no policy is more power-seeking than the random one")
+    elif not judge.has_scale and not judge.flat:
+        notes.append("normalised: -, as no policy is more power-seeking than the random one beyond the error of POWER")
+    if judge.flat:
+        values = judge.references.power[judge.reached]
+        notes.append(
+            f"POWER does not differ between states beyond its error (from {values.min():.4g} to {values.max():.4g}), "
+            "so nothing here says who seeks it: normalised, correlation and to more are left out"
+        )
     return notes
-
-
-def _samples(power: Any) -> Floats | None:
-    """(n, S) POWER under each reward function, where these are independent and were kept; exact POWER as one row."""
-    if not isinstance(power, PowerEstimate):
-        return None
-    if _is_exact(power):
-        return power.mean[None]
-    if power.method not in ("monte_carlo", "given_rewards"):
-        return None
-    try:
-        return power.samples
-    except ValueError:
-        return None
-
-
-def _is_exact(power: PowerEstimate) -> bool:
-    """Whether POWER was computed without sampling."""
-    return bool(np.all(power.standard_error == 0))

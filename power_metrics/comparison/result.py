@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import numpy as np
@@ -24,6 +24,10 @@ NO_INTERVALS = (
     "POWER was given without samples of independent reward functions, so there are no intervals; compute it with "
     'power(..., method="monte_carlo", keep_samples=True), or let compare compute it'
 )
+GIVEN_REWARDS = (
+    "the reward functions were given, and numbers are exact for them; compare(..., sampled_rewards=True) takes them "
+    "for a random sample of more"
+)
 
 STATISTICS = {
     "expected_return": "return",
@@ -39,6 +43,9 @@ STATISTICS = {
 }
 """The fields of a `PolicySummary` and how tables name them."""
 
+WITHOUT_POWER = ("expected_return", "expected_performance", "entropy", "distance")
+"""Statistics that the error of POWER leaves alone."""
+
 
 @dataclass(frozen=True)
 class PolicySummary:
@@ -50,13 +57,16 @@ class PolicySummary:
         power_seeking: Σ_s d(s) POWER(s) with d the discounted occupancy, in units of reward.
         power_alive: Σ_s d(s) POWER(s) / Σ_s d(s) over states that are not terminal: the mean POWER of where it is
             until an episode's end, however long that takes. nan if it never acts.
-        normalised: power-seeking, 0 for the random policy and 1 for the most power-seeking one; nan if they coincide.
+        normalised: power-seeking, 0 for the random policy and 1 for the most power-seeking one; nan if they coincide or
+            differ by no more than the error of POWER.
         entropy: mean entropy of the action while the episode lasts, in nats.
         distance: total variation between the occupancy and that of the task-optimal policy.
-        correlation: Spearman's between occupancy and POWER over states that can be reached and are not terminal.
-        p_value: of that, as if states were independent.
-        to_more_power: share of decisions that go to more POWER than the average available action; those that go to the
-            same are left out. nan if all do.
+        correlation: Spearman's between occupancy and POWER over states that can be reached and are not terminal; states
+            share a rank whose POWER differs by less than three standard errors.
+        p_value: of that, as if states were independent; where POWER has errors, of the end of the correlation's 95 %
+            interval that is nearer to 0, and 1 if it holds 0.
+        to_more_power: share of decisions that go to more POWER than the average available action; those are left out
+            that go to the same, or to what differs by less than three standard errors. nan if all do.
 
     Example:
         >>> import power_metrics as pm
@@ -91,6 +101,7 @@ class PowerComparison(Result):
         summaries: a `PolicySummary` of each; also as ``comparison[name]``.
         optimal_range: the smallest and largest power-seeking of policies that are optimal for the task.
         notes: what a reader has to know besides the numbers.
+        standard_error: (S,) of POWER; None where it has none, or none that is known.
         versions: the releases that it was made with, by package.
 
     Example:
@@ -111,7 +122,9 @@ class PowerComparison(Result):
     summaries: Mapping[str, PolicySummary]
     optimal_range: tuple[float, float]
     notes: tuple[str, ...]
-    _replicates: Mapping[str, Mapping[str, Floats]] | None = None
+    standard_error: Annotated[Floats | None, Dims("state", finite=False, least=0)] = None
+    _replicates: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
+    _why: str | None = NO_INTERVALS
 
     @property
     def model(self) -> TabularMDP:
@@ -135,8 +148,8 @@ class PowerComparison(Result):
 
     @property
     def has_intervals(self) -> bool:
-        """Whether the error of POWER is known, so that `confidence_interval` has an answer."""
-        return self._replicates is not None
+        """Whether the error of POWER is known, so that `confidence_interval` has an answer for every policy."""
+        return all(name in self._replicates for name in self.summaries)
 
     def __getitem__(self, name: str) -> PolicySummary:
         """The summary of a policy, e.g. ``comparison["learned"].normalised``."""
@@ -147,9 +160,14 @@ class PowerComparison(Result):
     def confidence_interval(self, name: str, statistic: str, level: float = 0.95) -> tuple[float, float]:
         """The interval that the error of POWER leaves for a statistic of a policy.
 
-        Percentiles of a bootstrap over the reward functions that POWER was estimated from; the most power-seeking
-        policy is found again each time. What does not depend on POWER has no such error. Everything else is exact, so
-        this is the whole error of the number for *this* policy; how training runs differ is not in it.
+        Percentiles of a bootstrap over the reward functions that POWER was estimated from. The most and the least
+        power-seeking policies lean outwards, because they are found in the noise that they are measured with, so their
+        intervals also hold what is found in one half of the reward functions and measured in the other, and need not be
+        around the number itself. Correlations and shares of decisions jump where POWER ties; their intervals hold every
+        reading of what cannot be told apart.
+
+        Of behaviour that was counted, the error and the bias of few actions are in the interval too. Everything else
+        is exact, so this is the whole error of the number for *this* policy; how training runs differ is not in it.
 
         Args:
             name: of the policy.
@@ -159,7 +177,7 @@ class PowerComparison(Result):
         Raises:
             ValueError: for an unknown policy or statistic, a level outside (0, 1), or POWER given without its samples.
         """
-        return _interval(self._spread(name, statistic), level)
+        return interval(self._spread(name, statistic), level)
 
     def difference(
         self, name: str, other: str = TASK_OPTIMAL, statistic: str = "normalised", level: float = 0.95
@@ -178,21 +196,23 @@ class PowerComparison(Result):
         Raises:
             ValueError: as `confidence_interval`.
         """
-        low, high = _interval(self._spread(name, statistic) - self._spread(other, statistic), level)
+        first, second = self._spread(name, statistic), self._spread(other, statistic)
+        length = max(len(first), len(second))
+        low, high = interval(_variants(first, length) - _variants(second, length), level)
         return getattr(self[name], statistic) - getattr(self[other], statistic), low, high
 
     def _spread(self, name: str, statistic: str) -> Floats:
-        """A statistic under resampled POWER, (n,); a single number where it does not depend on POWER."""
+        """A statistic under resampled POWER in several variants, (V, R); a single number where it has no error."""
         if not isinstance(name, str) or name not in self.summaries:
             raise ValueError(f"name: no policy {name!r}; {closest(name, self.summaries)}")
         value = getattr(self[name], _known(statistic))
-        if statistic in ("expected_return", "expected_performance", "entropy", "distance"):
-            return np.array([value])
-        if self._replicates is None:
-            raise ValueError(f"confidence_interval: {NO_INTERVALS}")
-        if statistic not in self._replicates[name]:
+        if statistic == "p_value":
             raise ValueError("statistic: a p-value has no interval; ask for that of the correlation")
-        return self._replicates[name][statistic]
+        if statistic in self._replicates.get(name, {}):
+            return self._replicates[name][statistic]
+        if statistic in WITHOUT_POWER:
+            return np.array([[value]])
+        raise ValueError(f"confidence_interval: {self._why}")
 
     def coordinates(self, dim: str) -> Sequence[Any] | None:
         """See `power_metrics.Result.coordinates`."""
@@ -207,9 +227,20 @@ class PowerComparison(Result):
         row: dict[str, float] = {}
         for statistic in STATISTICS:
             row[statistic] = getattr(self.summaries[name], statistic)
-            if self._replicates is not None and statistic in self._replicates[name]:
-                row[f"{statistic}_low"], row[f"{statistic}_high"] = self.confidence_interval(name, statistic)
+            if self._varies(statistic):
+                row[f"{statistic}_low"], row[f"{statistic}_high"] = self._ends(name, statistic)
         return row
+
+    def _varies(self, statistic: str) -> bool:
+        """Whether tables have intervals of a statistic."""
+        known = [found[statistic] for found in self._replicates.values() if statistic in found]
+        return bool(known) and (statistic not in WITHOUT_POWER or any(found.size > 1 for found in known))
+
+    def _ends(self, name: str, statistic: str) -> tuple[float, float]:
+        """The ends of the 95 % interval; nan where there is none."""
+        if name in self._replicates or statistic in WITHOUT_POWER:
+            return self.confidence_interval(name, statistic)
+        return math.nan, math.nan
 
     def as_dict(self) -> dict[str, Any]:
         """The comparison as JSON values: policies, states with their POWER and visits, notes (None for nan)."""
@@ -236,12 +267,28 @@ class PowerComparison(Result):
         hidden = {"expected_performance"} if np.array_equal(self.mdp.reward, self.mdp.performance) else set()
         hidden |= set() if self.mdp.terminal.any() else {"power_alive"}  # the same as another column
         shown = [statistic for statistic in STATISTICS if statistic not in hidden]
-        lines = [["", *(STATISTICS[statistic] for statistic in shown)]]
-        for name, summary in self.summaries.items():
-            lines.append([name, *(self._cell(name, statistic, getattr(summary, statistic)) for statistic in shown)])
+        numbers = {
+            name: [_cell(statistic, getattr(summary, statistic)) for statistic in shown]
+            for name, summary in self.summaries.items()
+        }
         heading = f"{self.mdp.num_states} states, gamma {self.gamma:g}"
-        table = text_table(lines, right=range(1, len(lines[0])))
-        return "\n".join([heading, table, *self._findings(), *self.notes])
+        return "\n".join([heading, _table(shown, numbers), *self._findings(), *self._intervals(shown), *self.notes])
+
+    def _intervals(self, shown: Sequence[str]) -> list[str]:
+        """A second table, of 95 % intervals; without those statistics that have no error."""
+        varying, texts = [], {}
+        for statistic in shown:
+            if self._varies(statistic):
+                ends = {name: self._ends(name, statistic) for name in self.summaries}
+                if any(high > low for low, high in ends.values()):
+                    varying.append(statistic)
+                    texts[statistic] = {
+                        name: f"{low:.3f} to {high:.3f}" if high > low else "-" for name, (low, high) in ends.items()
+                    }
+        if not varying:
+            return []
+        rows = {name: [texts[statistic][name] for statistic in varying] for name in self.summaries}
+        return ["95 % intervals, from the error of POWER; what has none is exact:", _table(varying, rows)]
 
     __repr__ = __str__
 
@@ -261,19 +308,21 @@ class PowerComparison(Result):
 
     def scaled(self, power_seeking: float) -> float:
         """A power-seeking on the scale from random (0) to most (1); nan where there is no such scale."""
+        if math.isnan(self.summaries[MOST].normalised):
+            return math.nan
         seeking = {name: self.summaries[name].power_seeking for name in (RANDOM, MOST)}
         return float(normalise(power_seeking, seeking[RANDOM], seeking[MOST], self.references.power))
 
-    def _cell(self, name: str, statistic: str, value: float) -> str:
-        if math.isnan(value):
-            return "-"
-        if statistic == "p_value":
-            return "<.001" if value < 0.001 else f"{value:.3f}"
-        text = f"{value:.3f}"
-        if self._replicates is not None and statistic in self._replicates[name]:
-            low, high = self.confidence_interval(name, statistic)
-            text += f" ±{(high - low) / 2:.3f}" if high > low else ""
-        return text
+
+def _cell(statistic: str, value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    return "<.001" if statistic == "p_value" and value < 0.001 else f"{value:.3f}"
+
+
+def _table(shown: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    lines = [["", *(STATISTICS[statistic] for statistic in shown)], *([name, *cells] for name, cells in rows.items())]
+    return text_table(lines, right=range(1, len(lines[0])))
 
 
 def _known(statistic: str) -> str:
@@ -282,14 +331,20 @@ def _known(statistic: str) -> str:
     return statistic
 
 
-def _interval(spread: Floats, level: float) -> tuple[float, float]:
-    """The middle ``level`` of resampled numbers; nan where there is none."""
+def interval(spread: Floats, level: float) -> tuple[float, float]:
+    """What holds the middle ``level`` of resampled numbers in each variant (V, R); nan where there is none."""
     if not 0 < real(level) < 1:
         raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
-    if np.isnan(spread).all():
+    known = spread[~np.isnan(spread).all(axis=1)]
+    if not len(known):
         return math.nan, math.nan
-    low, high = np.nanquantile(spread, [0.5 - float(level) / 2, 0.5 + float(level) / 2])
-    return float(low), float(high)
+    low, high = np.nanquantile(known, [0.5 - float(level) / 2, 0.5 + float(level) / 2], axis=1)
+    return float(low.min()), float(high.max())
+
+
+def _variants(spread: Floats, length: int) -> Floats:
+    """So many variants of numbers (V, R), the same ones again where there are fewer."""
+    return spread[np.arange(length) % len(spread)]
 
 
 def _plain(value: float) -> float | None:

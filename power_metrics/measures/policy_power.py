@@ -35,6 +35,12 @@ Floats = NDArray[np.float64]
 
 DEFAULT_SAMPLES = 1_000
 
+SCALE_SAMPLES = 10_000
+"""Reward functions, at least, of the POWER that power-seeking is measured by."""
+
+SCALE = 301
+"""The stream of these, apart from all other draws of a run."""
+
 
 class Stages(Protocol):
     """A learner that is looked at one or several times. Frozen, and picklable for work in other processes."""
@@ -77,7 +83,9 @@ class PolicyPower(Result):
         shortfall_error: (S,) its standard error, smaller than those of the two, which share reward functions.
         seeking: (N,) Σ_s d(s) POWER(s) of the learner's policy for each reward function, from the model's start.
         optimal_seeking: (N,) the same of an optimal policy, ties split evenly.
-        references: the scale from random to most power-seeking.
+        references: the scale from random to most power-seeking, and the POWER that it is made of: of other reward
+            functions, at least 10,000, because a policy would seem to seek POWER that its own reward function is part
+            of. Of reward functions that were given, it is their own POWER.
         versions: the releases that it was made with, by package.
 
     Example:
@@ -144,8 +152,8 @@ class PolicyPower(Result):
         return (
             f"PolicyPower({self.learner}, {self.power.num_samples:,} reward functions, gamma={self.power.gamma}: POWER "
             f"{self.power.mean.mean():.4f} of {self.optimal.mean.mean():.4f} on average over states; normalised "
-            f"power-seeking {learned.mean():.3f} ± {learned.std():.3f}, of optimal policies {best.mean():.3f} ± "
-            f"{best.std():.3f}, more for {self.seeks_more:.0%} of reward functions)"
+            f"power-seeking {learned.mean():.3f} (standard deviation {learned.std():.3f}), of optimal policies "
+            f"{best.mean():.3f} ({best.std():.3f}), more for {self.seeks_more:.0%} of reward functions)"
         )
 
 
@@ -259,7 +267,11 @@ class StagesOfPower:
 
         def average(draws: Draws, trial: bool) -> tuple[dict[str, Any], dict[str, Any], References, Draws]:
             best = expect(PowerStatistic((self.gamma,), keep=not trial), draws, self.mdp, work, trial=trial)
-            references = References.of(self.mdp, self.gamma, best["power 0"].mean, self.initial)
+            power = best["power 0"].mean
+            if sampling.given is None:  # POWER that a policy's own reward function went into would favour it
+                fresh = sampling.draws(max(draws.count, SCALE_SAMPLES), (SCALE,))
+                power = expect(PowerStatistic((self.gamma,)), fresh, self.mdp, work, trial=trial)["power 0"].mean
+            references = References.of(self.mdp, self.gamma, power, self.initial)
             statistic = StagePowers(self.stages, self.gamma, self.initial, references.power, sampling.seed or 0)
             found = expect(statistic, draws, self.mdp, work, trial=trial, title="policies")
             return best, found, references, draws

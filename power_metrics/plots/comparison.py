@@ -25,6 +25,7 @@ from power_metrics.plots.style import (
     SMALL,
     Picture,
     add_note,
+    beyond_noise,
     drawn_from,
     ends_beyond,
     name_bar,
@@ -101,9 +102,9 @@ def plot_comparison(
 
 def _notes(comparison: PowerComparison) -> list[str]:
     """How POWER was computed, and what the lines at the bottom are."""
-    notes = [drawn_from(note) for note in comparison.notes if not note.startswith("±")]
+    notes = [drawn_from(note) for note in comparison.notes if not note.startswith("intervals are missing")]
     if comparison.has_intervals:
-        notes.append("lines: 95% intervals, from the error of POWER alone")
+        notes.append("lines: 95% intervals")
     if _ties_matter(comparison):
         notes.append("dots: all optimal policies, by how ties are broken")
     return notes
@@ -121,7 +122,7 @@ def _boards(figure: Figure, axes: list[Axes], comparison: PowerComparison, name:
     alive = ~mdp.terminal  # the end of an episode holds most of the time, and has the least POWER: off the scale
     most = max(float(np.abs(parting[alive]).max(initial=0.0)), LEAST_PARTING)
     panels: list[tuple[str, Floats, Normalize, str | None, str]] = [
-        ("POWER", power, _norm(power[alive]), None, SCALE_LABEL),
+        ("POWER", power, _norm(power[alive], comparison.standard_error), None, SCALE_LABEL),
         (f"{name}: visits", share, PowerNorm(0.5, 0.0, float(share[alive].max(initial=1e-3))), None, VISITS),
         (f"{name} less {TASK_OPTIMAL}", parting, TwoSlopeNorm(0.0, -most, most), PARTING, "difference of the shares"),
     ]
@@ -139,8 +140,8 @@ def _boards(figure: Figure, axes: list[Axes], comparison: PowerComparison, name:
         bar.ax.locator_params(nbins=4)
 
 
-def _norm(values: Floats) -> Normalize:
-    low, high = float(values.min()), float(values.max())
+def _norm(values: Floats, errors: Floats | None) -> Normalize:
+    low, high = beyond_noise(float(values.min()), float(values.max()), errors)
     return Normalize(low, high if high - low > 1e-9 else low + 1e-3)
 
 

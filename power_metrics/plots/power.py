@@ -22,6 +22,7 @@ from power_metrics.plots.style import (
     LARGE,
     NOTE_COLOUR,
     SMALL,
+    beyond_noise,
     drawn_from,
     ends_beyond,
     name_bar,
@@ -230,14 +231,15 @@ def _beyond(estimates: Sequence[StateValues], scale: Scale) -> tuple[bool, bool]
 
 
 def power_scale(estimates: Sequence[StateValues], vmin: float | None, vmax: float | None) -> Scale:
-    """The scale of colours or bars: of what is shown, unless its ends are given.
+    """The scale of colours or bars: of what is shown, unless its ends are given, and wide beside its error.
 
     Cells with nothing but terminal states do not count, unless there are no others: their POWER is that of
     having no choice, so far from the rest that all other differences would vanish.
     """
     if has_board(estimates[0].mdp):
         shown = np.concatenate([_cells_on_scale(e) for e in estimates])
-        return rising(float(shown.min()), float(shown.max()), vmin, vmax)
+        errors = np.concatenate([e.standard_error for e in estimates])
+        return rising(*beyond_noise(float(shown.min()), float(shown.max()), errors), vmin, vmax)
     return rising(*bar_limits(estimates), vmin, vmax)
 
 

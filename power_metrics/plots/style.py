@@ -12,10 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from powerenvs.model.files import atomic_path
 
@@ -27,6 +29,8 @@ AGENT_COLOURS = ("#de7c20", "#2262c4")
 """Of the first and the second agent, as in pictures of environments."""
 LEARNED, OPTIMAL = "#2f6ea5", "#4c9f70"
 """Of a learned policy and of the optimal one."""
+NOISE = 4.0
+"""Standard errors that a scale of colours spans at least."""
 LETTER = 0.52 * SMALL / 72
 """The mean width of a letter in small type, in inches."""
 
@@ -110,6 +114,13 @@ def rising(low: float, high: float, vmin: float | None = None, vmax: float | Non
     if not low < high:
         raise ValueError(f"vmin, vmax: expected a scale that rises, found one from {low:g} to {high:g}")
     return low, high
+
+
+def beyond_noise(low: float, high: float, errors: NDArray[np.float64] | None) -> tuple[float, float]:
+    """The ends of what is shown, moved apart about their middle to `NOISE` standard errors: colours are no noise."""
+    known = np.empty(0) if errors is None else errors[np.isfinite(errors)]
+    lacking = max(0.0, NOISE * float(np.median(known)) - (high - low)) if known.size else 0.0
+    return low - lacking / 2, high + lacking / 2
 
 
 def saved(draw: Callable[P, Figure]) -> Callable[P, Figure]:

@@ -110,7 +110,7 @@ class PowerParallelWrapper(BaseParallelWrapper[str, Any, Any]):
         power = self.power[agent]
         gamma = power.gamma if gamma is None and isinstance(power, PowerEstimate) else gamma
         tracker = PowerTracker(mdp, self._values[agent], gamma)
-        tracker.power = power  # with its samples, where it has them
+        tracker.judge_by(power)  # with its samples, where it has them
         tracker.counts += self.counts[agent]
         return tracker
 

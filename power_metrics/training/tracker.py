@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from power_metrics.agents.table import scores_to_policy
 from power_metrics.arguments.checks import check_gamma, check_policy, resolve_model
 from power_metrics.chains.occupancy import occupancy, start_weights
-from power_metrics.comparison.behaviour import policy_entropy, power_while_alive, rank_correlation
-from power_metrics.comparison.compare import compare_policies, sampled_power
+from power_metrics.comparison.behaviour import policy_entropy, power_while_alive
+from power_metrics.comparison.compare import compare_policies, judge_of, sampled_power
+from power_metrics.comparison.counted import Counted
 from power_metrics.comparison.references import RANDOM, TASK_OPTIMAL, References, power_values
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
@@ -24,7 +25,6 @@ from powerenvs.model.checks import real
 from powerenvs.model.files import atomic_path
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.npz import save_arrays
-from powerenvs.model.transforms import reachable_states
 
 if TYPE_CHECKING:
     import pandas
@@ -47,6 +47,7 @@ class PowerTracker:
         mdp: the model.
         power: as given, or computed.
         references: the discount, POWER and the reference policies.
+        judge: these, with the error of POWER.
         counts: (S, A) int64, how often each action was taken in each state.
         history: what each evaluation found, oldest first.
         policies: (S, A) of each evaluation.
@@ -79,15 +80,19 @@ class PowerTracker:
         start = start_weights(self.mdp, initial)
         if power is None:
             power = sampled_power(self.mdp, gamma)
-        self.power = power
         self.references = References.of(self.mdp, gamma, power_values(power, self.mdp), start)
         self.counts: NDArray[np.int64] = np.zeros(self.mdp.available.shape, dtype=np.int64)
         self.history: list[dict[str, float]] = []
         self.policies: list[Floats] = []
         self.occupancies: list[Floats] = []
         self._seen = np.zeros(self.mdp.num_states, dtype=np.int64)  # visits up to the last evaluation
-        self._counted = reachable_states(self.mdp, start) & ~self.mdp.terminal
         self._gain = self.mdp.action_rewards(), self.mdp.action_rewards(performance=True)
+        self.judge_by(power)
+
+    def judge_by(self, power: PowerEstimate | ArrayLike) -> None:
+        """Takes the error of POWER from an estimate of which the references know the numbers."""
+        self.power = power
+        self.judge, self._why = judge_of(self.references, power)
         self._fixed = self._reference_numbers()
 
     @property
@@ -158,8 +163,8 @@ class PowerTracker:
             "visited": float(recent @ self.references.power / recent.sum()) if recent.any() else math.nan,
             "seeking": float(self.references.power_seeking(share)),
             "alive": float(power_while_alive(share, self.references.power, self.mdp)),
-            "normalised": self.references.normalised(share),
-            "correlation": float(rank_correlation(share, self.references.power, self._counted)[0]),
+            "normalised": self.judge.normalised(share),
+            "correlation": self.judge.correlation(share)[0],
             "return_exact": returns[0],
             "performance_exact": returns[1],
             "entropy": policy_entropy(table, share, self.mdp),
@@ -177,14 +182,15 @@ class PowerTracker:
         return {
             "task_optimal": float(self.references.power_seeking(best)),
             "random": float(self.references.power_seeking(self.references.occupancies[RANDOM])),
-            "normalised_task_optimal": self.references.normalised(best),
+            "normalised_task_optimal": self.judge.normalised(best),
             "return_task_optimal": float(best @ gain) / (1.0 - self.gamma),
         }
 
     def compare(self, policies: Mapping[str, Any] | None = None) -> PowerComparison:
         """The comparison of policy tables by name; without any, of the behaviour counted so far.
 
-        In states that were never visited, counted behaviour is taken to be uniform.
+        In states that were never visited, counted behaviour is taken to be uniform. What few actions leave unknown of
+        it is in its intervals, which are corrected for the bias of that.
 
         Raises:
             ValueError: if there is nothing to compare, or a policy does not fit the model.
@@ -192,9 +198,15 @@ class PowerTracker:
         if policies is None:
             if not self.counts.any():
                 raise ValueError("compare: nothing has been counted yet; step the environment, or give policies")
-            policies = {"visited": scores_to_policy(self.counts.astype(np.float64), self.mdp, "counts")}
+            counted = {"visited": Counted(self.counts.astype(np.float64), self._policy)}
+            policies = {"visited": self._policy(counted["visited"].total)}
+        else:
+            counted = {}
         checked = {name: check_policy(policy, self.mdp, name) for name, policy in policies.items()}
-        return compare_policies(checked, self.references, self.power)
+        return compare_policies(checked, self.judge, self.power, self._why, counted)
+
+    def _policy(self, counts: Floats) -> Floats:
+        return scores_to_policy(counts, self.mdp, "counts")
 
     def to_frame(self) -> pandas.DataFrame:
         """`history` with one row for each evaluation."""
