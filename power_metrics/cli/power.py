@@ -110,6 +110,7 @@ def report(estimate: PowerEstimate) -> str:
             *lines,
             "highest: " + "  ".join(entry(int(order[0]))),
             "lowest:  " + "  ".join(entry(int(order[-1]))),
+            *(f"note: {note}" for note in estimate.notes),
             f"largest Bellman residual: {estimate.residual:.1e} of max|V|",
             f"time: {estimate.seconds:.2f} s ({estimate.cpu_seconds:.2f} s of processor time)",
         ]

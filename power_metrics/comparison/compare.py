@@ -27,7 +27,7 @@ from power_metrics.comparison.references import (
 )
 from power_metrics.comparison.result import GIVEN_REWARDS, NO_INTERVALS, PolicySummary, PowerComparison, interval
 from power_metrics.expectation.sampling import DEFAULT_SAMPLES, GIVEN
-from power_metrics.measures.power import EXACT, power as compute_power
+from power_metrics.measures.power import power as compute_power
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
 from powerenvs.model.checks import flag
@@ -153,7 +153,7 @@ def judge_of(references: References, power: Any, sampled_rewards: bool = False) 
     """The references with the error of the POWER that they were made from, and why there are no intervals if so."""
     if not isinstance(power, PowerEstimate):
         return Judge(references), NO_INTERVALS
-    if power.method in EXACT:
+    if power.is_exact:
         return Judge(references), None
     if power.method == GIVEN and not sampled_rewards:
         return Judge(references), GIVEN_REWARDS
@@ -247,11 +247,11 @@ def _notes(judge: Judge, power: Any, why: str | None) -> list[str]:
     notes = []
     if isinstance(power, PowerEstimate):
         how = f"{power.num_samples:,} reward functions"
-        if power.method in EXACT:
+        if power.is_exact:
             how = f"exact, by {power.method}"
         of = f"POWER: {how}, {power.reward}"
         notes.append(of if power.gamma == judge.references.gamma else f"{of}, gamma {power.gamma:g}")
-        if power.method in EXACT:
+        if power.is_exact:
             notes.append("all numbers are exact")
         elif why is not None:
             notes.append(f"intervals are missing: {why}")

@@ -22,8 +22,10 @@ import numpy as np
 import scipy.sparse.csgraph
 from numpy.typing import NDArray
 
-from power_metrics.rewards.distributions import RewardDistribution
+from power_metrics.expectation.maximum import expected_maximum
+from power_metrics.expectation.moments import Moments, widening
 from power_metrics.rewards.sampler import RewardSampler, check_offers
+from power_metrics.rewards.tails import Tails, excess, known_index
 from power_metrics.solvers.jit import kernel
 from powerenvs.model.mdp import TabularMDP
 
@@ -34,6 +36,9 @@ MAX_STATES = 256
 
 _LARGEST_GAMMA = 1.0 - 2.0**-20
 """At γ = 1 the controls take this discount: any will do, and the random policy's visits need one below 1."""
+
+_SURPRISE = 7.0
+"""Standard errors that an expectation may be from the mean of draws, in the worst of S states."""
 
 _TAIL = 1e-12
 """Unbounded rewards are cut off at this quantile in the controls, and at the opposite one."""
@@ -50,6 +55,7 @@ class Controls:
         low: (S,) where rewards are cut off below.
         high: (S,) and above.
         expected: (S, 2) expectation of the two controls.
+        error: (S,) how far the second may be off, and how much rewards beyond the cuts add to a maximum.
     """
 
     walk: Floats
@@ -58,6 +64,7 @@ class Controls:
     low: Floats
     high: Floats
     expected: Floats
+    error: Floats
 
     def values(self, rewards: Floats) -> Floats:
         """(n, S, 2) both controls, less their expectation, for rewards (n, S)."""
@@ -85,6 +92,11 @@ class Controlled(NamedTuple):
     controls: Controls
     multiples: Floats
 
+    @property
+    def error(self) -> Floats:
+        """(S,) of what the multiples of the expectations add to a mean."""
+        return np.abs(self.multiples[:, 1]) * self.controls.error
+
     def adjusted(self, rewards: Floats, powers: Floats) -> Floats:
         """(n, S) POWER less the multiples of the controls."""
         return powers - np.einsum("nsi,si->ns", self.controls.values(rewards), self.multiples)
@@ -99,8 +111,29 @@ def check_controls(mdp: TabularMDP, sampler: RewardSampler) -> None:
         )
     check_offers(sampler, "cdf", "control_variates")
     for distribution, _ in sampler.marginals():
-        if not np.isfinite(distribution.mean):
-            raise ValueError(f"control_variates: expected distributions with a finite mean, found {distribution!r}")
+        index = known_index(distribution)
+        if index is not None and index <= 2:
+            raise ValueError(
+                f"control_variates: expected distributions with a finite mean and variance, found {distribution!r}"
+            )
+
+
+def check_expectations(controls: Controls, rewards: Floats, tails: Tails) -> None:
+    """Compares what controls are expected to be with draws (n, S): a distribution may not be what it says.
+
+    Raises:
+        ValueError: for a mean that is more than `_SURPRISE` standard errors off.
+    """
+    moments = Moments.of(controls.values(rewards).reshape(len(rewards), -1))
+    errors = moments.standard_error * widening(moments.skewness)
+    errors = np.hypot(tails.error(errors, moments.mean, len(rewards)), np.repeat(controls.error, 2))
+    surprise = float(np.max(np.abs(moments.mean) / np.maximum(errors, 1e-12 * np.abs(controls.expected).max())))
+    if surprise > _SURPRISE:
+        names = ", ".join(repr(distribution) for distribution, _ in tails.states)
+        raise ValueError(
+            f"control_variates: expected a mean and a cdf that fit the draws of {names}, found that an expectation "
+            f"they give is {surprise:.0f} standard errors from the mean of {len(rewards):,} draws"
+        )
 
 
 def control_variates(mdp: TabularMDP, gamma: float, sampler: RewardSampler) -> Controls:
@@ -109,7 +142,7 @@ def control_variates(mdp: TabularMDP, gamma: float, sampler: RewardSampler) -> C
     gamma = min(gamma, _LARGEST_GAMMA)
     mean, low, high = np.empty(S), np.empty(S), np.empty(S)
     kind = np.empty(S, dtype=np.int64)
-    distributions = []
+    distributions, beyond = [], 0.0
     for number, (distribution, states) in enumerate(sampler.marginals()):
         distributions.append(distribution)
         bottom, top = distribution.support
@@ -117,6 +150,8 @@ def control_variates(mdp: TabularMDP, gamma: float, sampler: RewardSampler) -> C
         mean[states], kind[states] = distribution.mean, number
         low[states] = bottom if np.isfinite(bottom) else tails[0]
         high[states] = top if np.isfinite(top) else tails[1]
+        if not (np.isfinite(bottom) and np.isfinite(top)):
+            beyond += len(states) * excess(distribution, _TAIL)
     chain = _random_walk(mdp)
     walk = np.asarray((1.0 - gamma) * np.linalg.solve((np.eye(S) - gamma * chain).T, chain.T).T, np.float64)
     reach = _reach(chain, gamma)
@@ -124,10 +159,10 @@ def control_variates(mdp: TabularMDP, gamma: float, sampler: RewardSampler) -> C
         reach[:, group] *= reach[:, group] == reach[:, group].max(axis=1, keepdims=True)
         reach[:, group] *= np.cumsum(reach[:, group] > 0, axis=1) == 1
     centre = float(mean.mean())
-    expected = np.stack([walk @ mean, np.empty(S)], axis=1)
+    expected, error = np.stack([walk @ mean, np.empty(S)], axis=1), np.empty(S)
     for s in range(S):
-        expected[s, 1] = _expected_maximum(reach[s], kind, distributions, low - centre, high - centre, centre)
-    return Controls(walk, reach, centre, low, high, expected)
+        expected[s, 1], error[s] = expected_maximum(reach[s], kind, distributions, low - centre, high - centre, centre)
+    return Controls(walk, reach, centre, low, high, expected, error + beyond)
 
 
 def _random_walk(mdp: TabularMDP) -> Floats:
@@ -155,40 +190,3 @@ def best_places(centred: Floats, reach: Floats, best: Floats) -> None:
             if w > 0.0:
                 for b in range(n):
                     best[s, b] = max(best[s, b], w * centred[j, b])
-
-
-_STEP = 1.0 / 24.0
-_GRID = np.arange(-80, 81) * _STEP
-_NODES = 0.5 * (1.0 + np.tanh(0.5 * np.pi * np.sinh(_GRID)))
-_WEIGHTS = 0.25 * np.pi * _STEP * np.cosh(_GRID) / np.cosh(0.5 * np.pi * np.sinh(_GRID)) ** 2
-
-
-def _expected_maximum(
-    reach: Floats,
-    kind: NDArray[np.int64],
-    distributions: list[RewardDistribution],
-    low: Floats,
-    high: Floats,
-    centre: float,
-) -> float:
-    """E[max_j w_j X_j] + centre over the j with w_j > 0, X_j = R(j) - centre cut off to [low, high].
-
-    The integral of 1 - Π P(w_j X_j ≤ t), by tanh-sinh quadrature between the ends of the supports, where the
-    distribution functions may have kinks or infinite slopes.
-    """
-    counted = reach > 0
-    keys, numbers = np.unique(np.stack([reach[counted], kind[counted]]), axis=1, return_counts=True)
-    first = np.array([np.flatnonzero(counted & (reach == w) & (kind == k))[0] for w, k in keys.T])
-    ends = np.unique([keys[0] * low[first], keys[0] * high[first]])
-    bottom = float((keys[0] * low[first]).max())
-    ends = ends[ends >= bottom]
-    width = np.diff(ends)
-    t = (ends[:-1, None] + width[:, None] * _NODES).ravel()
-    below = np.ones_like(t)
-    for (w, k), number, s in zip(keys.T, numbers, first, strict=True):
-        with np.errstate(over="ignore"):  # past every draw
-            x = t / w
-        below_here = distributions[int(k)].cdf(x + centre)  # type: ignore[attr-defined]  # see `check_controls`
-        share = np.where(x >= high[s], 1.0, below_here)
-        below *= share**number
-    return centre + float(ends[-1]) - float((below.reshape(len(width), -1) @ _WEIGHTS) @ width)

@@ -27,6 +27,9 @@ MAX_DIMENSIONS = 21_201
 MAX_ENUMERATED = 1 << 20
 """The most reward functions that are enumerated."""
 
+MANY = 1000
+"""From so many independent units on, Student's quantiles are taken for normal ones, which differ by 1/800 of them."""
+
 TRIAL, CONTROLS, _ANTITHETIC, _SOBOL = 101, 102, 103, 104  # streams of draws of their own
 
 
@@ -47,6 +50,11 @@ class Total(Protocol):
         """(S,) of the mean."""
         ...
 
+    @property
+    def skewness(self) -> Floats:
+        """(S,) of the mean, without its sign."""
+        ...
+
 
 class Draws(Protocol):
     """The reward functions of a run.
@@ -54,7 +62,8 @@ class Draws(Protocol):
     Attributes:
         count: how many.
         rows: how many in a block; the last may have fewer.
-        replicates: how many independent point sets there are; None where every block has many independent rows.
+        replicates: how many independent units there are behind a standard error, where they are few; None where they
+            are many, or where there is no standard error.
         unit: how many reward functions in a row belong together: those of a unit depend on each other, units do not.
     """
 
@@ -70,7 +79,7 @@ class Draws(Protocol):
 
     @property
     def replicates(self) -> int | None:
-        """Point sets."""
+        """Independent units, where they are few."""
         ...
 
     @property
@@ -95,6 +104,11 @@ class Draws(Protocol):
         ...
 
 
+def few(units: int) -> int | None:
+    """So many independent units, as `Draws.replicates` tells them."""
+    return units if 1 < units < MANY else None
+
+
 @dataclass(frozen=True, eq=False)
 class Given:
     """Exactly these reward functions: ``rewards`` (B, S) or pairs (B, 2, S), from block ``first`` on."""
@@ -102,13 +116,17 @@ class Given:
     rewards: Floats
     rows: int
     first: int = 0
-    replicates: None = None
     unit: int = 1
 
     @property
     def count(self) -> int:
         """How many."""
         return len(self.rewards)
+
+    @property
+    def replicates(self) -> int | None:
+        """See `Draws`."""
+        return few(self.count)
 
     def part(self, blocks: range) -> Given:
         """See `Draws`."""
@@ -137,8 +155,12 @@ class MonteCarlo:
     seed: int
     count: int
     stream: tuple[int, ...] = ()
-    replicates: int | None = None
     unit: int = 1
+
+    @property
+    def replicates(self) -> int | None:
+        """See `Draws`."""
+        return few(self.count // self.unit)
 
     @property
     def rows(self) -> int:
@@ -170,11 +192,15 @@ class Antithetic:
     seed: int
     count: int
     stream: tuple[int, ...] = ()
-    replicates: int | None = None
     unit: int = 2
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "count", self.count + self.count % 2)
+
+    @property
+    def replicates(self) -> int | None:
+        """See `Draws`."""
+        return few(self.count // self.unit)
 
     @property
     def rows(self) -> int:
@@ -260,12 +286,13 @@ class Replicates:
         """Starts empty; a replicate has ``blocks`` blocks."""
         self._blocks = blocks
         self._means: list[Floats] = []
-        self._current = Moments(width)
+        self._current, self._points = Moments(width), Moments(width)
         self._added = 0
 
     def add(self, other: Moments) -> None:
         """Takes in the next block."""
         self._current.add(other)
+        self._points.add(other)
         self._added += 1
         if self._added == self._blocks:
             self._means.append(self._current.mean)
@@ -280,6 +307,11 @@ class Replicates:
     def standard_error(self) -> Floats:
         """(S,) from the spread of the replicates."""
         return Moments.of(np.stack(self._means)).standard_error
+
+    @property
+    def skewness(self) -> Floats:
+        """(S,) of the mean of as many independent points: replicates are too few to tell."""
+        return self._points.skewness
 
 
 @dataclass(frozen=True)
@@ -367,7 +399,7 @@ class Sum:
     def __init__(self, width: int) -> None:
         """Starts at 0."""
         self.mean: Floats = np.zeros(width)
-        self.standard_error = np.zeros(width)
+        self.standard_error = self.skewness = np.zeros(width)
 
     def add(self, other: Moments) -> None:
         """Takes in a block."""

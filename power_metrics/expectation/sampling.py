@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,6 +17,7 @@ from power_metrics.expectation.draws import TRIAL, Antithetic, Draws, Enumeratio
 from power_metrics.results.estimate import critical_value
 from power_metrics.rewards.distributions import PerState, RewardDistribution
 from power_metrics.rewards.sampler import RewardSampler, Sampler, block_rows, check_offers, reward_sampler
+from power_metrics.rewards.tails import HeavyTailsWarning, Tails
 from powerenvs.model.checks import flag, real
 from powerenvs.model.labels import closest
 
@@ -81,6 +84,7 @@ class Sampling:
         sampler: Callable[..., Sampler] = reward_sampler,
         check_given: Callable[[Any, int], NDArray[np.float64]] = check_rewards,
         rows: int | None = None,
+        moments: bool = True,
         **others: bool,
     ) -> Sampling:
         """From the arguments of these names, which mean the same in every measure.
@@ -100,6 +104,7 @@ class Sampling:
             sampler: (model, reward, sets, allow_all_equal) to what draws: `reward_sampler`, or one of pairs.
             check_given: (rewards, S) to an array.
             rows: in a block of given ones; None for `block_rows`.
+            moments: whether what is averaged has no more moments than rewards have; a chance has all.
             **others: further arguments of the measure that say how to draw: whether they are not the defaults.
 
         Raises:
@@ -131,7 +136,32 @@ class Sampling:
         found = cls(method, repr(reward), drawn, None, 1, count, first, bound, float(level))
         if method in (*SAMPLED, "enumeration"):
             found.draws(1)  # its checks come before any long work
+        if moments:
+            found._check_moments()
         return found
+
+    def _check_moments(self) -> None:
+        """Refuses rewards without a mean, and warns of those whose tails are heavy."""
+        names = ", ".join(repr(distribution) for distribution, _ in self.tails.states)
+        if self.tails.index <= 1:
+            how = ", as draws tell" if self.tails.tested else ""
+            raise ValueError(f"reward: expected distributions with a finite mean, found {names}{how}")
+        if self.tails.index <= 2 and self.tolerance is not None:
+            raise ValueError(
+                f"tolerance: expected None where rewards have infinite variance, found {self.tolerance:g} with {names}"
+            )
+        if self.tails.index <= 4:
+            warnings.warn(f"{names}: {self.tails.notes[0]}", HeavyTailsWarning, stacklevel=5)
+
+    @cached_property
+    def tails(self) -> Tails:
+        """What is known of the rewards that are drawn."""
+        return Tails.of(self.sampler)
+
+    @property
+    def unseen(self) -> Tails | None:
+        """What errors have to know besides the spread of draws; None where nothing is drawn by chance."""
+        return self.tails if self.method in SAMPLED else None
 
     def settled(self, method: str) -> Sampling:
         """The same with the method that another word stands for.
@@ -156,9 +186,10 @@ class Sampling:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What results say of it: ``reward``, ``method`` and ``seed``."""
+        """What results say of it: ``reward``, ``method``, ``seed`` and ``notes``."""
         drawn = self.method in SAMPLED
-        return {"reward": self.words, "method": self.method, "seed": self.seed if drawn else None}
+        notes = self.tails.notes if drawn else ()
+        return {"reward": self.words, "method": self.method, "seed": self.seed if drawn else None, "notes": notes}
 
     def run(self, average: Callable[[Draws, bool], Found], half_width: Callable[[Found, Draws], float]) -> Found:
         """What ``average`` makes of the reward functions, of as many as the arguments ask for.
@@ -237,10 +268,10 @@ def until_within(
         width = half_width(result)
         if not trial and width <= tolerance:
             return result
-        if not width <= _MARGIN * tolerance:  # a single reward function has no width
+        if not width <= _MARGIN * tolerance:  # a single reward function has no width, nor what may be anywhere
             ratio = width / (_MARGIN * tolerance)
             by_law = min(most + 1, count * ratio * ratio)  # which may have overflowed
-            needed = 2 * count if doubling else max(math.ceil(by_law), count + 1)
+            needed = max(math.ceil(by_law), count + 1) if width < math.inf and not doubling else 2 * count
             if needed > most:
                 raise ValueError(
                     f"tolerance: expected one within reach of {most:,} reward functions, found {tolerance:g}: "

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.expectation.controls import Controlled
-from power_metrics.expectation.draws import Draws
-from power_metrics.expectation.moments import Moments
+from power_metrics.expectation.draws import Antithetic, Draws, MonteCarlo, Sobol
+from power_metrics.expectation.moments import Moments, widening
+from power_metrics.rewards.tails import Tails
 
 Rows = NDArray[Any]
 
@@ -107,10 +108,12 @@ class Mean:
     Attributes:
         keep: whether the rows are kept as well.
         controls: control variates that are subtracted before averaging; not from what is kept.
+        tails: what is known of the rows before any are drawn; None for nothing.
     """
 
     keep: bool = False
     controls: Controlled | None = None
+    tails: Tails | None = None
 
     def partial(self, rows: Rows, block: Block) -> tuple[Moments, Rows | None]:
         """See `Reduction`."""
@@ -119,7 +122,7 @@ class Mean:
 
     def total(self, draws: Draws) -> Average:
         """See `Reduction`."""
-        return Average(draws, self.controls is not None)
+        return Average(draws, self.controls, self.tails)
 
 
 class Average:
@@ -129,9 +132,9 @@ class Average:
         samples: (count, k) the rows, where they are kept.
     """
 
-    def __init__(self, draws: Draws, controlled: bool = False) -> None:
+    def __init__(self, draws: Draws, controls: Controlled | None = None, tails: Tails | None = None) -> None:
         """Of no blocks yet."""
-        self._draws, self._controlled = draws, controlled
+        self._draws, self._controls, self._tails = draws, controls, tails
         self._total: Any = None
         self.samples: NDArray[np.float64] | None = None
 
@@ -153,9 +156,18 @@ class Average:
 
     @property
     def standard_error(self) -> NDArray[np.float64]:
-        """(k,) of the mean. Control variates can leave no spread at all, but their expectations are rounded."""
-        found: NDArray[np.float64] = self._total.standard_error
-        return np.hypot(found, CONTROL_ROUNDING * np.abs(self.mean).max()) if self._controlled else found
+        """(k,) of the mean, of which three things are made up.
+
+        The spread of the draws; widened where it comes from few of them; and what the draws cannot tell (see
+        `power_metrics.rewards.tails`). Control variates can leave no spread at all, but their expectations have errors.
+        """
+        found: NDArray[np.float64] = self._total.standard_error * widening(self._total.skewness)
+        if self._tails is not None and isinstance(self._draws, MonteCarlo | Antithetic | Sobol):
+            found = self._tails.error(found, self.mean, self._draws.count, self._controls is not None)
+        if self._controls is not None:
+            rounding = CONTROL_ROUNDING * np.abs(self.mean).max()
+            found = np.hypot(found, np.maximum(rounding, self._controls.error))
+        return found
 
 
 @dataclass(frozen=True)

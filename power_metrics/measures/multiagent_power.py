@@ -21,6 +21,7 @@ from power_metrics.results.estimate import PowerEstimate
 from power_metrics.results.multiagent import MultiagentPower, RoundChange
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
 from power_metrics.rewards.pairs import PairSampler, pair_sampler, pairs_in_block
+from power_metrics.rewards.tails import Tails
 from power_metrics.solvers.joint.problem import JointProblem
 from power_metrics.solvers.optimal import TIE_TOLERANCE
 from powerenvs.model.checks import as_list, flag, mapped
@@ -149,7 +150,7 @@ def multiagent_power(
     )  # fmt: skip
     drawn = sampling.method != GIVEN
     yield
-    statistic = PairStatistic(agents, policy, gamma_h, gamma_a, ties, rounds, keep or not drawn)
+    statistic = PairStatistic(agents, policy, gamma_h, gamma_a, ties, rounds, keep or not drawn, sampling.unseen)
 
     def average(draws: Draws, trial: bool) -> tuple[dict[str, Any], Draws]:
         return expect(statistic, draws, game, work, trial=trial), draws
@@ -213,6 +214,7 @@ class PairStatistic(Statistic):
         tolerance: for ties.
         rounds: how often each answers the other.
         keep: whether to keep POWER under every pair.
+        tails: what is known of the rewards before any are drawn.
     """
 
     agents: tuple[str, str]
@@ -222,13 +224,14 @@ class PairStatistic(Statistic):
     tolerance: float
     rounds: int
     keep: bool
+    tails: Tails | None = None
     unit = "pairs"
 
     def reductions(self, trial: bool) -> Mapping[str, Reduction]:
         """See `Statistic`."""
         return {
-            **dict.fromkeys(PARTS, Mean(self.keep and not trial)),
-            "averages": Mean(),
+            **dict.fromkeys(PARTS, Mean(self.keep and not trial, tails=self.tails)),
+            "averages": Mean(tails=self.tails),
             "groups": GroupSums(),
             "rounds": Sum(),
             "settled": Sum(),

@@ -19,6 +19,7 @@ from power_metrics.measures.registry import measure
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
+from power_metrics.rewards.tails import Tails
 from power_metrics.solvers.compiled import solver_tables
 from power_metrics.solvers.optimal import optimal_policies
 from powerenvs.model.labels import closest
@@ -120,10 +121,13 @@ def optimality_probability(
     sampling = Sampling.checked(
         mdp, reward, num_samples, seed, method=method, tolerance=tolerance, level=level, rewards=rewards,
         states_with_identical_rewards=states_with_identical_rewards, allow_all_equal=allow_all_equal,
-        methods=(*SAMPLED, "enumeration"),
+        methods=(*SAMPLED, "enumeration"), moments=False,
     )  # fmt: skip
     yield
-    statistic = OptimalActions(gamma, ties)
+    # A single action is optimal whatever the rewards are; that others never are would take more than no such draw.
+    only = mdp.available & (mdp.available.sum(axis=1, keepdims=True) == 1)
+    chances = Tails(only.ravel().astype(np.float64), mdp.available.ravel().astype(np.float64))
+    statistic = OptimalActions(gamma, ties, None if sampling.unseen is None else chances)
 
     def average(draws: Draws, trial: bool) -> tuple[Average, Draws]:
         return expect(statistic, draws, mdp, work, trial=trial, title="optimal actions")["optimal"], draws
@@ -145,14 +149,15 @@ def optimality_probability(
 
 @dataclass(frozen=True)
 class OptimalActions(Statistic):
-    """Which actions are optimal, (n, S A) in [0, 1]."""
+    """Which actions are optimal, (n, S A) in [0, 1], at a discount, with ``ties`` counted or split."""
 
     gamma: float
     ties: str
+    tails: Tails | None = None
 
     def reductions(self, trial: bool) -> Mapping[str, Reduction]:
         """See `Statistic`."""
-        return {"optimal": Mean()}
+        return {"optimal": Mean(tails=self.tails)}
 
     def shared(self, model: TabularMDP) -> None:
         """See `Statistic`."""

@@ -27,6 +27,7 @@ from power_metrics.results.dims import Dims
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
 from power_metrics.rewards.sampler import block_generator
+from power_metrics.rewards.tails import Tails
 from power_metrics.solvers.compiled import solver_tables
 from power_metrics.solvers.optimal import optimal_policies
 from powerenvs.model.mdp import TabularMDP
@@ -266,13 +267,17 @@ class StagesOfPower:
         names = self.stages.names
 
         def average(draws: Draws, trial: bool) -> tuple[dict[str, Any], dict[str, Any], References, Draws]:
-            best = expect(PowerStatistic((self.gamma,), keep=not trial), draws, self.mdp, work, trial=trial)
+            best = expect(
+                PowerStatistic((self.gamma,), keep=not trial, tails=sampling.unseen), draws, self.mdp, work, trial=trial
+            )
             power = best["power 0"].mean
             if sampling.given is None:  # POWER that a policy's own reward function went into would favour it
                 fresh = sampling.draws(max(draws.count, SCALE_SAMPLES), (SCALE,))
                 power = expect(PowerStatistic((self.gamma,)), fresh, self.mdp, work, trial=trial)["power 0"].mean
             references = References.of(self.mdp, self.gamma, power, self.initial)
-            statistic = StagePowers(self.stages, self.gamma, self.initial, references.power, sampling.seed or 0)
+            statistic = StagePowers(
+                self.stages, self.gamma, self.initial, references.power, sampling.seed or 0, sampling.unseen
+            )
             found = expect(statistic, draws, self.mdp, work, trial=trial, title="policies")
             return best, found, references, draws
 
@@ -319,6 +324,7 @@ class StagePowers(Statistic):
         initial: (S,) where learners and power-seeking start.
         power: (S,) the optimal POWER that power-seeking is measured by.
         seed: of the learners' own randomness.
+        tails: what is known of the rewards before any are drawn.
     """
 
     stages: Stages
@@ -326,12 +332,13 @@ class StagePowers(Statistic):
     initial: Floats
     power: Floats
     seed: int
+    tails: Tails | None = None
 
     def reductions(self, trial: bool) -> Mapping[str, Reduction]:
         """See `Statistic`."""
         found: dict[str, Reduction] = {"optimal seeking": Mean(not trial)}
         for n in range(len(self.stages.names)):
-            found |= {f"power {n}": Mean(), f"shortfall {n}": Mean(), f"seeking {n}": Mean(not trial)}
+            found |= {f"power {n}": Mean(tails=self.tails), f"shortfall {n}": Mean(), f"seeking {n}": Mean(not trial)}
             found[f"residual {n}"] = Largest()
         return found
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, overload
 
@@ -14,15 +13,21 @@ from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_count, check_gammas, resolve_model
 from power_metrics.expectation.closed_form import estimates as closed_form
-from power_metrics.expectation.controls import Controlled, check_controls, control_variates as control_variates_of
+from power_metrics.expectation.controls import (
+    Controlled,
+    check_controls,
+    check_expectations,
+    control_variates as control_variates_of,
+)
 from power_metrics.expectation.draws import CONTROLS, MAX_ENUMERATED, Draws, MonteCarlo, num_reward_functions
 from power_metrics.expectation.expect import Work, expect
 from power_metrics.expectation.sampling import GIVEN, SAMPLED, TRIAL_SAMPLES, Identical, Sampling, refuse_changed
 from power_metrics.expectation.statistic import Block, Largest, Mean, Reduction, Statistic, Sum
 from power_metrics.measures.registry import measure
-from power_metrics.results.estimate import PowerEstimate
+from power_metrics.results.estimate import EXACT, PowerEstimate
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
 from power_metrics.rewards.sampler import RewardSampler
+from power_metrics.rewards.tails import Tails, known_index
 from power_metrics.solvers.average.components import gain_tables
 from power_metrics.solvers.average.gain import GainSolution, solve_gain_into
 from power_metrics.solvers.compiled import solver_tables
@@ -35,7 +40,6 @@ from powerenvs.model.mdp import TabularMDP
 if TYPE_CHECKING:
     import torch
 
-EXACT = ("enumeration", "closed_form")
 METHODS = ("auto", *SAMPLED, *EXACT)
 
 AUTO_STATES = 64
@@ -177,7 +181,8 @@ def power(
         as_given: Any = gamma if several else [gamma]  # fractions stay fractions
         estimates = closed_form.estimates(mdp, as_given, sampling.sampler, sampling.words)
         return estimates if several else estimates[0]
-    statistic = PowerStatistic(tuple(gammas), batch, keep or sampling.method == GIVEN, device)
+    keep = keep or sampling.method == GIVEN
+    statistic = PowerStatistic(tuple(gammas), batch, keep, device, tails=sampling.unseen)
     if controlled:
         statistic = statistic.controlled(mdp, sampling.sampler, sampling.seed or 0)
 
@@ -236,10 +241,13 @@ def _automatic(
 
 
 def _offer(sampler: RewardSampler, what: str) -> bool:
-    return sampler.allow_all_equal and all(
-        callable(getattr(distribution, what, None)) and math.isfinite(distribution.mean)
-        for distribution, _ in sampler.marginals()
-    )
+    if not sampler.allow_all_equal:
+        return False
+    for distribution, _ in sampler.marginals():
+        index = known_index(distribution)
+        if not callable(getattr(distribution, what, None)) or (index is not None and index <= 2):
+            return False
+    return True
 
 
 Powers = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]
@@ -256,6 +264,7 @@ class PowerStatistic(Statistic):
         keep: whether to keep POWER of every reward function.
         device: where the torch engine solves them; None for the CPU kernels.
         controls: the control variates for each discount, if there are any.
+        tails: what is known of the rewards before any are drawn.
     """
 
     gammas: tuple[float, ...]
@@ -263,12 +272,14 @@ class PowerStatistic(Statistic):
     keep: bool = False
     device: str | None = None
     controls: tuple[Controlled, ...] | None = None
+    tails: Tails | None = None
 
     def reductions(self, trial: bool) -> Mapping[str, Reduction]:
         """See `Statistic`."""
         found: dict[str, Reduction] = {}
         for n in range(len(self.gammas)):
-            found[f"power {n}"] = Mean(self.keep and not trial, None if self.controls is None else self.controls[n])
+            controls = None if self.controls is None else self.controls[n]
+            found[f"power {n}"] = Mean(self.keep and not trial, controls, self.tails)
             found[f"residual {n}"] = found[f"most iterations {n}"] = Largest()
             found[f"iterations {n}"] = Sum()
         return found
@@ -321,8 +332,10 @@ class PowerStatistic(Statistic):
         made = []
         for n, gamma in enumerate(self.gammas):
             controls = control_variates_of(mdp, gamma, sampler)
+            if self.tails is not None:
+                check_expectations(controls, rewards, self.tails)
             made.append(Controlled(controls, controls.coefficients(rewards, found[f"power {n}"].samples)))
-        return PowerStatistic(self.gammas, self.batch, self.keep, self.device, tuple(made))
+        return replace(self, controls=tuple(made))
 
 
 def _named(found: Iterable[Powers]) -> Iterator[tuple[str, NDArray[Any]]]:

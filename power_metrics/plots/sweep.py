@@ -309,7 +309,7 @@ def _average(result: Result) -> tuple[float, float, bool]:
 def _average_power(estimate: PowerEstimate) -> tuple[float, float, bool]:
     """The same of POWER of one agent."""
     samples = estimate._samples
-    exact = samples is not None and len(samples) == estimate.num_samples > 1 and estimate.replicates is None
+    exact = samples is not None and len(samples) == estimate.num_samples > 1 and not estimate.method.startswith("sobol")
     if exact and samples is not None:
         error = float(samples.mean(axis=1).std(ddof=1) / np.sqrt(len(samples)))
     else:

@@ -20,6 +20,9 @@ from powerenvs.model.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
 
+EXACT = ("enumeration", "closed_form")
+"""The methods that leave no error of the expectation."""
+
 
 @dataclass(frozen=True)
 class PowerEstimate(Result):
@@ -29,7 +32,8 @@ class PowerEstimate(Result):
         model: the tables that were solved; of one agent also as ``mdp``, of two a `powerenvs.TabularGame`.
         gamma: the discount.
         mean: (S,) float64, POWER of each state, in units of reward.
-        standard_error: (S,) float64, of ``mean``; nan for a single reward function.
+        standard_error: (S,) float64, of ``mean``; nan where it is not known: for a single reward function, and for
+            rewards with infinite variance.
         num_samples: the number of reward functions.
         reward: the distribution, in words.
         method: how the expectation was taken: ``"monte_carlo"``, ``"antithetic"`` or ``"sobol"``, each perhaps
@@ -42,9 +46,11 @@ class PowerEstimate(Result):
         mean_iterations: the mean of that.
         seconds: wall-clock time.
         cpu_seconds: processor time, of all threads.
-        replicates: the number of independent point sets behind ``standard_error`` where they are few, as in
-            ``method="sobol"``; intervals then use Student's t with one degree of freedom less.
+        replicates: the number of independent draws behind ``standard_error`` where they are few: of single reward
+            functions or antithetic pairs below 1,000, or the point sets of ``method="sobol"``; intervals then use
+            Student's t with one degree of freedom less. None where they are many.
         exact: POWER of each state as a fraction, from ``method="closed_form"``; else None.
+        notes: what a reader has to know besides the numbers, such as that rewards have infinite variance.
         versions: the releases that it was made with, by package.
 
     Example:
@@ -75,6 +81,7 @@ class PowerEstimate(Result):
     cpu_seconds: float = field(compare=False)
     replicates: int | None = None
     exact: tuple[Fraction, ...] | None = None
+    notes: tuple[str, ...] = field(default_factory=tuple)
     _samples: Annotated[Floats | None, Dims("sample", "state")] = None
 
     def __post_init__(self) -> None:
@@ -96,6 +103,11 @@ class PowerEstimate(Result):
         return self.model
 
     @property
+    def is_exact(self) -> bool:
+        """Whether the expectation was worked out, not estimated: that no draw differed from others proves nothing."""
+        return self.method in EXACT
+
+    @property
     def samples(self) -> NDArray[np.float64]:
         """(num_samples, S) float64: POWER under each single reward function.
 
@@ -109,7 +121,7 @@ class PowerEstimate(Result):
     def confidence_interval(self, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """``(low, high)``, each (S,): the interval that covers POWER with probability ``level``.
 
-        A normal interval, or Student's where there are few ``replicates``.
+        A normal interval, or Student's where there are few ``replicates``. Nan where there is no standard error.
 
         Raises:
             ValueError: unless 0 < level < 1.
@@ -140,7 +152,7 @@ class PowerEstimate(Result):
 
         return (
             f"PowerEstimate({self.model.num_states} states, gamma={self.gamma}, {self.num_samples:,} reward functions, "
-            f"{self.reward}; highest {state(high)}, lowest {state(low)})"
+            f"{self.reward}; highest {state(high)}, lowest {state(low)}{''.join(f'; {note}' for note in self.notes)})"
         )
 
 

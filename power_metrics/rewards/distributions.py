@@ -4,8 +4,9 @@ Each distribution draws one state's reward; states are independent. `PerState` g
 ones. Anything with a ``sample(rng, shape)`` method that returns float64 draws serves as a distribution.
 
 Some methods of `power_metrics.power` need more: ``quantile(u)``, the smallest x with P(R ≤ x) ≥ u for 0 < u < 1
-(Sobol points, antithetic pairs); ``cdf(x)``, P(R ≤ x), continuous inside the support (control variates); ``atoms``, the
-``(values, probabilities)`` of a distribution with finitely many values (enumeration).
+(Sobol points, antithetic pairs); ``cdf(x)``, P(R ≤ x) (control variates); ``atoms``, the ``(values, probabilities)`` of
+a distribution with finitely many values (enumeration). ``tail_index`` says of unbounded rewards that all moments of a
+lower order are finite, such as 2.5; where there is none, it is guessed from draws.
 """
 
 from __future__ import annotations
@@ -256,6 +257,11 @@ class Pareto:
         return 1.0 - np.power(self.scale / np.maximum(x, self.scale), self.alpha)
 
     @property
+    def tail_index(self) -> float:
+        """Alpha: moments of a lower order are finite."""
+        return float(self.alpha)
+
+    @property
     def mean(self) -> float:
         """Scale · alpha / (alpha - 1), infinite for alpha ≤ 1."""
         return self.scale * self.alpha / (self.alpha - 1) if self.alpha > 1 else math.inf
@@ -300,6 +306,11 @@ class Normal:
         from scipy.special import ndtri
 
         return self.mean + self.std * ndtri(u)
+
+    @property
+    def tail_index(self) -> float:
+        """Infinite: all moments are finite."""
+        return math.inf
 
     def cdf(self, x: Draws) -> Draws:
         """Φ((x - mean) / std)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,20 @@ if TYPE_CHECKING:
     import torch
 
 _torch_lock = threading.Lock()
+
+_ALL_MOMENTS = {
+    *("Binomial", "Chi2", "Exponential", "Gamma", "Geometric", "Gumbel", "HalfNormal", "Laplace", "LogNormal"),
+    *("NegativeBinomial", "Normal", "Poisson", "VonMises", "Weibull"),
+}
+
+_TAIL_INDICES: dict[str, Callable[[Any], Any]] = {
+    "Cauchy": lambda one: 1.0,
+    "FisherSnedecor": lambda one: one.df2 / 2,
+    "HalfCauchy": lambda one: 1.0,
+    "InverseGamma": lambda one: one.concentration,
+    "Pareto": lambda one: one.alpha,
+    "StudentT": lambda one: one.df,
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,14 @@ class TorchDistribution:
         """As torch gives it; infinite where torch names no bound."""
         support: Any = self.distribution.support
         return float(getattr(support, "lower_bound", -math.inf)), float(getattr(support, "upper_bound", math.inf))
+
+    @property
+    def tail_index(self) -> float | None:
+        """The order below which moments are finite, of torch's own distributions; None for others."""
+        name = type(self.distribution).__name__
+        if name in _ALL_MOMENTS:
+            return math.inf
+        return float(_TAIL_INDICES[name](self.distribution)) if name in _TAIL_INDICES else None
 
     @property
     def symmetric_interval(self) -> None:

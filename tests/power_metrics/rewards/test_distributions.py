@@ -208,7 +208,7 @@ class Broken:
 
 def test_draws_of_other_peoples_distributions_are_checked():
     assert np.all(pm.power(grid(), 0.9, Broken(np.ones), num_samples=5).mean == pytest.approx(1))
-    with pytest.raises(ValueError, match=r"to draw numbers of shape \(1024, 9\), found \(3, 9\)"):
+    with pytest.raises(ValueError, match=r"to draw numbers of shape \(\d+,\), found \(3, 9\)"):
         pm.power(grid(), 0.9, Broken(lambda shape: np.ones((3, 9))), num_samples=5)
     with pytest.raises(ValueError, match="reward: expected finite numbers, found nan"):
         pm.power(grid(), 0.9, Broken(lambda shape: np.full(shape, np.nan)), num_samples=5)
