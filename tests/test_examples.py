@@ -121,6 +121,15 @@ def test_powerplay_differences(monkeypatch, capsys):
     assert all(float(row[5]) > 0.1 for row in lost)
 
 
+def test_bounded_learners(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["bounded_learners.py", "--samples", "50", "--level", "open_3x3"])
+    runpy.run_path(str(EXAMPLES / "bounded_learners.py"), run_name="__main__")
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows][-1] == "`BestOfK(100)`"
+    powers = [float(row[1]) for row in rows]
+    assert powers[0] > powers[1] > powers[2]
+
+
 def test_known_values(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["known_values.py", "--samples", "2000"])
     runpy.run_path(str(EXAMPLES / "known_values.py"), run_name="__main__")

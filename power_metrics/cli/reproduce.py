@@ -64,7 +64,7 @@ def report(made: Reproduced) -> str:
     figure = made.figure
     lines = [f"\n{figure.name}: {figure.title}"]
     if made.numbers:
-        rows: list[tuple[str, ...]] = [("", "published", "ours", "difference in standard errors")]
+        rows: list[tuple[str, ...]] = [("", "published", "ours ± standard error", "difference in standard errors")]
         for n in made.numbers:
             error, z = ("", "") if n.our_error is None else (f" ± {n.our_error:.5f}", f"{n.z:+.1f}")
             rows.append((n.quantity, f"{n.published:.5f}", f"{n.ours:.5f}{error}", z))

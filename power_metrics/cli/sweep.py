@@ -99,7 +99,8 @@ def _table(result: SweepResult) -> str:
     swept = list(result.parameters)
     for name in [column for column in frame if f"{column}_standard_error" in frame]:
         errors = frame.pop(f"{name}_standard_error")
-        frame[name] = [f"{mean:.4f} ± {error:.4f}" for mean, error in zip(frame[name], errors, strict=True)]
+        both = [f"{mean:.4f} ± {error:.4f}" for mean, error in zip(frame[name], errors, strict=True)]
+        frame = frame.assign(**{name: both}).rename(columns={name: f"{name} ± standard error"})
     for name in [column for column in frame if {f"{column}_low", f"{column}_high"} <= set(frame)]:
         ends = zip(frame.pop(f"{name}_low"), frame.pop(f"{name}_high"), strict=True)
         frame["95% interval"] = [f"{low:.3f} to {high:.3f}" for low, high in ends]

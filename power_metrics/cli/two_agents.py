@@ -106,7 +106,7 @@ def report(result: MultiagentPower) -> str:
     order = np.argsort(-result[human].mean, kind="stable")
     few = game.num_states <= MAX_ROWS
     shown = range(game.num_states) if few else [*order[:EXTREMES].tolist(), *order[-EXTREMES:].tolist()]
-    rows: list[tuple[str, ...]] = [("state", f"POWER of {human}", f"POWER of {ai}")]
+    rows: list[tuple[str, ...]] = [("state", f"POWER of {human} ± standard error", f"POWER of {ai} ± standard error")]
     for s in shown:
         powers = (f"{result[a].mean[s]:.4f} ± {result[a].standard_error[s]:.4f}" for a in (human, ai))
         rows.append((label_text(game.state_labels[s]), *powers))
@@ -118,7 +118,7 @@ def report(result: MultiagentPower) -> str:
         f"correlation {result.correlation:g}, gamma {discounts}, {result.num_samples:,} pairs of reward functions, "
         f"{result[human].reward}"
     )
-    averages: list[tuple[str, ...]] = [("mean over states", "POWER", "baseline", "")]
+    averages: list[tuple[str, ...]] = [("mean over states", "POWER ± standard error", "baseline ± standard error", "")]
     for agent, meaning in ((human, f"against the seed policy of {ai}"), (ai, "playing its seed policy")):
         numbers = (
             f"{result.average(agent, baseline=b):.4f} ± {result.average_error(agent, baseline=b):.4f}"

@@ -39,6 +39,7 @@ MAX_SAMPLE_BYTES = 1 << 30
 """The samples of POWER are kept, for intervals, up to this size."""
 
 ONE_REWARD = "POWER is that of a single reward function, which does not tell its error"
+UNKNOWN_ERROR = "the standard error of POWER is not known"
 NOTHING_VARIED = "POWER was the same under every reward function that was drawn, which tells nothing of its error"
 
 
@@ -162,6 +163,8 @@ def judge_of(references: References, power: Any, sampled_rewards: bool = False) 
     noise = Noise(power.mean, power.standard_error, None)
     if power.method not in ("monte_carlo", GIVEN):
         return Judge(references, noise), NO_INTERVALS
+    if not np.isfinite(power.standard_error).any():
+        return Judge(references, noise), UNKNOWN_ERROR
     try:
         samples = power.samples
     except ValueError:

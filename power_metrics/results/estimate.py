@@ -148,7 +148,8 @@ class PowerEstimate(Result):
         def state(s: int) -> str:
             error = float(self.standard_error[s])
             digits = 4 if not error > 0 else min(12, max(4, 1 - math.floor(math.log10(error))))
-            return f"{label_text(self.model.state_labels[s])} {self.mean[s]:.{digits}f} ± {error:.{digits}f}"
+            label = label_text(self.model.state_labels[s])
+            return f"{label} {self.mean[s]:.{digits}f} ± {error:.{digits}f} standard error"
 
         return (
             f"PowerEstimate({self.model.num_states} states, gamma={self.gamma}, {self.num_samples:,} reward functions, "
