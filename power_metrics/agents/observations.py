@@ -14,6 +14,7 @@ from power_metrics.arguments.checks import resolve_model
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.sources.foreign import is_a, is_exactly
 from powerenvs.sources.neutral import NEUTRAL, OF_HISTORY
+from powerenvs.sources.wrapped import check_numbering
 
 CHECK_STEPS = 64
 """Steps of the walk that compares what wrappers show with the table."""
@@ -98,6 +99,7 @@ def _base_observations(env: Any) -> StateObservations:
     mdp = resolve_model(env)
     table = getattr(base, "observation_table", None)
     if table is not None:
+        check_numbering(env, mdp)
         return StateObservations(mdp, table.values, table.space)
     space = getattr(base, "observation_space", None)
     if (

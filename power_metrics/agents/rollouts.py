@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from power_metrics.arguments.checks import check_count, check_seed, resolve_model
 from powerenvs.model.checks import flag
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.sources.wrapped import check_numbering
 
 Counts = NDArray[np.int64]
 
@@ -56,6 +57,7 @@ def rollout_counts(
         ((9, 5), 100)
     """
     mdp = resolve_model(env)
+    check_numbering(env, mdp)
     num_steps, seed = check_count("num_steps", num_steps), check_seed(seed)
     stretches = 1 if blocks is None else check_count("blocks", blocks, least=2)
     batched, deterministic = hasattr(env, "step_async"), flag("deterministic", deterministic)

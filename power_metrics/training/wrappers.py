@@ -13,6 +13,7 @@ from power_metrics.agents.rollouts import current_state
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.training.tracker import PowerTracker
+from powerenvs.sources.wrapped import check_numbering
 
 Floats = NDArray[np.float64]
 Power = PowerEstimate | ArrayLike | None
@@ -47,6 +48,7 @@ class PowerWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorA
         gym.utils.RecordConstructorArgs.__init__(self, power=power, gamma=gamma)
         gym.Wrapper.__init__(self, env)
         self.tracker = PowerTracker(env, power, gamma)
+        check_numbering(env, self.tracker.mdp)
         self._power = self.tracker.references.power.tolist()
         self._state: int | None = None
 

@@ -7,7 +7,7 @@ from powerenvs.authoring.game_world import TableGameWorld
 from powerenvs.authoring.world import TableWorld
 from powerenvs.model.base import Model
 from powerenvs.model.formats import POLICIES, Format
-from powerenvs.sources import by_name, environments
+from powerenvs.sources import by_name, environments, wrapped
 from powerenvs.sources.any_model import Source, register_source, sources, tabular_model
 from powerenvs.sources.clone import compile_env
 from powerenvs.sources.graphviz.files import load_gv, load_gv_policy, save_gv, save_gv_policy
@@ -23,6 +23,7 @@ for _source in (
     Source("worlds", lambda value: isinstance(value, TableWorld), compile_world),
     Source("games", lambda value: isinstance(value, TableGameWorld), compile_game),
     Source("names and files", lambda value: isinstance(value, str | os.PathLike), by_name.model_named),
+    Source("wrapped environments", wrapped.is_wrapped, wrapped.model_of_wrapped),
     Source("copies of environments", environments.holds_copies, environments.model_of_copies),
     Source("environments of powerenvs", environments.has_model, environments.model_of),
     Source("environments without tables", environments.is_lazy, environments.refuse_lazy),

@@ -73,7 +73,7 @@ def compile_env(
         raise ValueError(f"env: expected a Discrete action space, found {getattr(env, 'action_space', None)}")
     minigrid = is_minigrid(env.unwrapped) and key is None
     copies = Copies(env)
-    subject = _Copied(env, copies, key, cell, minigrid)
+    subject = Copied(env, copies, key, cell, minigrid)
     with subject.generators.left_alone():
         subject.begin(*first_copy(env, copies, seed))
         found = explore(subject, max_states, progress)
@@ -97,7 +97,7 @@ def state_labels(found: Found, minigrid: bool) -> list[Hashable]:
     return [(key, f"memory {n}") if n else key for key, n in zip(found.keys, found.versions, strict=True)]
 
 
-class _Copied:
+class Copied:
     """An environment to `explore`: copies of it are stepped."""
 
     def __init__(
@@ -123,27 +123,31 @@ class _Copied:
         """Says what the search begins with."""
         self.first = (first, observation)
 
-    def starts(self) -> Sequence[tuple[Any, Any]]:
-        return [self.first]
+    def starts(self) -> Sequence[tuple[Any, Any, bool]]:
+        """The beginning of the episode."""
+        return [(*self.first, False)]
 
     def chances(self, copied: Any) -> dict[int, Sequence[float]]:
+        """Every action has one outcome."""
         return dict.fromkeys(self._actions, (1.0,))
 
     def step(self, copied: Any, action: int, choice: int) -> Outcome:
+        """Steps a copy."""
         if self._minigrid:
             copied.unwrapped.step_count = 0  # its reward and its own time limit depend on the time
         observation, reward, terminated, _, _ = copied.step(action + self._offset)
         return Outcome(copied, observation, float(reward), bool(terminated), float(reward))
 
     def checked_step(self, source: Any, action: int, choice: int) -> Outcome:
+        """Steps a copy of a copy, and again with other random numbers if it draws any."""
         copied, parts = self._copies.with_parts(source)
         before = self.generators.state(parts)
         after = self.step(copied, action, choice)
         if self.generators.state(parts) != before:
-            self._check_repeated(source, action, after)
+            self._check_repeated(source, action, choice, after)
         return after
 
-    def _check_repeated(self, source: Any, action: int, after: Outcome) -> None:
+    def _check_repeated(self, source: Any, action: int, choice: int, after: Outcome) -> None:
         """Repeats a step that draws random numbers with others.
 
         Raises:
@@ -153,23 +157,27 @@ class _Copied:
         for seeds in SEEDS:
             copied, parts = self._copies.with_parts(source)
             self.generators.reseed(parts, seeds)
-            other = self.step(copied, action, 0)
+            other = self.step(copied, action, choice)
             again = self.key(other.copied, other.observation), other.reward, other.ended
             if again != once:
                 raise RandomStepError(once, again)
 
     def key(self, copied: Any, observation: Any) -> Hashable:
+        """What tells states apart."""
         if self._key is not None:
             return self._key(copied)
         return self._identify(copied, observation) if self._identify is not None else _hashable(observation)
 
     def memory(self, copied: Any) -> dict[str, Hashable]:
+        """All that a copy remembers."""
         return self._memories.of(self._copies.layers(copied))
 
     def shown(self, observation: Any) -> Hashable:
+        """The form of an observation; None where observations are not compared."""
         return self._memories.form(observation) if self._compared else None
 
     def place(self, copied: Any) -> tuple[int, int] | None:
+        """Where the agent is."""
         return None if self.cell is None else self.cell(copied)
 
 

@@ -28,9 +28,16 @@ class Copies:
         if is_minigrid(base):
             self.shared += unchanging(base)
 
-    def bare(self, env: Any) -> Any:
-        """A copy without the wrappers that only pass on: some of them write files."""
+    def bare(self, env: Any, base: Any = None) -> Any:
+        """A copy without the wrappers that only pass on, some of which write files.
+
+        Args:
+            env: the environment.
+            base: what the wrappers of the copy are around; a copy of the environment below them when not given.
+        """
         memo = self._memo()
+        if base is not None:
+            memo[id(env.unwrapped)] = base
         chain = list(self.layers(env))
         copied = copy.deepcopy(chain[-1], memo)
         for wrapper in chain[-2::-1]:

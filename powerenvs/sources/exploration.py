@@ -69,8 +69,8 @@ class Subject(Protocol):
 
     name: str
 
-    def starts(self) -> Sequence[tuple[Any, Any]]:
-        """Copies to begin with, each in a state of its own, and what they show."""
+    def starts(self) -> Sequence[tuple[Any, Any, bool]]:
+        """Copies to begin with, each in a state of its own, what they show, and whether the episode has ended there."""
 
     def chances(self, copied: Any) -> dict[int, Sequence[float]]:
         """For each action of a copy the probabilities of what it may lead to."""
@@ -187,9 +187,9 @@ class _Search:
         self._clocks: dict[str, float] | None = None
         self._values: dict[str, set[Hashable]] = {}
         self._starts = []
-        for copied, observation in subject.starts():
+        for copied, observation, ended in subject.starts():
             self._starts.append(subject.copied(copied))
-            self.found.starts.append(self._visit(copied, observation, subject.memory(copied), ended=False))
+            self.found.starts.append(self._visit(copied, observation, subject.memory(copied), ended))
 
     def rank(self, component: str) -> tuple[bool, int, str]:
         """The order in which attributes are tried: those that tell the time last, those with few values first."""

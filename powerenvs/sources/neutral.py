@@ -35,6 +35,10 @@ OF_HISTORY = (
 _OBSERVATION_ONLY = (
     "gymnasium.wrappers:AddRenderObservation",
     "gymnasium.wrappers:AddWhiteNoise",
+    "gymnasium.wrappers.array_conversion:ArrayConversion",
+    "gymnasium.wrappers.jax_to_numpy:JaxToNumpy",
+    "gymnasium.wrappers.jax_to_torch:JaxToTorch",
+    "gymnasium.wrappers.numpy_to_torch:NumpyToTorch",
     "gymnasium.wrappers:DelayObservation",
     "gymnasium.wrappers:FrameStackObservation",
     "gymnasium.wrappers:NormalizeObservation",
@@ -42,6 +46,50 @@ _OBSERVATION_ONLY = (
     "gymnasium.wrappers:TimeAwareObservation",
 )
 """Wrappers that have a ``step`` of their own and change observations only."""
+
+_OF_VECTORS = (
+    "gymnasium.wrappers.vector.array_conversion:ArrayConversion",
+    "gymnasium.wrappers.vector:DictInfoToList",
+    "gymnasium.wrappers.vector:HumanRendering",
+    "gymnasium.wrappers.vector.jax_to_numpy:JaxToNumpy",
+    "gymnasium.wrappers.vector.jax_to_torch:JaxToTorch",
+    "gymnasium.wrappers.vector:NormalizeObservation",
+    "gymnasium.wrappers.vector:NormalizeReward",
+    "gymnasium.wrappers.vector.numpy_to_torch:NumpyToTorch",
+    "gymnasium.wrappers.vector:RecordEpisodeStatistics",
+    "gymnasium.wrappers.vector:RecordVideo",
+    "power_metrics.training.wrappers:PowerVectorWrapper",
+    *(
+        f"stable_baselines3.common.vec_env:{name}"
+        for name in (
+            "VecCheckNan",
+            "VecExtractDictObs",
+            "VecFrameStack",
+            "VecMonitor",
+            "VecNormalize",
+            "VecTransposeImage",
+            "VecVideoRecorder",
+        )
+    ),
+)
+"""Wrappers of vector environments that change observations at most, or running statistics of rewards."""
+
+_OF_GAMES = (
+    "pettingzoo.utils.conversions:aec_to_parallel_wrapper",
+    "pettingzoo.utils.conversions:parallel_to_aec_wrapper",
+    "pettingzoo.utils.conversions:turn_based_aec_to_parallel_wrapper",
+    "pettingzoo.utils.wrappers:AssertOutOfBoundsWrapper",
+    "pettingzoo.utils.wrappers:BaseParallelWrapper",
+    "pettingzoo.utils.wrappers:BaseWrapper",
+    "pettingzoo.utils.wrappers:CaptureStdoutWrapper",
+    "pettingzoo.utils.wrappers:OrderEnforcingWrapper",
+    "pettingzoo.utils.wrappers:RecordVideo",
+    "pettingzoo.utils.wrappers:RecordVideoParallel",
+    "pettingzoo.utils.wrappers:TerminateIllegalWrapper",
+    "power_metrics.training.pettingzoo:PowerParallelWrapper",
+    "supersuit.lambda_wrappers.observation_lambda:aec_observation_lambda",
+)
+"""Wrappers of PettingZoo's environments, and SuperSuit's for observations."""
 
 _RESETS_ONLY = ("minigrid.wrappers:ReseedWrapper",)
 """Wrappers that choose the seed of an episode."""
@@ -53,12 +101,14 @@ def passes_on(wrapper: Any) -> bool:
 
 
 def keeps_dynamics(wrapper: Any) -> bool:
-    """Whether the world is the same with a Gymnasium wrapper and without, apart from what is shown of it.
+    """Whether the world is the same with a wrapper and without, apart from what is shown of it.
 
     Of running statistics of rewards (NormalizeReward) nothing is kept: rewards are those below.
     """
-    if passes_on(wrapper) or is_exactly(wrapper, *_OBSERVATION_ONLY):
+    if passes_on(wrapper) or is_exactly(wrapper, *_OBSERVATION_ONLY, *_OF_VECTORS, *_OF_GAMES):
         return True
+    if isinstance(wrapper, gym.vector.VectorObservationWrapper):
+        return type(wrapper).step is gym.vector.VectorObservationWrapper.step
     return isinstance(wrapper, gym.ObservationWrapper) and type(wrapper).step is gym.ObservationWrapper.step
 
 

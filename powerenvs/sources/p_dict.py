@@ -53,23 +53,21 @@ def read_p(
     Raises:
         ValueError: if the states or actions are not numbered from 0, or the rows are not distributions.
     """
-    listed, S, A = _listed(P)
+    entries = entries_of(P)
+    S, A = len(entries), _num_actions(entries)
     start = np.asarray(initial, dtype=np.float64)
     if start.shape != (S,):
         raise ValueError(f"initial: expected shape ({S},), found {start.shape}")
+    listed = [(s * A + a, *entry) for s, row in entries.items() for a, row_of in row.items() for entry in row_of]
     table = np.array(listed, dtype=np.float64).reshape(-1, 6)
     row, target = table[:, 0].astype(np.int64), table[:, 2].astype(np.int64)
     probability, reward, ends, performance = table[:, 1], table[:, 3], table[:, 4].astype(bool), table[:, 5]
-    strange = (target != table[:, 2]) | (target < 0) | (target >= S)
-    if strange.any():
-        entry = int(np.argmax(strange))
-        s, a = divmod(int(row[entry]), A)
-        raise ValueError(f"P: expected next states 0 to {S - 1}, found {table[entry, 2]:g} in P[{s}][{a}]")
 
     if not np.all(probability >= 0):  # one below 0 could vanish in the sum of equal transitions
         s, a = divmod(int(row[np.argmin(probability >= 0)]), A)
-        found = [entry[1:5] for entry in listed if entry[0] == s * A + a]
-        raise ValueError(f"P: expected probabilities of at least 0, found {found} in P[{s}][{a}]")
+        raise ValueError(
+            f"P: expected probabilities of at least 0, found {[e[:4] for e in entries[s][a]]} in P[{s}][{a}]"
+        )
 
     goes_on = (probability > 0) & ~ends
     source = row[goes_on] // A
@@ -114,25 +112,31 @@ def read_p(
     )
 
 
-def _listed(P: PTable) -> tuple[list[tuple[Any, ...]], int, int]:
-    """The entries, (row, probability, next state, reward, ended, performance), and the numbers of states and actions.
+def entries_of(P: PTable) -> dict[int, dict[int, list[tuple[Any, ...]]]]:
+    """A table in one form: ``{state: {action: [(probability, next state, reward, ended, performance)]}}``.
 
     Raises:
         ValueError: for what is no such table.
     """
-    states = _numbered(P, "P")
-    S = len(states)
-    actions = {s: _numbered(row, f"P[{s}]") for s, row in states.items()}
-    A = 1 + max((max(row, default=-1) for row in actions.values()), default=-1)  # states past the end may list none
-    if set(states) != set(range(S)) or A < 1 or any(a < 0 for row in actions.values() for a in row):
+    table = {s: _numbered(row, f"P[{s}]") for s, row in sorted(_numbered(P, "P").items())}
+    S, A = len(table), _num_actions(table)
+    if set(table) != set(range(S)) or A < 1 or any(a < 0 for row in table.values() for a in row):
         raise ValueError(
-            f"P: expected states 0 to {S - 1} with actions from 0, found states {sorted(states)[:5]} and {A} actions"
+            f"P: expected states 0 to {S - 1} with actions from 0, found states {list(table)[:5]} and {A} actions"
         )
-    return (
-        [(s * A + a, *_entry(entry, s, a)) for s in range(S) for a, entries in actions[s].items() for entry in entries],
-        S,
-        A,
-    )
+    found = {
+        s: {a: [_entry(entry, s, a) for entry in entries] for a, entries in row.items()} for s, row in table.items()
+    }
+    for s, row in found.items():
+        for a, entries in row.items():
+            for entry in entries:
+                if not (0 <= entry[1] < S and entry[1] == int(entry[1])):
+                    raise ValueError(f"P: expected next states 0 to {S - 1}, found {entry[1]} in P[{s}][{a}]")
+    return found
+
+
+def _num_actions(table: Mapping[int, Mapping[int, Any]]) -> int:
+    return 1 + max((max(row, default=-1) for row in table.values()), default=-1)  # states past the end may list none
 
 
 def _numbered(table: Any, name: str) -> dict[int, Any]:
@@ -156,7 +160,18 @@ def _entry(entry: Any, s: int, a: int) -> tuple[Any, ...]:
         raise ValueError(
             f"P: expected entries (probability, next state, reward, ended), found {entry!r} in P[{s}][{a}]"
         )
-    return (*entry, *(False, entry[2])[len(entry) - 3 :])
+    defaults: list[Any] = [False, entry[2]]
+    p, target, reward, ended, performance = [*entry, *defaults[len(entry) - 3 :]]
+    try:
+        return (
+            float(p),
+            int(target) if int(target) == target else target,
+            float(reward),
+            bool(ended),
+            float(performance),
+        )
+    except (TypeError, ValueError):
+        raise ValueError(f"P: expected numbers, found {entry!r} in P[{s}][{a}]") from None
 
 
 def has_p(env: Any) -> bool:

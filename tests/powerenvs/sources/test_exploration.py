@@ -149,7 +149,7 @@ class TwoThings(RoomGridLevel):
         self.instrs = self.kind(GoToInstr(ObjDesc("ball", "red")), GoToInstr(ObjDesc("key", "blue")))
 
 
-def mismatches(env, mdp, seed, episodes=60, steps=60):
+def mismatches(env, mdp, seed, episodes=150, steps=400):
     """In how many random episodes the environment does something else than its table."""
     rng, wrong, ends = np.random.default_rng(0), 0, 0
     for _ in range(episodes):
