@@ -102,6 +102,8 @@ def convert(mapping: Mapping[str, Any]) -> Conversion:
             config[_POLICIES[key]] = policies if several else policies[0]
         elif key == "reward_distribution":
             config |= _rewards(values, several, notes, _states_of(parameters))
+        elif key == "random_seed" and None in values:
+            notes.append("random_seed: null left out, which asked for another seed each time; here runs repeat")
         elif key in _SAME:
             config[_SAME[key]] = list(values) if several else values[0]
         else:
@@ -134,7 +136,7 @@ def _states_of(parameters: Mapping[str, Any]) -> Callable[[str], str]:
     graphs, _ = _values(key, parameters[key])
     if graphs == ["mdp_from_paper"]:
         return lambda state: STATES.get(state, state)
-    if key == "joint_mdp_graph" and all(graph in WORLDS for graph in graphs):
+    if key == "joint_mdp_graph":  # those that are not shipped are renamed too, when they are read
         return lambda state: re.sub(r"^(.*)_H\^(.*)_A$", r"human=\1, ai=\2", state)
     return lambda state: state
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs.model import rows
+from powerenvs.model.arrays import dense_arrays, read_arrays
 from powerenvs.model.base import Model
 from powerenvs.model.checks import checked_board, flag, real
 from powerenvs.model.labels import Lookup, check_labels, closest, decode_label, encode_label, label_text
@@ -215,6 +216,65 @@ class TabularMDP(Model):
             state_labels=state_labels,
             action_labels=action_labels,
         )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        T: Any,
+        R: Any = None,
+        *,
+        order: str | None = None,
+        pairs: tuple[ArrayLike, ArrayLike] | None = None,
+        initial: ArrayLike | Mapping[Hashable, float] | Hashable | None = None,
+        terminal: ArrayLike | None = None,
+        state_labels: Sequence[Hashable] | None = None,
+        action_labels: Sequence[Hashable] | None = None,
+    ) -> TabularMDP:
+        """Builds a model from arrays, in the forms of QuantEcon, pymdptoolbox and others.
+
+        Rows of T without entries are actions that do not exist, and so are those whose reward is -inf.
+
+        Args:
+            T: probabilities (S, A, S) or (A, S, S); next states (S, A), -1 where there is no action; a sparse matrix
+                of SciPy (S·A, S); or a sparse matrix (S, S) for each action. With ``pairs``, (L, S).
+            R: rewards (S,), (S, A), or in the shape of T; with ``pairs``, (L,). Zeros when not given.
+            order: "sas" for (state, action, next state) or "ass" for (action, state, next state), where the shape of T
+                does not tell.
+            pairs: the state and the action of each of the L rows of T.
+            initial: start distribution: (S,) array, a state, or {state: probability}.
+            terminal: (S,) bool, the absorbing states.
+            state_labels: S labels; the state numbers when not given.
+            action_labels: A labels; the action numbers when not given.
+
+        Raises:
+            ValueError: for other shapes, and every check of the class.
+
+        Example:
+            >>> import numpy as np
+            >>> from powerenvs import TabularMDP
+            >>> TabularMDP.from_arrays(np.array([[1, 0], [1, 0]]), R=[0.0, 1.0]).P[1]
+            {0: [(1.0, 1, 1.0, False)], 1: [(1.0, 0, 1.0, False)]}
+        """
+        entries = read_arrays(T, R, order, pairs)
+        indptr, successor, probability, reward = entries.compressed()
+        return cls(
+            indptr=indptr,
+            successor=successor,
+            probability=probability,
+            reward=reward,
+            available=(np.diff(indptr) > 0).reshape(entries.shape),
+            terminal=terminal,  # type: ignore[arg-type]
+            initial=initial,  # type: ignore[arg-type]
+            state_labels=state_labels,  # type: ignore[arg-type]
+            action_labels=action_labels,  # type: ignore[arg-type]
+        )
+
+    def to_arrays(self, order: str = "sas") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Probabilities (S, A, S), or (A, S, S) for ``order="ass"``, and expected rewards (S, A), both dense.
+
+        The reward of an action that does not exist is -inf, and its probabilities are 0.
+        """
+        return dense_arrays(self.indptr, self.successor, self.probability, self.action_rewards(), self.available, order)
 
     # Sizes and lookups
 

@@ -261,9 +261,14 @@ def compress_list(
         np.concatenate([_probabilities(listed), np.ones(len(loops))]),
         *(np.concatenate([column, np.zeros(len(loops))]) for column in columns),
     )
+    return indptr, successor, scaled(indptr, probability), *merged
+
+
+def scaled(indptr: NDArray[np.int64], probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probabilities, with rows that sum to 1 only to `GIVEN_TOLERANCE` scaled to do so."""
     sums = np.repeat(row_sums(indptr, probability), np.diff(indptr))
     rounded = (np.abs(sums - 1) > TOLERANCE) & (np.abs(sums - 1) <= GIVEN_TOLERANCE)
-    return indptr, successor, np.where(rounded, probability / sums, probability), *merged
+    return np.where(rounded, probability / sums, probability)
 
 
 def _probabilities(listed: Sequence[tuple[Any, ...]]) -> NDArray[np.float64]:
@@ -313,7 +318,7 @@ def label_indices(
     """Turns the names used in a list of transitions into indices.
 
     ``used`` holds labels or, where none of ``labels`` covers them, indices into ``labels``. Without
-    ``labels`` the names are the labels, in order of first appearance; if all of them are the integers
+    ``labels`` the names are the labels, in order of first appearance; if all of them are the numbers
     0 to n - 1, in that order.
 
     Returns:
@@ -325,7 +330,7 @@ def label_indices(
     try:
         if labels is None:
             distinct = tuple(dict.fromkeys(used))
-            if all(is_integer(u) for u in distinct) and set(distinct) == set(range(len(distinct))):
+            if all(_is_whole(u) for u in distinct) and set(distinct) == set(range(len(distinct))):
                 distinct = tuple(range(len(distinct)))
             labels = distinct
         names = tuple(labels)
@@ -335,9 +340,14 @@ def label_indices(
         raise ValueError(f"transitions: expected a hashable label for each {kind} ({error})") from None
     except KeyError as error:
         unknown = error.args[0]
-    if all(is_integer(u) and 0 <= u < len(names) for u in used):  # type: ignore[operator]
+    if all(_is_whole(u) and 0 <= u < len(names) for u in used):  # type: ignore[operator]
         return np.fromiter((int(u) for u in used), np.int64, len(used)), names  # type: ignore[call-overload]
     raise ValueError(f"transitions: unknown {kind} {unknown!r}; {closest(unknown, names)}")
+
+
+def _is_whole(value: object) -> bool:
+    """Whether something is a whole number, be it a float, as lists made of arrays hold them."""
+    return is_integer(value) or (isinstance(value, float) and value.is_integer())
 
 
 def per_transition(

@@ -198,3 +198,32 @@ def with_reward(**entries):
 def test_what_has_no_counterpart_is_refused(mapping, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         powerplay.convert(mapping)
+
+
+def converted(**parameters):
+    uniform = {"default_dist": {"dist_name": "uniform", "params": [0, 1]}}
+    given = {"discount_rate": 0.5, "reward_distribution": uniform, "num_reward_samples": 10, **parameters}
+    return powerplay.convert({"name": "x", "parameters": {key: {"value": value} for key, value in given.items()}})
+
+
+def test_a_seed_of_null_is_left_out_with_a_note(tmp_path, no_figures):
+    conversion = converted(mdp_graph="mdp_from_paper", random_seed=None)
+    assert "seed" not in conversion.config
+    assert any(note.startswith("random_seed: null left out") for note in conversion.notes)
+    pm.sweep(pm.SweepConfig.from_dict(conversion.config), tmp_path / "swept")
+
+
+def test_states_of_joint_graphs_that_are_not_shipped_are_renamed():
+    beta = {"dist_name": "beta", "params": [2, 3]}
+    state = "(0, 0)_H^(0, 1)_A"
+    rewards = {
+        "default_dist": {"dist_name": "uniform", "params": [0, 1]},
+        "state_dists": {state: beta},
+        "states_with_identical_rewards": [[state, "(0, 1)_H^(0, 0)_A"]],
+    }
+    for graph in ("joint_3x3_gridworld", "a_joint_graph_of_ones_own"):
+        config = converted(
+            joint_mdp_graph=graph, policy_graph_agent_A="p", random_seed=0, reward_distribution=rewards
+        ).config
+        assert list(config["reward"]["states"]) == ["human=(0, 0), ai=(0, 1)"]
+        assert config["states_with_identical_rewards"] == [[["human=(0, 0), ai=(0, 1)", "human=(0, 1), ai=(0, 0)"]]]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from powerenvs import tabular_model
 from powerenvs.sources.p_dict import read_p
 from powerenvs.worlds.power import PowerGrid
 
@@ -43,3 +45,38 @@ class TestPDictionaries:
     def test_errors(self, P, initial, message):
         with pytest.raises(ValueError, match=message):
             read_p(P, initial)
+
+    @pytest.mark.parametrize(
+        "P",
+        [
+            [[[(1.0, 1, 2.0, False)]], [[(1.0, 1, 0.0, False)]]],
+            {0.0: {0.0: [(1.0, 1.0, 2.0)]}, np.int64(1): {np.float64(0): [[1.0, np.int64(1), 0]]}},
+            {0: [[(1.0, 1, 2, 0)]], 1: {0: ((1.0, 1, 0, 0),)}},
+        ],
+        ids=["lists", "numpy", "mixed"],
+    )
+    def test_every_shape_is_the_same_table(self, P):
+        expected = read_p({0: {0: [(1.0, 1, 2.0, False)]}, 1: {0: [(1.0, 1, 0.0, False)]}}, [1.0, 0.0])
+        assert read_p(P, [1.0, 0.0]) == expected
+
+    @pytest.mark.parametrize("name", ["isd", "initial_state_distrib"])
+    def test_environments_of_every_age(self, name):
+        class Old:
+            P = {0: {0: [(1.0, 1, -1.0, True)]}, 1: {0: [(1.0, 1, 0.0, True)]}}  # noqa: RUF012
+
+        setattr(Old, name, np.array([1.0, 0.0]))
+        assert tabular_model(Old()).terminal.tolist() == [False, True]
+
+    @pytest.mark.parametrize(
+        ("P", "message"),
+        [
+            ({"a": {}}, r"P: expected numbers as keys, found \['a'\]"),
+            ({0: 3}, r"P\[0\]: expected a dictionary or a list, found int"),
+            ({0: {0: [(1.0, 7, 0.0, False)]}}, r"P: expected next states 0 to 0, found 7 in P\[0\]\[0\]"),
+            ({0: {0: [(1.0, 0)]}}, r"P: expected entries .* found \(1.0, 0\) in P\[0\]\[0\]"),
+            ({0: {0: [("x", 0, 0.0, False)]}}, r"P: expected numbers, found"),
+        ],
+    )
+    def test_what_is_no_table(self, P, message):
+        with pytest.raises(ValueError, match=message):
+            read_p(P, [1.0])

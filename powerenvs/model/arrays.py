@@ -1,0 +1,185 @@
+"""Models from the arrays that other libraries use, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from powerenvs.model import rows
+
+ORDERS = ("sas", "ass")
+
+
+class Entries(NamedTuple):
+    """The transitions of a model, and its size.
+
+    Attributes:
+        source: state of each entry.
+        action: of each entry.
+        target: next state of each entry.
+        probability: of each entry.
+        reward: of each entry.
+        shape: numbers of states and of actions.
+    """
+
+    source: NDArray[Any]
+    action: NDArray[Any]
+    target: NDArray[Any]
+    probability: NDArray[Any]
+    reward: NDArray[np.float64]
+    shape: tuple[int, int]
+
+    def compressed(self) -> tuple[NDArray[Any], ...]:
+        """``indptr, successor, probability, reward``; rows that sum to 1 to 1e-6 are scaled to it."""
+        S, A = self.shape
+        indptr, successor, probability, reward = rows.compress(
+            (self.source * A + self.action).astype(np.int64),
+            S * A,
+            self.target.astype(np.int32),
+            self.probability.astype(np.float64),
+            self.reward,
+        )
+        return indptr, successor, rows.scaled(indptr, probability), reward
+
+
+def read_arrays(
+    T: Any, R: Any = None, order: str | None = None, pairs: tuple[ArrayLike, ArrayLike] | None = None
+) -> Entries:
+    """The entries of arrays in any of the forms that `TabularMDP.from_arrays` takes.
+
+    Raises:
+        ValueError: for another shape, and for a cube whose order is not given.
+    """
+    if order not in (None, *ORDERS):
+        raise ValueError(f"order: expected 'sas' or 'ass', found {order!r}")
+    if pairs is not None:
+        return _of_pairs(T, R, pairs)
+    if sparse.issparse(T) or (isinstance(T, Sequence) and any(sparse.issparse(part) for part in T)):
+        source, action, target, probability, shape = _of_sparse(T)
+        found = order or "ass"
+    else:
+        source, action, target, probability, shape, found = _of_dense(T, order)
+    S, A = shape
+    R, keep = _rewards(R, source, action, target, shape, found)
+    return Entries(source[keep], action[keep], target[keep], probability[keep], R[keep], (S, A))
+
+
+def _of_dense(T: Any, order: str | None) -> Any:
+    array = np.asarray(T)
+    if array.ndim == 2:
+        if array.dtype.kind not in "iu" and not np.all(array == np.floor(array)):
+            raise ValueError("T: expected next states (S, A) as whole numbers, found others")
+        outside = (array < -1) | (array >= len(array))
+        if outside.any():
+            s, a = (int(i) for i in np.argwhere(outside)[0])
+            raise ValueError(
+                f"T: expected next states 0 to {len(array) - 1}, or -1 where there is no action, found {array[s, a]} "
+                f"for state {s}, action {a}"
+            )
+        source, action = np.nonzero(array >= 0)
+        return source, action, array[source, action], np.ones(len(source)), array.shape, "sas"
+    if array.ndim != 3 or array.shape[2] not in array.shape[:2]:
+        raise ValueError(f"T: expected shape (S, A, S) or (A, S, S), or next states (S, A), found {array.shape}")
+    first, second, last = array.shape
+    fits = [name for name, size in zip(ORDERS, (first, second), strict=True) if size == last]
+    if order is None:
+        if len(fits) == 2:
+            raise ValueError(
+                "order: expected 'sas' for (state, action, next state) or 'ass' for (action, state, next state), "
+                f"since the shape {array.shape} does not tell; found None"
+            )
+        order = fits[0]
+    if order not in fits:
+        raise ValueError(f"T: expected shape {'(S, A, S)' if order == 'sas' else '(A, S, S)'}, found {array.shape}")
+    if order == "ass":
+        array = array.transpose(1, 0, 2)
+    source, action, target = np.nonzero(array)
+    return source, action, target, array[source, action, target], array.shape[:2], order
+
+
+def _of_sparse(T: Any) -> Any:
+    """From one matrix (S·A, S), or a matrix (S, S) for each action."""
+    if sparse.issparse(T):
+        matrix = sparse.coo_array(T)
+        S = matrix.shape[1]
+        if matrix.shape[0] % S:
+            raise ValueError(f"T: expected a sparse matrix (S·A, S), found {matrix.shape}")
+        A = matrix.shape[0] // S
+        source, action = np.divmod(matrix.coords[0], A)
+        return source, action, matrix.coords[1], matrix.data, (S, A)
+    parts = [sparse.coo_array(part) for part in T]
+    S = parts[0].shape[0]
+    for a, part in enumerate(parts):
+        if part.shape != (S, S):
+            raise ValueError(f"T: expected matrices {(S, S)}, found {part.shape} for action {a}")
+    action = np.repeat(np.arange(len(parts)), [part.nnz for part in parts])
+    source, target = (np.concatenate([part.coords[axis] for part in parts]) for axis in (0, 1))
+    return source, action, target, np.concatenate([part.data for part in parts]), (S, len(parts))
+
+
+def _of_pairs(T: Any, R: Any, pairs: tuple[ArrayLike, ArrayLike]) -> Entries:
+    """From a row for each pair of a state and an action."""
+    states, actions = (np.asarray(part) for part in pairs)
+    matrix = sparse.coo_array(T)
+    S = int(matrix.shape[1])
+    if states.shape != actions.shape or states.shape != (matrix.shape[0],):
+        raise ValueError(
+            f"pairs: expected a state and an action for each of {matrix.shape[0]} rows of T, found {states.shape} and "
+            f"{actions.shape}"
+        )
+    reward = np.zeros(len(states)) if R is None else np.asarray(R, dtype=np.float64)
+    if reward.shape != states.shape:
+        raise ValueError(f"R: expected shape {states.shape}, one reward for each pair, found {reward.shape}")
+    if len(states) and (states.min() < 0 or states.max() >= S or actions.min() < 0):
+        raise ValueError(f"pairs: expected states 0 to {S - 1} and actions from 0")
+    row, target = matrix.coords
+    return Entries(states[row], actions[row], target, matrix.data, reward[row], (S, int(actions.max()) + 1))
+
+
+def _rewards(
+    R: Any, source: NDArray[Any], action: NDArray[Any], target: NDArray[Any], shape: tuple[int, int], order: str
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The reward of each entry, and which entries belong to actions that exist: a reward of -inf says otherwise."""
+    S, A = shape
+    if R is None:
+        return np.zeros(len(source)), np.ones(len(source), dtype=bool)
+    if isinstance(R, Sequence) and any(sparse.issparse(part) for part in R):
+        R = np.stack([np.asarray(part.todense()) for part in R])
+    array = np.asarray(R.todense() if sparse.issparse(R) else R, dtype=np.float64)
+    cube = (S, A, S) if order == "sas" else (A, S, S)
+    if array.shape == (S,):
+        found = array[source]
+    elif array.shape == (S, A):
+        found = array[source, action]
+    elif array.shape == cube:
+        found = array[source, action, target] if order == "sas" else array[action, source, target]
+    else:
+        raise ValueError(f"R: expected shape {(S,)}, {(S, A)} or {cube}, found {array.shape}")
+    return found, found != -np.inf
+
+
+def dense_arrays(
+    indptr: NDArray[np.int64],
+    successor: NDArray[np.int32],
+    probability: NDArray[np.float64],
+    expected: NDArray[np.float64],
+    available: NDArray[np.bool_],
+    order: str,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Probabilities and expected rewards as dense arrays.
+
+    Raises:
+        ValueError: for an unknown order.
+    """
+    if order not in ORDERS:
+        raise ValueError(f"order: expected 'sas' or 'ass', found {order!r}")
+    S, A = available.shape
+    T = np.zeros((S * A, S))
+    np.add.at(T, (rows.entry_rows(indptr), successor), probability)
+    T = T.reshape(S, A, S)
+    R = np.where(available, expected, -np.inf)
+    return (T, R) if order == "sas" else (np.ascontiguousarray(T.transpose(1, 0, 2)), R)
