@@ -24,8 +24,8 @@ APART = 3.0
 FLAT_LEVEL = 0.99
 """POWER counts as equal everywhere unless two states differ at this level, over all pairs."""
 
-_CHUNK = 1 << 22
-"""Pairs of states that are looked at at a time."""
+_CHUNK = 1 << 18
+"""Pairs of states that are looked at at a time: what fits into a cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,12 +109,14 @@ class Noise:
             powers: (B, S) other POWER with the same error; what it is an estimate of when None.
         """
         batch = (self.power[None] if powers is None else powers)[:, states]
-        ranks = np.empty(batch.shape)
+        ranks = np.zeros(batch.shape)
         for part, errors in self._pairs(states):
             least = np.maximum(APART * errors, self._rounding)
+            difference = np.empty(least.shape)
             for one, rank in zip(batch, ranks, strict=True):
-                difference = one[part, None] - one
-                rank[part] = 0.5 * (difference > least).sum(axis=1) - 0.5 * (difference < -least).sum(axis=1)
+                more = np.subtract(one[part, None], one, out=difference) > least
+                rank[part] += 0.5 * np.count_nonzero(more, axis=1)
+                rank -= 0.5 * np.count_nonzero(more, axis=0)  # the same pairs, seen from the other side
         return ranks
 
     def combined(self, weights: scipy.sparse.csr_array) -> Floats:
