@@ -134,7 +134,7 @@ class Pairs:
         return cls(
             TabularMDP(
                 indptr=np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(found) * A))]),
-                successor=order[np.searchsorted(found, after, sorter=order)],
+                successor=order[np.searchsorted(found, after, sorter=order)].astype(np.int32),
                 probability=probability,
                 reward=world.reward[entry],
                 performance=world.performance[entry],
@@ -253,7 +253,8 @@ def penalised_optimum(
         ((-1.0, -1.0), (1.0, 1.0))
     """
     mdp, steps = resolve_model(env_or_mdp), check_horizon(env_or_mdp, steps)
-    betas = list(beta) if isinstance(beta, Iterable) and not isinstance(beta, str) else [beta]
+    several = isinstance(beta, Iterable) and not isinstance(beta, str) and getattr(beta, "ndim", 1) > 0
+    betas: list[Any] = list(beta) if several else [beta]  # type: ignore[arg-type]  # looked at just before
     for price in betas:
         if not 0 <= real(price) <= LARGEST:
             raise ValueError(f"beta: expected a number of at least 0, found {price!r}")
@@ -283,7 +284,7 @@ def penalised_optimum(
                 values, deviations, actions,
             )
         )  # fmt: skip
-    return found if isinstance(beta, Iterable) else found[0]
+    return found if several else found[0]
 
 
 def optimum(

@@ -79,7 +79,7 @@ class Sushi(GridWorld[Counter]):
     def step(self, state: Counter, action: str) -> list[Outcome]:
         """The agent, then the sushi."""
         sushi, stuck = state.sushi, state.stuck
-        agent = self.walk(state.agent, action, (self.guest, sushi))
+        agent = self.walk(state.agent, action, (self.guest,) if sushi is None else (self.guest, sushi))
         if sushi == self.guest:
             sushi = None
         elif sushi is not None and not stuck:
