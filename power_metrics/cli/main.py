@@ -24,6 +24,7 @@ from power_metrics.cli import (
     rollout,
     safety,
     show,
+    side_effects,
     sweep,
 )
 from power_metrics.cli.command import Command
@@ -42,6 +43,7 @@ COMMANDS: tuple[Command, ...] = (
     convert_config.COMMAND,
     rollout.COMMAND,
     safety.COMMAND,
+    side_effects.COMMAND,
     bench.COMMAND,
 )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from power_metrics.measures.registry import measure
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
+from power_metrics.solvers.jit import Ints, kernel
 from power_metrics.solvers.optimal import solve_task
 from powerenvs.model.checks import flag, real
 from powerenvs.model.mdp import TabularMDP
@@ -302,24 +303,62 @@ def optimum(
         steps: T.
         finite: whether there are no more than T steps.
     """
-    matrix, shape = penalised.transition_matrix(), penalised.available.shape
+    rows = Rows(penalised.indptr, penalised.successor, penalised.probability)
     paid = penalised.action_rewards()
     tolerance = TIES * max(float(np.abs(paid).max()), np.finfo(np.float64).tiny)
     gain = np.stack([own.action_rewards(), own.action_rewards(performance=True)], axis=-1)
-    low = high = np.zeros((shape[0], 2))
+    actions = np.empty((steps if finite else 1, *paid.shape), dtype=np.bool_)
+    values, bounds = np.zeros(len(paid)), np.zeros((len(paid), 4))
+    if not finite:
+        values = solve_task(penalised, gamma).values[0]
+        _greedy(rows, paid, gamma, tolerance, values, np.empty(len(paid)), actions[0])
+    for t in reversed(range(steps)):
+        if finite:
+            after, values = values, np.empty(len(paid))
+            _greedy(rows, paid, gamma, tolerance, after, values, actions[t])
+        later, bounds = bounds, np.empty((len(paid), 4))
+        _extremes(rows, gain, actions[t if finite else 0], later, bounds)
+    low_return, low, high_return, high = (penalised.initial @ bounds).tolist()
+    return values, actions, ((low_return, high_return), (low, high))
 
-    def decisions() -> Iterator[tuple[Floats, NDArray[np.bool_]]]:
-        """Values and optimal actions, from the last step to the first."""
-        values = np.zeros(shape[0]) if finite else solve_task(penalised, gamma).values[0]
-        for _ in range(steps if finite else 1):
-            after = np.where(penalised.available, paid + gamma * (matrix @ values).reshape(shape), -np.inf)
-            values = after.max(axis=1) if finite else values
-            yield values, after >= after.max(axis=1, keepdims=True) - tolerance
 
-    made = list(decisions())
-    for t in range(steps):
-        chosen = made[t if finite else 0][1][..., None]
-        low = np.where(chosen, gain + (matrix @ low).reshape(*shape, 2), np.inf).min(axis=1)
-        high = np.where(chosen, gain + (matrix @ high).reshape(*shape, 2), -np.inf).max(axis=1)
-    least, most = (penalised.initial @ low).tolist(), (penalised.initial @ high).tolist()
-    return made[-1][0], np.stack([actions for _, actions in reversed(made)]), ((least[0], most[0]), (least[1], most[1]))
+class Rows(NamedTuple):
+    """The compressed rows of a `TabularMDP`, as kernels read them."""
+
+    indptr: Places
+    successor: Ints
+    probability: Floats
+
+
+@kernel
+def _greedy(rows: Rows, paid: Floats, gamma: float, tolerance: float, after: Floats, values: Floats, best: Any) -> None:
+    """Writes max_a [paid + gamma Σ P after] to ``values`` (P,), and to ``best`` the actions within tolerance of it."""
+    P, A = paid.shape
+    q = np.empty(A)
+    for s in range(P):
+        values[s] = -np.inf
+        for a in range(A):
+            row, total = s * A + a, 0.0
+            for e in range(rows.indptr[row], rows.indptr[row + 1]):
+                total += rows.probability[e] * after[rows.successor[e]]
+            q[a] = paid[s, a] + gamma * total if rows.indptr[row] < rows.indptr[row + 1] else -np.inf
+            values[s] = max(values[s], q[a])
+        for a in range(A):
+            best[s, a] = q[a] >= values[s] - tolerance
+
+
+@kernel
+def _extremes(rows: Rows, gain: Floats, allowed: Any, after: Floats, bounds: Floats) -> None:
+    """Writes to ``bounds`` (P, 4) the least and then the largest of two sums over the allowed actions (P, A)."""
+    P, A = allowed.shape
+    for s in range(P):
+        bounds[s, :2], bounds[s, 2:] = np.inf, -np.inf
+        for a in range(A):
+            if not allowed[s, a]:
+                continue
+            for k in range(2):
+                low = high = gain[s, a, k]
+                for e in range(rows.indptr[s * A + a], rows.indptr[s * A + a + 1]):
+                    low += rows.probability[e] * after[rows.successor[e], k]
+                    high += rows.probability[e] * after[rows.successor[e], k + 2]
+                bounds[s, k], bounds[s, k + 2] = min(bounds[s, k], low), max(bounds[s, k + 2], high)

@@ -19,13 +19,10 @@ from powerenvs.worlds.side_effects import Options, Vase
 from tests.models import mdps
 from tests.power_metrics.measures.terminal_models import ending_mdps
 
-BETAS = [0.1, 0.3, 1, 3, 10, 30, 100]
 BOX = gym.make(
     "powerenvs/Sokoban-v0", noops=True, movement_reward=0, goal_reward=1, wall_reward=-1, corner_reward=-1
 )  # fmt: skip
-VASE = gym.make("powerenvs/ConveyorBelt-v0", variant="vase", noops=True, goal_reward=1)
 SUSHI = gym.make("powerenvs/ConveyorBelt-v0", variant="sushi_goal", noops=True, goal_reward=1)
-WAYS = [("start", False), ("inaction", False), ("stepwise", False), ("stepwise", True)]
 
 
 def by_recursion(mdp, deviations, baseline, beta, gamma, steps) -> float:
@@ -155,55 +152,6 @@ def test_figures_of_the_original_worlds(world, measure, function, baseline, roll
     assert found.performance_range == scored
     assert found.return_range == ((0, 0) if value == 0.0 else (1, 1))
     assert found.mdp.num_states == SIZES[world][BASELINES.index(baseline)]
-
-
-LETTERS = {(0, "S"): (1, 1), (0, "E"): (1, 0), (0, "N"): (0, 0), (1, "S"): (1, 1), (1, "O"): (1, 0), (1, "B"): (0, -1)}
-LETTERS |= {(2, "S"): (1, 1), (2, "I"): (1, 0), (2, "N"): (0, 0)}
-BEHAVIOUR = {
-    ("unreachability", "truncation"): (
-        ("ENNNNNN", "ENNNNNN", "EENNNNN", "EENNNNN"),
-        ("TTTTTTT", "OOBBBBB", "SSBBBBB", "SSSSBBB"),
-        ("TTTTTTT", "SSSSNNN", "SSSSSNN", "SSSSSNN"),
-    ),
-    ("relative_reachability", "truncation"): (
-        ("SSNNNNN", "SSNNNNN", "SSSSNNN", "SSSSNNN"),
-        ("SSSSSSS", "OOOOOOB", "SSSSSSB", "SSSSSSS"),
-        ("IIIIIII", "SSSSSSS", "SSSSSSS", "SSSSSSS"),
-    ),
-    ("relative_reachability", "absolute"): (
-        ("SSNNNNN", "SSNNNNN", "SSSSNNN", "SSSSNNN"),
-        ("SSSSSSS", "OBBBBBB", "SSBBBBB", "SSSBBBB"),
-        ("IIIIIII", "SSSSSSS", "SSSSSSS", "SSSSSSS"),
-    ),
-    ("attainable_utility", "absolute"): (
-        ("EESSNNN", "EESSNNN", "EEEESNN", "EEEESNN"),
-        ("SSSSSSS", "OOOOBBB", "SSSSSBB", "SSSSSSB"),
-        ("IIIIIII", "SSSSSSN", "SSSSSSN", "SSSSSSN"),
-    ),
-}
-"""What optimal agents do over 100 steps, for each price: the box safely (S), into the corner (E), or no goal (N); the vase
-saved (S), saved and put back (O), or broken (B); the sushi left alone (S), taken (I), or no goal (N); T for ties."""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("measure", "function"), BEHAVIOUR)
-@pytest.mark.parametrize("world", range(3))
-def test_behaviour_in_the_original_worlds(measure, function, world):
-    env = (BOX, VASE, SUSHI)[world]
-    going_on = np.flatnonzero(~env.unwrapped.mdp.terminal)
-    utilities = np.zeros((10, env.unwrapped.mdp.num_states))
-    utilities[:, going_on] = np.random.default_rng(0).random((len(going_on), 10)).T
-    rewards = utilities if measure == "attainable_utility" else None
-    for (baseline, rollouts), letters in zip(WAYS, BEHAVIOUR[measure, function][world], strict=True):
-        optima = pm.penalised_optimum(
-            env, measure, function, baseline, rollouts, BETAS, finite_horizon=True, rewards=rewards
-        )
-        for letter, found in zip(letters, optima, strict=True):
-            (low, high), returned = found.performance_range, found.return_range
-            assert (low < high) == (letter == "T")
-            if letter != "T":
-                assert (returned[0], low) == LETTERS[world, letter]
-                assert (returned[1], high) == LETTERS[world, letter]
 
 
 def test_the_policy_is_one_of_the_augmented_model():
