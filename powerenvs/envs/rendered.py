@@ -9,11 +9,12 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from powerenvs.envs.specs import WithSpec
 from powerenvs.model.labels import closest
 from powerenvs.render.window import Window
 
 
-class RenderedEnv(gym.Env[Any, int]):
+class RenderedEnv(WithSpec, gym.Env[Any, int]):  # type: ignore[misc]  # spec is a property
     """An environment with the render modes "ansi", "rgb_array" and "human".
 
     Args:

@@ -18,6 +18,7 @@ from powerenvs.envs.loading import WorldLike, check_options, load_world, refusal
 from powerenvs.envs.memory import EpisodeMemory
 from powerenvs.envs.observations import ObservationTable
 from powerenvs.envs.sampling import UniformStreams, choose, seed_list
+from powerenvs.envs.specs import WithSpec
 from powerenvs.model.labels import closest
 from powerenvs.model.rows import cumulative
 from powerenvs.render import StatePictures
@@ -36,7 +37,7 @@ def check_vector_arguments(num_envs: int, max_episode_steps: int | None, autores
         raise ValueError(f"autoreset_mode: unknown mode {autoreset_mode!r}; {closest(autoreset_mode, modes)}")
 
 
-class TabularVectorEnv(VectorEnv[Any, Any, Any]):
+class TabularVectorEnv(WithSpec, VectorEnv[Any, Any, Any]):
     """N copies of a world. Same seeds, same trajectories as `gymnasium.vector.SyncVectorEnv` of `TabularEnv`.
 
     Copy i draws from its own generator, seeded with ``seed + i``. Arrays that `step` returns are new every time.
