@@ -105,6 +105,16 @@ def tied_policies(
     return policies
 
 
+def tell_unsure(unsure: float, scale: float) -> None:
+    """Warns of differences up to ``unsure`` that may be errors, if that is much beside the largest reward."""
+    if unsure > TELL * scale:
+        warnings.warn(
+            f"ties: actions whose values differ by up to {unsure:.1e} count as tied, because the error of values may "
+            "be as large in this model at this discount",
+            stacklevel=2,
+        )
+
+
 class _Refined:
     """Optimal values in twice the precision, and bounds on their errors."""
 
@@ -129,13 +139,7 @@ class _Refined:
         """(B, S, A) the policies that split evenly."""
         policies = np.zeros((len(self.rewards), *self.actions.reward.shape))
         unsure = split_refined(self.actions, self.high, self.low, self.error, tolerance, policies)
-        scale = max(float(np.abs(self.rewards).max()), float(np.abs(self.actions.reward).max()))
-        if unsure > TELL * scale:
-            warnings.warn(
-                f"ties: actions whose values differ by up to {unsure:.1e} count as tied, because the error of values "
-                f"at a discount of {self.gamma!r} may be as large in this model",
-                stacklevel=2,
-            )
+        tell_unsure(unsure, max(float(np.abs(self.rewards).max()), float(np.abs(self.actions.reward).max())))
         return policies
 
     def _evaluate(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from power_metrics.solvers.jit import Floats, Ints, inlined, kernel
 from power_metrics.solvers.joint.tables import JointRows
+from power_metrics.solvers.joint.ties import split_ties
 from power_metrics.solvers.joint.values import (
     Agent,
     Space,
@@ -24,9 +25,6 @@ from power_metrics.solvers.simd import LANES, any_above, fill, larger, load, pic
 from power_metrics.solvers.solution import allocate, part_of
 from power_metrics.solvers.transpose import absolute, gather
 
-TEAR = 10.0
-"""Values from iteration are taken to be within this times its target / (1 - γ) of each other where they are equal."""
-
 
 class Responses(NamedTuple):
     """What B pairs of reward functions give in a game with S states, as (1 - γ) times values.
@@ -37,6 +35,7 @@ class Responses(NamedTuple):
         human_seed: (B, 1, S) what follows for H against the seed policy.
         ai_seed: (B, 1, S) what follows for A when it plays the seed policy.
         residual: (B,) the largest Bellman residual of a pair's solves, as a share of max|V|.
+        unsure: (B,) the largest difference between choices that was taken for an error, so that they are tied.
         iterations: (B, 2) the policies that H and A evaluated; pairs that are solved side by side share them.
     """
 
@@ -45,6 +44,7 @@ class Responses(NamedTuple):
     human_seed: Floats
     ai_seed: Floats
     residual: Floats
+    unsure: Floats
     iterations: Ints
 
     @classmethod
@@ -58,6 +58,7 @@ class Responses(NamedTuple):
             human_seed=(B, 1, S),
             ai_seed=(B, 1, S),
             residual=(B,),
+            unsure=(B,),
             iterations=(B, 2),
         )
 
@@ -79,8 +80,7 @@ class Game(NamedTuple):
         size_a: (K_A,) of A.
         gamma_h: discount of H.
         gamma_a: discount of A.
-        tolerance: choices within this share of max|V| of the best are tied; a little more where γ is near 1 and
-            policies are evaluated iteratively.
+        tolerance: for ties, see `split_ties`.
         plan: how to eliminate; not read unless ``direct``.
         direct: whether to eliminate, or iterate, where policies lead to several states.
     """
@@ -130,7 +130,7 @@ def solve_pairs(rewards_h: Floats, rewards_a: Floats, game: Game, out: Responses
     certain = np.ones((S, LANES))
     best = np.empty((S, LANES))
     finest = np.zeros((1, LANES))
-    error = np.empty((1, LANES))
+    error, unsure = np.empty((1, LANES)), np.empty((1, LANES))
     for start in range(0, rewards_h.shape[0], LANES):
         count = min(LANES, rewards_h.shape[0] - start)
         gather(rewards_h, start, count, game.order, human.reward)
@@ -139,13 +139,14 @@ def solve_pairs(rewards_h: Floats, rewards_a: Floats, game: Game, out: Responses
             store(human.value, i, load(human.reward, i) / fill(1.0 - human.gamma))
             store(ai.value, i, load(ai.reward, i) / fill(1.0 - ai.gamma))
         store(error, 0, fill(0.0))
+        store(unsure, 0, fill(0.0))
         steps_h, steps_a = 0, 0
         for n in range(out.human.shape[1]):
             # 1. H's best response, at first to the seed policy.
             if n == 0:
-                steps_h += _respond(unanswered, certain, game.tolerance, best, space)
+                steps_h += _respond(unanswered, certain, game.tolerance, best, space, unsure)
             else:
-                steps_h += _respond(human, ai.policy, game.tolerance, best, space)
+                steps_h += _respond(human, ai.policy, game.tolerance, best, space, unsure)
             set_scale(ai, human.policy)
             if n == 0:
                 _write_powers(human, best, game.order, start, count, 0, error, out.human_seed)
@@ -155,7 +156,7 @@ def solve_pairs(rewards_h: Floats, rewards_a: Floats, game: Game, out: Responses
                 set_expected(ai, human.policy, best)
                 _write_powers(ai, best, game.order, start, count, 0, error, out.ai_seed)
             # 2. A's best response to H's policy.
-            steps_a += _respond(ai, human.policy, game.tolerance, best, space)
+            steps_a += _respond(ai, human.policy, game.tolerance, best, space, unsure)
             _write_powers(ai, best, game.order, start, count, n, error, out.ai)
             # 3. H's policy, as it is, against it.
             set_scale(human, ai.policy)
@@ -164,12 +165,13 @@ def solve_pairs(rewards_h: Floats, rewards_a: Floats, game: Game, out: Responses
             _write_powers(human, best, game.order, start, count, n, error, out.human)
         for lane in range(count):
             out.residual[start + lane] = error[0, lane]
+            out.unsure[start + lane] = unsure[0, lane]
             out.iterations[start + lane, 0] = steps_h
             out.iterations[start + lane, 1] = steps_a
 
 
 @kernel
-def _respond(agent: Agent, other_policy: Floats, tolerance: float, best: Floats, space: Space) -> int:
+def _respond(agent: Agent, other_policy: Floats, tolerance: float, best: Floats, space: Space, unsure: Floats) -> int:
     """Policy iteration against a policy of the other; returns the number of policies evaluated.
 
     Args:
@@ -179,6 +181,7 @@ def _respond(agent: Agent, other_policy: Floats, tolerance: float, best: Floats,
         tolerance: see `Game`.
         best: (S, LANES) out, the largest value of what follows.
         space: work space.
+        unsure: see `split_ties`.
     """
     set_scale(agent, other_policy)
     everything = fill(-np.inf)
@@ -188,12 +191,12 @@ def _respond(agent: Agent, other_policy: Floats, tolerance: float, best: Floats,
     zero = fill(0.0)
     rough = np.zeros((1, LANES))
     iteration = 0
-    improving = True
+    improving = exact = True
     while improving and iteration < MAX_ITERATIONS:
         iteration += 1
         if not space.direct:  # a policy on the way is evaluated only as well as its improvement asks for
             store(rough, 0, 0.03 * rise)
-        evaluate_pair(agent, other_policy, rough, space)
+        exact = evaluate_pair(agent, other_policy, rough, space)
         # A switch must gain more than rounding, and what the evaluation left open: so policies get better and better.
         largest = _largest(agent.value)
         margin = 4.0 * larger(load(rough, 0), EVALUATION * largest)
@@ -204,9 +207,7 @@ def _respond(agent: Agent, other_policy: Floats, tolerance: float, best: Floats,
             if not any_above(rise, zero):
                 break
             improving = True
-    if not space.direct:  # what the evaluation leaves open can tear ties apart
-        tolerance = max(tolerance, TEAR * EVALUATION / (1.0 - agent.gamma))
-    _split_ties(tolerance, agent, other_policy, best)
+    split_ties(tolerance, exact, agent, other_policy, best, space, unsure)
     return iteration
 
 
@@ -258,23 +259,6 @@ def _improve(backwards: bool, margin: Any, agent: Agent, other_policy: Floats, b
                 switched = pick_equal(chosen, fill(float(k)), fill(1.0), zero)
                 store(policy, k, pick_above(gained, margin, switched, load(policy, k)))
     return rise
-
-
-@kernel
-def _split_ties(tolerance: float, agent: Agent, other_policy: Floats, best: Floats) -> None:
-    """Sets the agent's policy to the one that is uniform over the actions of all tied choices."""
-    choices, policy = agent.rows.choices, agent.policy
-    slack = tolerance * _largest(agent.value)
-    for i in range(agent.value.shape[0]):
-        least = load(best, i) - slack
-        total = fill(0.0)
-        for k in range(choices[i], choices[i + 1]):
-            q = look_ahead(i, k, agent, other_policy)
-            weight = pick_above(least, q, fill(0.0), fill(agent.size[k]))
-            store(policy, k, weight)
-            total = total + weight
-        for k in range(choices[i], choices[i + 1]):
-            store(policy, k, load(policy, k) / total)
 
 
 @kernel

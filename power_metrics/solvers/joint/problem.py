@@ -12,6 +12,7 @@ from power_metrics.solvers.joint.pairs import Game, Responses, solve_pairs
 from power_metrics.solvers.joint.tables import JointRows, JointTables, joint_tables
 from power_metrics.solvers.ordering import Elimination
 from power_metrics.solvers.simd import LANES
+from power_metrics.solvers.ties import tell_unsure
 from powerenvs.model.game import TabularGame
 
 BATCH = 1 << 16
@@ -74,4 +75,5 @@ class JointProblem:
             given = (np.require(rewards[part], requirements=("C", "W")) for rewards in (human, ai))
             solve_pairs(*given, game, found.part(part))  # kernels are compiled for such arrays
         check_residual(found.residual)
+        tell_unsure(float(found.unsure.max()), max(np.abs(human).max(), np.abs(ai).max()))
         return found
