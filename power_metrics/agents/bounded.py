@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.agents.table import split_greedy, uniform_policy
+from power_metrics.agents.table import uniform_policy
 from power_metrics.arguments.checks import as_float64, check_count, check_policy
 from power_metrics.chains.evaluation import policy_values
 from power_metrics.solvers.optimal import optimal_policies, solve
@@ -124,7 +124,10 @@ class Satisficing:
         q = optimal_q_values(mdp, rewards, gamma)
         enough = (q >= float(self.threshold)).astype(np.float64)
         count = enough.sum(axis=2, keepdims=True)
-        return np.where(count > 0, enough / np.maximum(count, 1.0), split_greedy(q, mdp.available))
+        found = enough / np.maximum(count, 1.0)
+        if not count.all():
+            found = np.where(count > 0, found, optimal_policies(mdp, rewards, gamma, threads=1).numpy())
+        return found
 
 
 @dataclass(frozen=True)

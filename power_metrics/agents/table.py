@@ -21,8 +21,8 @@ from powerenvs.model.rows import GIVEN_TOLERANCE
 Floats = NDArray[np.float64]
 
 KINDS = ("probabilities", "logits", "q", "counts")
-TIES = 1e-9
-"""Values are tied if they differ by at most this share of the largest in the row."""
+TIES = 1e-14
+"""Values are tied if they differ by at most this share of the largest in the row: some roundings."""
 
 
 def policy_table(

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from power_metrics.arguments.checks import check_count, check_policy, resolve_model
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
+from power_metrics.solvers.differences import Actions
+from power_metrics.solvers.optimal import TIE_TOLERANCE
+from power_metrics.solvers.steps import optimal_steps
 from powerenvs.model.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
 
-TIES = 1e-9
-"""Actions whose values differ by at most this much, as a share of the largest reward of a step, are equally good."""
 OBJECTIVES = ("reward", "performance")
 
 
@@ -124,17 +125,16 @@ def horizon_optimum(env_or_mdp: Any, steps: int | None = None, objective: str = 
     matrix, available = mdp.transition_matrix(), mdp.available
     aim = mdp.action_rewards(performance=objective == "performance")
     other = mdp.action_rewards(performance=objective == "reward")
-    tolerance = TIES * max(float(np.abs(aim).max()), np.finfo(np.float64).tiny)
+    entry_reward = mdp.performance if objective == "performance" else mdp.reward
+    actions = np.zeros((steps, *available.shape), dtype=np.bool_)
+    optimal_steps(Actions.of(mdp, 1.0, entry_reward), TIE_TOLERANCE, actions)
     gain = np.stack([aim, other, other, other], axis=-1)
     values = np.zeros((mdp.num_states, 4))  # of the objective; of the other one evenly split, at least, at most
-    actions = np.empty((steps, *available.shape), dtype=bool)
     for t in reversed(range(steps)):
         after = gain + (matrix @ values).reshape(gain.shape)
         aimed = np.where(available, after[..., 0], -np.inf)
-        best = aimed.max(axis=1)
-        chosen = aimed >= best[:, None] - tolerance
-        actions[t] = chosen
-        values[:, 0] = best
+        chosen = actions[t]
+        values[:, 0] = aimed.max(axis=1)
         values[:, 1] = (after[..., 1] * chosen).sum(axis=1) / chosen.sum(axis=1)
         values[:, 2] = np.where(chosen, after[..., 2], np.inf).min(axis=1)
         values[:, 3] = np.where(chosen, after[..., 3], -np.inf).max(axis=1)

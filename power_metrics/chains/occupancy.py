@@ -192,6 +192,7 @@ def _solve_small(mdp: TabularMDP, policies: Floats, gamma: float, start: Floats,
     rows = tables.entry_rows(mdp.indptr)
     begin, successor = mdp.indptr[::A].astype(np.int32), mdp.successor.astype(np.int32)
     prepared = solver_tables(mdp)
+    assert prepared.elimination is not None, "models of so few states are never too large for it"
     plan = prepared.elimination.with_states(prepared.order)
     visits = np.empty((len(policies), S))
     batch = max(1, _NUMBERS // len(successor))

@@ -9,9 +9,9 @@ leaves open until that is rounding. Its error is bounded afterwards. With r what
 number of steps before what is in s is lost, Σ |error| <= Σ h(s) |r(s)|; for a discount, h is at most 1 / (1 - γ). The
 bound counts the rounding of r itself.
 
-Measured on two cores of 2.5 GHz: elimination takes 1.5 s for 160,000 cells of a plane, where iteration takes 1 s at
-γ = 0.99 and 23 s at 0.9999; for two agents in such worlds, where fill grows much faster, it takes 11 s for 14,641
-joint states, and iteration 0.6 s.
+Measured on two cores of 2.5 GHz: elimination takes 2.5 s for 160,000 cells of a plane, where iteration takes 1 s at
+γ = 0.99 and 23 s at 0.9999; for two agents in such worlds, where fill grows much faster, it takes 31 s for 14,641
+joint states, and iteration 0.2 s.
 """
 
 from __future__ import annotations

@@ -98,8 +98,9 @@ def multiagent_power(
         rounds: more than 1 lets H answer π_A, then A the new π_H, and so on; POWER is that of the last round.
         agents: who is H and who is A; by default the first and the second agent of the game.
         others: policies (S, A_i) of all further agents, which are folded into the game.
-        tie_tolerance: actions are tied if what follows them is worth the same to this share of max|V|; in games of
-            thousands of states, which are solved iteratively, to at least 3e-14 / (1 - γ) of it.
+        tie_tolerance: actions are tied with the best one if Σ P(s') (V(s') - V(s)) differs by at most this share of the
+            sum's own size. Those whose difference may be an error of V are tied too; such errors are bounded, and a
+            warning tells where they are large, as they can be in games of thousands of states near discount 1.
         method: ``"monte_carlo"``, ``"antithetic"`` or ``"sobol"``; see `power_metrics.power`.
         tolerance: draw until the widest interval of POWER, of either agent in any state, with or without an answer,
             reaches no further than this to each side.

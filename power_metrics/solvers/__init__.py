@@ -12,7 +12,8 @@ Order in which to read:
 2. `discounted/`: `stay_put`, `deterministic`, `direct` and `iterative`. They stand on `jit` (compiling), `simd`
    (lanes), `transpose` (reward functions into lanes, solutions out), `reduction` (elimination without subtraction)
    and `linear` (BiCGSTAB and SuperLU).
-3. `dispatch` (solving, threads), `policies` (ties, values of policies), `optimal` (the public functions).
+3. `dispatch` (solving, threads), `policies` (values of policies), `ties` (which actions are optimal, by `differences`
+   in `twofold` precision; `steps` without a discount), `optimal` (the public functions).
 4. `average/`: `solver`, `components` (by `graph`), then `stay_put`, `cycle_mean` and `unichain` (by `howard` and
    `recurrence`), `multichain` and `gain`.
 5. `joint/`, two agents who answer each other: `tables`, `values`, `pairs`, `problem`. And `gpu`.

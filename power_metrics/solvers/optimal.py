@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_count, check_gamma, check_rewards, check_tolerance, resolve_model
 from power_metrics.solvers.compiled import prepare_tables, solver_tables
+from power_metrics.solvers.differences import Actions
 from power_metrics.solvers.dispatch import num_threads, solve_all
 from power_metrics.solvers.solution import Solution
-from power_metrics.solvers.ties import Actions, tied_policies
+from power_metrics.solvers.ties import tied_policies
 from powerenvs.model.checks import flag
 from powerenvs.model.mdp import TabularMDP
 

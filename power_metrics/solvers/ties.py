@@ -18,66 +18,28 @@ bound is the same for all states.
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.solvers import twofold
 from power_metrics.solvers.compiled import solver_tables
+from power_metrics.solvers.differences import Actions, allowance, difference, follows
 from power_metrics.solvers.discounted.deterministic import evaluate_arrows, make_arrows
 from power_metrics.solvers.jit import Floats, Ints, inlined, kernel
 from power_metrics.solvers.limits import MAX_ITERATIONS
 from power_metrics.solvers.linear import chain_values
 from power_metrics.solvers.policies import evaluate_policies
 from power_metrics.solvers.solution import Solution
-from powerenvs.model import rows as tables
 from powerenvs.model.mdp import TabularMDP
 
 ROUNDS = 8
 """Refinements of one policy. Each gains the digits that γ leaves of 16: two or three are enough."""
 
-TELL = 1e-9
+TELL = 1e-6
 """A difference that may be an error is told of if it is above this share of the largest reward."""
 
 _EPS = float(np.finfo(np.float64).eps)
-
-
-class Actions(NamedTuple):
-    """The actions of a model's states and what they bring.
-
-    Attributes:
-        indptr: (S·A + 1,) row pointers.
-        successor: next states.
-        probability: their probabilities.
-        reward: (S, A) reward of each action itself.
-        spread: (S, A) how far the rewards that it is the mean of are from each other.
-        same: (S, A) actions of a state with the same number have the same outcomes.
-        weight: what the value of what follows counts: γ, or 1 for the limit of small γ.
-    """
-
-    indptr: NDArray[np.int64]
-    successor: Ints
-    probability: Floats
-    reward: Floats
-    spread: Floats
-    same: Ints
-    weight: float
-
-    @classmethod
-    def of(cls, mdp: TabularMDP, weight: float, entry_reward: Floats | None = None) -> Actions:
-        """Those of a model, with ``entry_reward`` of its transitions; None where only states have rewards."""
-        reward, spread = np.zeros(mdp.available.shape), np.zeros(mdp.available.shape)
-        if entry_reward is not None:
-            # Added to the first one are the differences from it: so a reward that never varies keeps all its digits.
-            row = tables.entry_rows(mdp.indptr)
-            first = entry_reward[mdp.indptr[row]]
-            more = mdp.probability * (entry_reward - first)
-            reward.flat[row] = first
-            reward += tables.row_sums(mdp.indptr, more).reshape(reward.shape)
-            spread += tables.row_sums(mdp.indptr, np.abs(more)).reshape(reward.shape)
-        same = solver_tables(mdp).choice_of
-        return cls(mdp.indptr, mdp.successor, mdp.probability, reward, spread, same, weight)
 
 
 def tied_policies(
@@ -186,46 +148,6 @@ class _Refined:
 
 
 @inlined
-def difference(s: int, a: int, actions: Actions, high: Floats, low: Floats) -> tuple[float, float, float, float]:
-    """What action a brings in state s on top of V(s), in twice the precision.
-
-    Args:
-        s: the state.
-        a: the action.
-        actions: all of them.
-        high: (S,) values, rounded.
-        low: (S,) what that leaves.
-
-    Returns:
-        The pair of r + weight · Σ P (V(s') - V(s)); the sum of the sizes of the differences, with that of what r is a
-        mean of; and a bound on the rounding.
-    """
-    row = s * actions.reward.shape[1] + a
-    total, total_low, size, rounding = 0.0, 0.0, 0.0, 0.0
-    for e in range(actions.indptr[row], actions.indptr[row + 1]):
-        t = actions.successor[e]
-        gain, gain_low = twofold.subtract(high[t], low[t], high[s], low[s])
-        gain, gain_low = twofold.multiply(actions.probability[e], gain, gain_low)
-        total, total_low = twofold.add(total, total_low, gain, gain_low)
-        size += abs(gain)
-        rounding += actions.probability[e] * (abs(high[t]) + abs(high[s]))
-    entries = actions.indptr[row + 1] - actions.indptr[row]
-    total, total_low = twofold.multiply(actions.weight, total, total_low)
-    total, total_low = twofold.add(total, total_low, actions.reward[s, a], 0.0)
-    rounding = twofold.ROUNDING * (entries + 3) * (actions.weight * rounding + abs(actions.reward[s, a]))
-    return total, total_low, actions.weight * size + actions.spread[s, a], rounding
-
-
-@inlined
-def allowance(s: int, a: int, lead: int, tolerance: float, size: Floats, reward: Floats) -> float:
-    """How much worse than the leading action, by the tolerance, another one may be."""
-    scale = size[a] + size[lead]
-    if reward[s, a] != reward[s, lead]:  # rewards that differ are themselves rounded
-        scale += abs(reward[s, a]) + abs(reward[s, lead])
-    return tolerance * scale
-
-
-@inlined
 def split_evenly(tied: NDArray[np.bool_], policy: Floats) -> None:
     """Writes the uniform distribution over the tied actions to ``policy`` (A,)."""
     count = 0
@@ -306,11 +228,11 @@ def _compare(
     Returns False if an error of ``noise`` in a difference may decide.
     """
     zeros, size = np.zeros(len(value)), np.empty(len(tied))
-    best, _, size[lead], _ = difference(s, lead, actions, value, zeros)
+    best, _, size[lead], _ = difference(s, lead, s, actions, value, zeros)
     for a in range(len(tied)):
         alike = actions.same[s, a] == actions.same[s, lead] and actions.reward[s, a] == actions.reward[s, lead]
         if tied[a] and not alike:
-            q, _, size[a], _ = difference(s, a, actions, value, zeros)
+            q, _, size[a], _ = difference(s, a, s, actions, value, zeros)
             allowed = allowance(s, a, lead, tolerance, size, actions.reward)
             tied[a] = best - q + noise <= allowed
             if not tied[a] and best - q - noise <= allowed:
@@ -331,7 +253,7 @@ def leave_open(
     short, short_low = twofold.subtract(1.0, 0.0, gamma, 0.0)
     for b in range(high.shape[0]):
         for s in range(S):
-            ahead, ahead_low, _, error = difference(s, policy[b, s], actions, high[b], low[b])
+            ahead, ahead_low, _, error = difference(s, policy[b, s], s, actions, high[b], low[b])
             lost, lost_low = twofold.multiply(short, high[b, s], low[b, s])
             lost_low += short_low * (high[b, s] + common[b])
             rest, rest_low = twofold.multiply(short, common[b], 0.0)
@@ -364,16 +286,6 @@ def solve_arrows(actions: Actions, right: Floats, gamma: float, policy: Ints, so
         evaluate_arrows(arrows, gamma, solved[b])
 
 
-@inlined
-def follows(s: int, a: int, actions: Actions, error: Floats) -> float:
-    """The weighted error of what follows an action."""
-    row = s * actions.reward.shape[1] + a
-    total = 0.0
-    for e in range(actions.indptr[row], actions.indptr[row + 1]):
-        total += actions.probability[e] * error[actions.successor[e]]
-    return actions.weight * total
-
-
 @kernel
 def improve(actions: Actions, high: Floats, low: Floats, error: Floats, policy: Ints) -> bool:
     """Switches to actions that are better beyond error; returns whether there were any.
@@ -390,12 +302,12 @@ def improve(actions: Actions, high: Floats, low: Floats, error: Floats, policy: 
     for b in range(high.shape[0]):
         for s in range(S):
             now = policy[b, s]
-            top, top_low, _, doubt = difference(s, now, actions, high[b], low[b])
+            top, top_low, _, doubt = difference(s, now, s, actions, high[b], low[b])
             doubt += follows(s, now, actions, error[b])
             for a in range(A):
                 row = s * A + a
                 if a != now and actions.indptr[row] < actions.indptr[row + 1]:
-                    q, q_low, _, own = difference(s, a, actions, high[b], low[b])
+                    q, q_low, _, own = difference(s, a, s, actions, high[b], low[b])
                     gain, _ = twofold.subtract(q, q_low, top, top_low)
                     own += follows(s, a, actions, error[b])
                     if gain > doubt + own:
@@ -432,7 +344,7 @@ def split_refined(
                 row = s * A + a
                 tied[a] = actions.indptr[row] < actions.indptr[row + 1]
                 if tied[a]:
-                    q[a], q_low[a], size[a], own[a] = difference(s, a, actions, high[b], low[b])
+                    q[a], q_low[a], size[a], own[a] = difference(s, a, s, actions, high[b], low[b])
                     own[a] += follows(s, a, actions, error[b])
                     if lead < 0 or q[a] > q[lead] or (q[a] == q[lead] and q_low[a] > q_low[lead]):
                         lead = a

@@ -146,3 +146,44 @@ def test_numbers_of_the_safety_worlds():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(two_roads())
+
+
+def test_rewards_of_very_different_size():
+    """Walking right pays 1e-7 a step, staying half of that; a move that costs 1,000 changes nothing about it."""
+    moves, reward = [], []
+    for s in range(60):
+        for action, target, paid in (("right", min(s + 1, 59), 1e-7), ("stay", s, 5e-8), ("burn", s, -1000.0)):
+            moves.append((s, action, target, 1.0))
+            reward.append(paid)
+    mdp = TabularMDP.from_transitions(moves, state_labels=range(60), initial=0, reward=reward)
+    best = pm.horizon_optimum(mdp, 50)
+    assert np.array_equal(best.actions.nonzero()[2], np.zeros(50 * 60))
+    assert pm.horizon_score(mdp, best.policy(), 50).expected_return == pytest.approx(5e-6, rel=1e-13)
+    assert best.score.expected_return == pytest.approx(5e-6, rel=1e-13)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_small_differences_beside_large_sums(offset):
+    """The long way round earns 1e-11 more; the same large reward is earned on both."""
+    mdp = TabularMDP.from_transitions(
+        [("start", "left", "l", 1.0), ("start", "right", "r", 1.0), ("l", "on", "l", 1.0), ("r", "on", "r", 1.0)],
+        initial="start",
+        reward=[offset, offset, 3e-11, 2e-11],
+    )
+    best = pm.horizon_optimum(mdp, 2)
+    assert best.actions[0, mdp.index("start")].tolist() == [True, False, False]
+
+
+def test_sums_in_another_order_are_tied():
+    """Three tenths and six, in whichever order they come: only rounding differs."""
+    left, right = [0.1, 0.2, 0.3], [0.3, 0.2, 0.1]
+    moves, reward = [], []
+    for side, pays in (("l", left), ("r", right)):
+        moves.append(("start", side, f"{side}0", 1.0))
+        reward.append(0.0)
+        for n, paid in enumerate(pays):
+            moves.append((f"{side}{n}", "on", f"{side}{n + 1}" if n < 2 else "end", 1.0))
+            reward.append(paid)
+    moves.append(("end", "on", "end", 1.0))
+    mdp = TabularMDP.from_transitions(moves, initial="start", terminal=["end"], reward=[*reward, 0.0])
+    assert pm.horizon_optimum(mdp, 10).actions[0, mdp.index("start")].sum() == 2
