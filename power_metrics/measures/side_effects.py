@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import resolve_model
-from power_metrics.chains.horizon import TIES, check_horizon
+from power_metrics.chains.horizon import check_horizon
 from power_metrics.measures.deviations import MEASURES, Deviating, check_choice
 from power_metrics.measures.registry import measure
 from power_metrics.results.base import Result
@@ -27,6 +27,8 @@ Places = NDArray[np.int64]
 
 BASELINES = ("start", "inaction", "stepwise")
 NONTERMINAL = ("full", "discount", "none")
+TIES = 1e-9
+"""Actions are equally good to this share of the largest reward of a step: penalties are computed, and so are rounded."""
 
 
 @dataclass(frozen=True)
