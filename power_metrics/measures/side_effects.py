@@ -28,7 +28,7 @@ Places = NDArray[np.int64]
 BASELINES = ("start", "inaction", "stepwise")
 NONTERMINAL = ("full", "discount", "none")
 TIES = 1e-9
-"""Actions are equally good to this share of the largest reward of a step: penalties are computed, and so are rounded."""
+"""Actions are equally good to this share of the largest reward of a step: penalties are computed, and thus rounded."""
 
 
 @dataclass(frozen=True)

@@ -191,12 +191,12 @@ def _respond(agent: Agent, other_policy: Floats, tolerance: float, best: Floats,
     zero = fill(0.0)
     rough = np.zeros((1, LANES))
     iteration = 0
-    improving = exact = True
+    improving = True
     while improving and iteration < MAX_ITERATIONS:
         iteration += 1
         if not space.direct:  # a policy on the way is evaluated only as well as its improvement asks for
             store(rough, 0, 0.03 * rise)
-        exact = evaluate_pair(agent, other_policy, rough, space)
+        evaluate_pair(agent, other_policy, rough, space)
         # A switch must gain more than rounding, and what the evaluation left open: so policies get better and better.
         largest = _largest(agent.value)
         margin = 4.0 * larger(load(rough, 0), EVALUATION * largest)
@@ -207,7 +207,7 @@ def _respond(agent: Agent, other_policy: Floats, tolerance: float, best: Floats,
             if not any_above(rise, zero):
                 break
             improving = True
-    split_ties(tolerance, exact, agent, other_policy, best, space, unsure)
+    split_ties(tolerance, agent, other_policy, best, space, unsure)
     return iteration
 
 

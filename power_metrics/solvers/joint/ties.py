@@ -1,8 +1,8 @@
 """Two agents: which choices are optimal, judged choice by choice, as `power_metrics.solvers.ties` does for one agent.
 
 Choices are compared by Σ P (V(s') - V(s)). Where plain values and the bound that their residual gives do not decide,
-the values of LANES pairs are found anew in twice the precision. Games in which that would take elimination of too many
-states keep to the bound.
+the values of LANES pairs are found anew in twice the precision. In games that are solved iteratively the bound on their
+errors is the same for all states.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from power_metrics.solvers.limits import MAX_ITERATIONS
 from power_metrics.solvers.simd import LANES, any_above, fill, larger, load, pick_above, store
 from power_metrics.solvers.ties import ROUNDS
 from power_metrics.solvers.transpose import absolute
+
+REDUCTION = 1e-4
+"""The share of what is left open that iteration may leave in a refinement."""
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -40,13 +43,12 @@ class Differences(NamedTuple):
 
 @kernel
 def split_ties(
-    tolerance: float, exact: bool, agent: Agent, other_policy: Floats, best: Floats, space: Space, unsure: Floats
+    tolerance: float, agent: Agent, other_policy: Floats, best: Floats, space: Space, unsure: Floats
 ) -> None:
     """Sets the agent's policy to the one that is uniform over the actions of all optimal choices.
 
     Args:
         tolerance: choices are tied if they differ by at most this share of the sizes of all that was added up for them.
-        exact: whether values can be refined.
         agent: its optimal values and policy; both are mended where a choice turns out to be better.
         other_policy: the other's policy.
         best: (S, LANES) the largest value of what follows, mended likewise.
@@ -87,7 +89,7 @@ def split_ties(
     _compare(agent, other_policy, low, found)
     for k in range(K):
         store(found.error, k, fill(0.5) * load(doubt, 0))
-    if exact and _unclear(tolerance, agent, found):
+    if _unclear(tolerance, agent, found):
         _refine(agent, other_policy, low, found, space)
         for i in range(S):
             top = fill(-np.inf)
@@ -140,6 +142,15 @@ def _compare(agent: Agent, other_policy: Floats, low: Floats, found: Differences
             store(found.low, k, total_low)
             store(found.size, k, size)
             store(found.error, k, rounding)
+
+
+@inlined
+def _largest(numbers: Floats) -> Any:
+    """The largest size in each lane."""
+    largest = fill(0.0)
+    for i in range(numbers.shape[0]):
+        largest = larger(absolute(load(numbers, i)), largest)
+    return largest
 
 
 @inlined
@@ -220,14 +231,18 @@ def _refine(agent: Agent, other_policy: Floats, low: Floats, found: Differences,
         for i in range(S):
             value[i, lane] -= common[0, lane]
     left, rounding, change = np.empty((S, LANES)), np.empty((S, LANES)), np.empty((S, LANES))
-    finest = np.zeros((1, LANES))
+    rough = np.zeros((1, LANES))
     zero = fill(0.0)
     rest = Agent(rows, agent.size, agent.gamma, left, change, policy, agent.scale)
     for _ in range(MAX_ITERATIONS):
         for _ in range(ROUNDS):
             if not _leave_open(agent, other_policy, common, low, left, rounding):
                 break
-            evaluate_pair(rest, other_policy, finest, space)
+            if not space.direct:
+                store(rough, 0, fill(REDUCTION) * _largest(left))
+                for i in range(S):
+                    store(change, i, zero)
+            evaluate_pair(rest, other_policy, rough, space)
             for i in range(S):
                 high, rest_low = twofold.add(load(value, i), load(low, i), load(change, i), zero)
                 store(value, i, high)
@@ -235,7 +250,12 @@ def _refine(agent: Agent, other_policy: Floats, low: Floats, found: Differences,
         _leave_open(agent, other_policy, common, low, left, rounding)
         for i in range(S):
             store(left, i, absolute(load(left, i)) + load(rounding, i))
-        evaluate_pair(rest, other_policy, finest, space)
+        if space.direct:
+            evaluate_pair(rest, other_policy, rough, space)
+        else:
+            most_left = _largest(left) / fill(1.0 - agent.gamma)
+            for i in range(S):
+                store(change, i, most_left)
         _compare(agent, other_policy, low, found)
         for i in range(S):
             for k in range(rows.choices[i], rows.choices[i + 1]):

@@ -147,7 +147,7 @@ def set_expected(agent: Agent, other_policy: Floats, expected: Floats) -> None:
 
 
 @kernel
-def evaluate_pair(agent: Agent, other_policy: Floats, rough: Floats, space: Space) -> bool:
+def evaluate_pair(agent: Agent, other_policy: Floats, rough: Floats, space: Space) -> None:
     """Sets ``agent.value`` to V(i) = R(i) + γ E[V(next)] under both policies.
 
     Where they lead to one state from each state, by following arrows; else by elimination or, for large
@@ -158,9 +158,6 @@ def evaluate_pair(agent: Agent, other_policy: Floats, rough: Floats, space: Spac
         other_policy: the other's policy.
         rough: (1, LANES) the residual that iteration may leave; rounding where that is more.
         space: work space.
-
-    Returns:
-        Whether there was no need to iterate.
     """
     rows, reward, value = agent.rows, agent.reward, agent.value
     S = reward.shape[0]
@@ -175,12 +172,12 @@ def evaluate_pair(agent: Agent, other_policy: Floats, rough: Floats, space: Spac
         for i in range(S):
             value[i, lane] = space.value[i]
     if single:
-        return True
+        return
     if space.direct:
         _set_weights(agent, other_policy, space.weight)
         chains = Chains(rows.start, rows.entries, rows.successor, rows.probability, space.no_reward, space.weight)
         evaluate_chains(reward, agent.gamma, chains, space.plan, space.reduction, value)
-        return True
+        return
     for lane in range(LANES):
         _write_chain(lane, agent, other_policy, space.chain.successor.shape[0], space.chain)
         for i in range(S):
@@ -189,7 +186,6 @@ def evaluate_pair(agent: Agent, other_policy: Floats, rough: Floats, space: Spac
         _iterate(agent.gamma, rough[0, lane], space)
         for i in range(S):
             value[i, lane] = space.value[i]
-    return False
 
 
 @kernel

@@ -218,6 +218,38 @@ class TestTies:
         assert np.abs(exact["human"].samples - rounded["human"].samples).max() > 0.01
         assert np.abs(exact.baseline["human"].samples - rounded.baseline["human"].samples).max() < 1e-12
 
+    @pytest.mark.parametrize("gamma", [1 - 1e-7, 1 - 1e-9])
+    def test_near_discount_1_worse_actions_are_not_tied(self, gamma):
+        """The human stays or goes between two cells, the AI watches: POWER is that of one agent."""
+        places = {("stay", 0): 0, ("go", 0): 1, ("stay", 1): 1, ("go", 1): 0}
+        game = TabularGame.from_transitions(
+            [(s, (move, "watch"), t, 1.0) for (move, s), t in places.items()], agents=("human", "ai"), initial=0
+        )
+        alone = game.against({"ai": game.uniform_policy("ai")})
+        rewards = np.array([[1.0, 0.991], [0.3, 0.7]])
+        found = pm.multiagent_power(game, gamma, rewards=(rewards, rewards))
+        assert found["human"].samples == pytest.approx(pm.power(alone, gamma, rewards=rewards).samples, rel=1e-12)
+        assert found["human"].samples[0] == pytest.approx([1.0, 1.0], rel=1e-7)
+
+    @pytest.mark.parametrize("slip", [0.0, 0.1])
+    @pytest.mark.parametrize("gamma", [0.1, 0.9, 1 - 1e-9])
+    def test_the_human_finds_a_far_prize(self, slip, gamma):
+        """25 cells in a row, of which the last one pays: everywhere the human has to go right, whatever it is worth."""
+        moves = []
+        for s in range(25):
+            for move, way in (("left", -1), ("right", 1)):
+                for step, p in ((way, 1 - slip), (-way, slip)):
+                    if p:
+                        moves.append((s, (move, "watch"), min(max(s + step, 0), 24), p))
+        game = TabularGame.from_transitions(moves, agents=("human", "ai"), initial=0)
+        prize = np.eye(25)[[24]]
+        found = pm.multiagent_power(game, gamma, rewards=(prize, prize))
+        right = np.tile([0.0, 1.0], (25, 1))
+        alone = game.against({"ai": game.uniform_policy("ai")})
+        values = pm.policy_values(alone, right, prize, gamma).numpy()
+        expected = (1 - gamma) / gamma * (values - prize)
+        assert found["human"].samples == pytest.approx(expected, rel=1e-6 if gamma > 0.99 else 1e-12, abs=0)
+
     def test_an_action_listed_twice_counts_twice(self):
         # Two of the AI's actions do the same, a third is as good for it: the human meets them 2 to 1.
         game = TabularGame.from_transitions(
