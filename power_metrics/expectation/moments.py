@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.rewards.tails import QUANTILE
+from power_metrics.solvers.jit import kernel
 
 Floats = NDArray[np.float64]
 
@@ -33,8 +34,7 @@ class Moments:
         centred = rows - moments.mean
         moments._squares = np.einsum("ij,ij->j", centred, centred)
         moments._exponent = int(np.frexp(np.sqrt(moments._squares.max(initial=0.0)))[1])
-        centred *= 2.0**-moments._exponent
-        moments._cubes = np.einsum("ij,ij->j", centred * centred, centred)
+        add_cubes(centred, 2.0**-moments._exponent, moments._cubes)
         return moments
 
     def add(self, other: Moments) -> None:
@@ -84,3 +84,12 @@ def widening(skewness: Floats) -> Floats:
     """
     rest = 0.5 * QUANTILE * np.maximum(skewness - _SYMMETRIC, 0.0)
     return rest + np.sqrt(1.0 + rest * rest)
+
+
+@kernel
+def add_cubes(rows: Floats, unit: float, cubes: Floats) -> None:
+    """Adds the cubes of rows (n, width), times a unit, to ``cubes`` (width,): in one pass, without arrays between."""
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            x = rows[i, j] * unit
+            cubes[j] += x * x * x

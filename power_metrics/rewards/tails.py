@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.rewards.distributions import RewardDistribution
+from power_metrics.rewards.distributions import Normal, Pareto, RewardDistribution, Uniform
 from power_metrics.rewards.sampler import Sampler, checked_draws
 
 Floats = NDArray[np.float64]
@@ -150,6 +150,8 @@ def has_atoms(distribution: RewardDistribution) -> bool:
     """Whether one value makes up a share of the draws."""
     if getattr(distribution, "atoms", None) is not None:
         return True
+    if isinstance(distribution, Uniform | Normal | Pareto):
+        return False
     draws = checked_draws(distribution, distribution.sample(np.random.default_rng(0), (_FEW,)), (_FEW,))
     return bool(np.unique(draws, return_counts=True)[1].max() > 0.01 * _FEW)
 
@@ -161,8 +163,8 @@ def excess(distribution: Any, share: float) -> float:
     if atoms is not None:
         values, chances = map(np.asarray, atoms)
         reached = np.cumsum(chances)
-        low = values[min(np.searchsorted(reached, share), len(values) - 1)]
-        high = values[min(np.searchsorted(reached, (1.0 - share) * (1 - 1e-12)), len(values) - 1)]
+        low = values[min(int(np.searchsorted(reached, share)), len(values) - 1)]
+        high = values[min(int(np.searchsorted(reached, (1.0 - share) * (1 - 1e-12))), len(values) - 1)]
         return float(chances @ (np.maximum(values - high, 0.0) + np.maximum(low - values, 0.0)))
     if not callable(getattr(distribution, "quantile", None)):
         return 0.0
