@@ -82,6 +82,9 @@ DISTRIBUTIONS: dict[str, tuple[Any, Any]] = {  # of ours, and SciPy's frozen one
     "triangular": (Triangular(), scipy.stats.triang(0.3)),
     "rare among uniform": (pm.PerState({"child 0": pm.Empirical([0.0, 2.0], [0.99, 0.01])}, pm.Uniform()), None),
 }
+KNOWN = 2e-11
+"""To this SciPy's quadrature tells what is right."""
+
 RARE = ("bernoulli(0.02)", "bernoulli(0.001)", "rare among uniform", "beta(0.05, 0.1)")
 
 
@@ -189,6 +192,8 @@ def cells() -> Iterator[Cell]:
     """The whole grid, but for what differs in nothing."""
     for world, name, method, size in itertools.product(range(len(WORLDS)), DISTRIBUTIONS, METHODS, SIZES):
         known = world == 0 or not name.startswith("rare among")
+        if method == "auto" and size != 1024:
+            continue  # it stands for another method
         if known and (world < 2 or name == "uniform" or isinstance(DISTRIBUTIONS[name][0], pm.Bernoulli)):
             yield Cell(world, name, method, size)
 
@@ -214,9 +219,9 @@ def study(cell: Cell, seeds: int) -> Found:
             return Found("none")
         outcome = "warns" if caught else ""
         low, high = (end[states] for end in found.confidence_interval())
-        covered += int(np.sum((low <= truth + 1e-13) & (truth - 1e-13 <= high)))
+        covered += int(np.sum((low <= truth + KNOWN) & (truth - KNOWN <= high)))
         errors.append(found.mean[states] - truth)
-        claimed.append(np.maximum(found.standard_error[states], 1e-14))
+        claimed.append(np.maximum(found.standard_error[states], KNOWN))
     ratio = math.sqrt(float(np.mean(np.square(errors)) / np.mean(np.square(claimed))))
     return Found(outcome, covered / (seeds * len(states)), ratio)
 
@@ -264,11 +269,12 @@ def _text(one: Found | None) -> str:
 
 HEAD = """# How often intervals cover
 
-Written by `python tests/benchmarks/coverage_study.py --seeds {seeds}`: the share, in percent, of 95 % intervals of POWER that hold what
-is right, over {seeds} seeds and two states each; chance alone moves these numbers by about {error:.1f}. Columns are numbers
+Written by `python tests/benchmarks/coverage_study.py --seeds {seeds}`: the share, in percent, of 95 % intervals
+of POWER that hold what is right, over {seeds} seeds and two states each; chance alone moves these numbers by about {error:.1f}. Columns are numbers
 of reward functions; with `tolerance` it is 0.02 (0.2 for Normal and Pareto rewards). "exact": worked out without draws.
 "no interval": rewards of infinite variance. "refused": control variates or a tolerance for such rewards. "(warns)": heavy
 tails, of which `pm.power` warns. Intervals of few or rare draws are made wider than 95 % takes, never narrower.
+Cells that are empty, and worlds without a table, were not run.
 """
 
 
