@@ -63,7 +63,8 @@ def tabular_model(env: Any) -> TabularMDP | TabularGame:
 
     Our own environments give the tables that they step through (a `TabularGame` for PettingZoo ones).
     Gymnasium's FrozenLake, CliffWalking and Taxi are read from their ``P``. A MiniGrid environment is
-    enumerated by `compile_env`: the episode it is in, or the one of seed 0 if it has not been reset.
+    enumerated by `compile_env`: the episode it is in, or the one of seed 0 if it has not been reset. What wrappers do
+    to dynamics, rewards and ends is part of the tables; a wrapper whose effect cannot be found is refused.
     Text is the id of an environment, the name of a game or of a graph, or a file that holds a model. Further kinds
     are those of `powerenvs.sources.register_source`.
 

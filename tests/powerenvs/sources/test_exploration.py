@@ -157,13 +157,14 @@ def mismatches(env, mdp, seed, episodes=150, steps=400):
         state = int(mdp.initial.argmax())
         for _ in range(steps):
             action = int(rng.choice(7, p=[0.2, 0.2, 0.5, 0.02, 0.02, 0.06, 0]))
-            _, reward, terminated, *_ = env.step(action)
+            _, reward, terminated, truncated, _ = env.step(action)
             [(_, state, tabled, ended)] = mdp.P[state][action]
             if terminated != ended or (reward > 0) != (tabled > 0):
                 wrong += 1
                 break
             if terminated:
                 ends += 1
+            if terminated or truncated:
                 break
     assert ends > 0
     return wrong
