@@ -102,9 +102,10 @@ def convert(mapping: Mapping[str, Any]) -> Conversion:
             config[_POLICIES[key]] = policies if several else policies[0]
         elif key == "reward_distribution":
             config |= _rewards(values, several, notes, _states_of(parameters))
-        elif key == "random_seed" and None in values:
-            notes.append("random_seed: null left out, which asked for another seed each time; here runs repeat")
         elif key in _SAME:
+            if key == "random_seed" and None in values:
+                notes.append("random_seed: null asked for another seed each time; here runs repeat, with seed 0")
+                values = list(dict.fromkeys(0 if value is None else value for value in values))
             config[_SAME[key]] = list(values) if several else values[0]
         else:
             notes.append(f"{key}: left out, since {_DROPPED[key]}")

@@ -206,10 +206,10 @@ def converted(**parameters):
     return powerplay.convert({"name": "x", "parameters": {key: {"value": value} for key, value in given.items()}})
 
 
-def test_a_seed_of_null_is_left_out_with_a_note(tmp_path, no_figures):
+def test_a_seed_of_null_is_0_with_a_note(tmp_path, no_figures):
     conversion = converted(mdp_graph="mdp_from_paper", random_seed=None)
-    assert "seed" not in conversion.config
-    assert any(note.startswith("random_seed: null left out") for note in conversion.notes)
+    assert conversion.config["seed"] == 0
+    assert any(note.startswith("random_seed: null asked for another") for note in conversion.notes)
     pm.sweep(pm.SweepConfig.from_dict(conversion.config), tmp_path / "swept")
 
 
