@@ -144,7 +144,7 @@ class Sampling:
         """Refuses rewards without a mean, and warns of those whose tails are heavy."""
         if self.tails.index > 4:
             return
-        names = ", ".join(repr(distribution) for distribution, _ in self.tails.states)
+        names = ", ".join(self.tails.heavy)
         if self.tails.index <= 1:
             how = ", as draws tell" if self.tails.tested else ""
             raise ValueError(f"reward: expected distributions with a finite mean, found {names}{how}")

@@ -71,6 +71,11 @@ class Tails:
         tested = tuple(repr(distribution) for index, distribution in found if index is None)
         return cls(float(ends[:, 0].min()), float(ends[:, 1].max()), min(indices), tested, tuple(states))
 
+    @property
+    def heavy(self) -> list[str]:
+        """The distributions, in words, whose moments are not known to exist up to order 4."""
+        return [repr(distribution) for distribution, _ in self.states if (known_index(distribution) or 0.0) <= 4]
+
     @cached_property
     def atoms(self) -> bool:
         """Whether some rewards take single values again and again, so that what is rare may be missed altogether."""
