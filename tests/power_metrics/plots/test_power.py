@@ -26,7 +26,7 @@ def estimate(mdp, mean=None, error=0.002, gamma=0.9, samples=1000):
     mean = np.linspace(0.6, 0.9, mdp.num_states) if mean is None else np.asarray(mean, dtype=float)
     made = pm.power(mdp, gamma, num_samples=2)
     errors = np.full(mdp.num_states, error)
-    return replace(made, mean=mean, standard_error=errors, num_samples=samples)
+    return replace(made, mean=mean, standard_error=errors, num_samples=samples, replicates=None)
 
 
 def grid(level):

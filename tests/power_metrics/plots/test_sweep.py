@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
+from scipy import stats
 
 import power_metrics as pm
 from power_metrics.plots import (
@@ -59,7 +60,7 @@ class TestOneAgent:
         ordered = [runs[1], runs[2], runs[0]]
         assert y == pytest.approx([run.mean.mean() for run in ordered])
         errors = [run.samples.mean(axis=1).std(ddof=1) / np.sqrt(200) for run in ordered]
-        assert high - low == pytest.approx([2 * 1.959964 * error for error in errors], rel=1e-5)
+        assert high - low == pytest.approx([2 * stats.t.ppf(0.975, 199) * error for error in errors], rel=1e-5)
         assert ax.get_xlabel() == "discount γ"
         assert ax.get_ylabel() == "POWER (reward per step)"
         assert "95% intervals of the mean over states" in note(figure)
@@ -72,7 +73,7 @@ class TestOneAgent:
         ((_, _, low, high),) = bands(figure.axes[0]).values()
         ((_, _, least, most),) = bands(plot_sweep(runs, GAMMAS, "γ").axes[0]).values()
         assert np.all(high - low >= most - least)
-        assert high[0] - low[0] == pytest.approx(2 * 1.959964 * runs[1].standard_error.mean(), rel=1e-5)
+        assert high[0] - low[0] == pytest.approx(2 * stats.t.ppf(0.975, 199) * runs[1].standard_error.mean(), rel=1e-5)
         assert "upper bounds" in note(figure)
 
     def test_states(self, runs):
