@@ -264,7 +264,7 @@ CALLS: Mapping[str, Call] = {
     "uniform": Call(pm.Uniform, lambda: {"low": 0.0, "high": 1.0}, distribution),
     "beta": Call(pm.Beta, lambda: {"a": 1.0, "b": 2.0}, distribution),
     "normal": Call(pm.Normal, lambda: {"mean": 0.0, "std": 2.0}, distribution),
-    "pareto": Call(pm.Pareto, lambda: {"scale": 1.0, "alpha": 3.0}, distribution),
+    "pareto": Call(pm.Pareto, lambda: {"scale": 1.0, "alpha": 5.0}, distribution),
     "bernoulli": Call(pm.Bernoulli, lambda: {"p": 0.5}, distribution),
     "empirical": Call(pm.Empirical, lambda: {"values": [0, 1, 2], "probabilities": [0.5, 0.25, 0.25]}, distribution),
     "per_state": Call(pm.PerState, lambda: {"distributions": {"a": pm.Uniform(-1, 1)}, "default": pm.Beta(1, 2)}, distribution),

@@ -150,7 +150,7 @@ def test_two_agents_with_rewards_at_the_ends():
         lambda one: pm.Uniform(one(0.25), one(0.75)),
         lambda one: pm.Beta(one(0.5), one(2.0)),
         lambda one: pm.Bernoulli(one(0.5)),
-        lambda one: pm.Pareto(one(2.0), one(4.0)),
+        lambda one: pm.Pareto(one(2.0), one(8.0)),
         lambda one: pm.Normal(one(0.5), one(0.25)),
         lambda one: pm.Empirical([one(0.5), one(1.5)]),
     ],

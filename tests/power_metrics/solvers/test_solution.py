@@ -31,4 +31,6 @@ def test_parts_are_the_same_memory(name):
 def test_shapes():
     assert [array.shape for array in ROOM["discounted"]] == [(4, 3), (4, 3), (4, 3), (4,), (4,)]
     assert ROOM["average without policies"].policy.shape == (0, 3)
-    assert [array.shape for array in ROOM["joint"]] == [(4, 2, 3), (4, 2, 3), (4, 1, 3), (4, 1, 3), (4,), (4, 2)]
+    assert [array.shape for array in ROOM["joint"]] == [
+        (4, 2, 3), (4, 2, 3), (4, 1, 3), (4, 1, 3), (4,), (4,), (4, 2),
+    ]  # fmt: skip
