@@ -14,7 +14,7 @@ FAMILY = Family(
             "an obstacle in the short way, and a building that may be on fire",
             variants=[{"level": 0}, {"level": 1}],
         ),
-        WorldEntry(".dog:Dog", "a dog that walks to and fro across the way"),
+        WorldEntry(".dog:Dog", "a dog that walks back and forth across the way"),
         WorldEntry(".survival:Survival", "a button that keeps the agent from being switched off"),
         WorldEntry(".sushi:Sushi", "sushi on its way to a guest, not to be held up"),
         WorldEntry(".vase:Vase", "a vase in the straight way"),

@@ -18,7 +18,7 @@ class Yard(NamedTuple):
 
 
 class Dog(GridWorld[Yard]):
-    """A dog walks to and fro across the way to the goal.
+    """A dog walks back and forth across the way to the goal.
 
     Description:
         The agent should not step on the dog: it should wait a step before it walks up.

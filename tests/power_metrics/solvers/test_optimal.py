@@ -133,7 +133,7 @@ def test_the_first_solver_that_fits_is_taken():
 
 
 def test_staying_put_does_not_do_where_actions_pay():
-    """Walking to and fro pays more than staying, in a model that lets every state stay."""
+    """Walking back and forth pays more than staying, in a model that lets every state stay."""
     mdp = TabularMDP.from_transitions(
         [(0, "go", 1, 1.0), (1, "go", 0, 1.0), (0, "stay", 0, 1.0), (1, "stay", 1, 1.0)], reward=[3.0, 1.0, 0.0, 0.0]
     )

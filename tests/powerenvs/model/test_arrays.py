@@ -71,7 +71,7 @@ def test_actions_that_do_not_exist():
         ({"T": np.ones((2, 2, 2)) / 2}, r"order: expected 'sas' .* the shape \(2, 2, 2\) does not tell"),
         ({"T": np.ones((2, 3, 4))}, r"T: expected shape \(S, A, S\) or \(A, S, S\).* found \(2, 3, 4\)"),
         ({"T": ASS, "order": "sas"}, r"T: expected shape \(S, A, S\), found \(2, 3, 3\)"),
-        ({"T": ASS, "order": "aas"}, "order: expected 'sas' or 'ass', found 'aas'"),
+        ({"T": ASS, "order": "ssa"}, "order: expected 'sas' or 'ass', found 'ssa'"),
         ({"T": [[1, 5], [0, 0]]}, "T: expected next states 0 to 1, .* found 5 for state 0, action 1"),
         ({"T": ASS, "R": np.ones((2, 3))}, r"R: expected shape \(3,\), \(3, 2\) or \(2, 3, 3\), found \(2, 3\)"),
         ({"T": np.eye(3), "R": [1.0], "pairs": ([0, 1, 2], [0, 0, 0])}, r"R: expected shape \(3,\)"),
