@@ -95,7 +95,10 @@ class Custom(torch.nn.ReLU):
     ("save", "message"),
     [
         (lambda path: path.write_bytes(b"not a zip"), "expected a model saved by Stable-Baselines3, found"),
-        (lambda path: PPO("MlpPolicy", make(level="corridor"), device="cpu").save(path), "trained on other observations"),
+        (
+            lambda path: PPO("MlpPolicy", make(level="corridor"), device="cpu").save(path),
+            "trained on other observations",
+        ),
         (
             lambda path: PPO("MlpPolicy", make(), device="cpu", policy_kwargs={"activation_fn": Custom}).save(path),
             "policy_kwargs have activation_fn=.*in Python",
