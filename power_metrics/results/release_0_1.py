@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +11,7 @@ from numpy.typing import NDArray
 from power_metrics.results.stored import MODELS, Stored, part
 from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.npz import load_arrays
 
 PARTS = {"human": "estimates.0", "ai": "estimates.1", "human_baseline": "baseline.0", "ai_baseline": "baseline.1"}
 """Where POWER of two agents stood, whatever their names, and where it stands."""
@@ -49,10 +47,5 @@ def model_from_bytes(data: NDArray[np.uint8], kind: str) -> TabularMDP | Tabular
     """
     if kind not in MODELS:
         raise ValueError(f"model: expected one of {', '.join(MODELS)}, found {kind!r}")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.npz"
-        path.write_bytes(data.tobytes())
-        try:
-            return MODELS[kind].load(path)
-        except ValueError as error:
-            raise ValueError(str(error).replace(repr(os.fspath(path)), "model")) from None
+    content, header = load_arrays(data.tobytes(), kind, "model")
+    return MODELS[kind].from_store(content, header)

@@ -41,6 +41,7 @@ class SweepConfig:
         parameters: the keys that are swept, in the order of the file.
         environment_keys: the keys that are arguments of the environment.
         measure_keys: the keys that are parameters of the measure.
+        given: the keys that were given, not left out.
 
     Example:
         >>> import power_metrics as pm
@@ -57,6 +58,7 @@ class SweepConfig:
     parameters: tuple[str, ...]
     environment_keys: tuple[str, ...] = field(compare=False)
     measure_keys: tuple[str, ...] = field(compare=False)
+    given: tuple[str, ...] = field(compare=False)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> SweepConfig:
@@ -127,6 +129,7 @@ class SweepConfig:
             parameters=tuple(key for key in lists if isinstance(given[key], list)),
             environment_keys=tuple(filter(keys.is_of_environment, values)),
             measure_keys=tuple(key for key in values if key in keys.of_measure),
+            given=tuple(given),
         )
 
     @property
@@ -184,10 +187,12 @@ def _grid(key: str, value: Any) -> tuple[Any, ...]:
     values = tuple(value) if isinstance(value, list) else (value,)
     if not values:
         raise ValueError(f"{key}: expected at least one value, found an empty list")
-    texts = [json.dumps(one, sort_keys=True) for one in values]
-    for one, text in zip(values, texts, strict=True):
-        if texts.count(text) > 1:
+    seen = set()
+    for one in values:
+        text = json.dumps(one, sort_keys=True)
+        if text in seen:
             raise ValueError(f"{key}: expected different values, found {one!r} twice")
+        seen.add(text)
     return values
 
 

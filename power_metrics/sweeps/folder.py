@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,39 @@ _LEFT_OVER = re.compile(
 _PACKAGES = ("numpy", "scipy", "numba", "torch", "gymnasium", "pettingzoo")
 
 
+@dataclass(frozen=True)
+class Held:
+    """A folder that this process holds.
+
+    Attributes:
+        path: of the folder.
+        identity: of it, whatever its path.
+    """
+
+    path: Path
+    identity: tuple[int, int]
+
+    def check(self) -> None:
+        """Raises an OSError if the folder is no longer where it was; nothing may be written there then."""
+        if _identity(self.path) != self.identity:
+            raise OSError(
+                errno.ENOENT,
+                "renamed or deleted while the sweep ran; what is finished is where the folder is now, and the same "
+                "sweep run again into that folder goes on",
+                os.fspath(self.path),
+            )
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[Held]:
     """Makes the folder and holds it for this process.
 
     Raises:
@@ -49,7 +82,9 @@ def locked(folder: Path) -> Iterator[None]:
     except Timeout:
         raise ValueError(f"folder: {os.fspath(folder)!r} is in use by another process, which sweeps into it") from None
     try:
-        yield
+        identity = _identity(folder)
+        assert identity is not None
+        yield Held(folder, identity)
     finally:
         lock.release()
 
@@ -65,6 +100,11 @@ def prepare(folder: Path, config: SweepConfig, fresh: bool) -> dict[str, Any]:
             path.unlink()
     if (folder / CONFIG_FILE).exists() and fresh:
         SweepConfig.from_folder(folder)  # refuses the folder of something else
+        for place in (folder / "points", folder / pictures.FOLDER):
+            if place.is_symlink():
+                raise ValueError(
+                    f"fresh: {os.fspath(place)!r} is a link to another folder, in which nothing is deleted"
+                )
         for path in _our_files(folder):
             path.unlink()
     elif (folder / CONFIG_FILE).exists():
@@ -76,9 +116,6 @@ def prepare(folder: Path, config: SweepConfig, fresh: bool) -> dict[str, Any]:
                 f"folder: {os.fspath(folder)!r} holds {found[0]!r} but no {CONFIG_FILE}, so it is not the folder of a "
                 "sweep; nothing is overwritten, choose another"
             )
-    path = folder / CONFIG_FILE
-    if not path.exists() or path.read_text(encoding="utf-8") != config.to_yaml():
-        _write(path, config.to_yaml())
     return {"started": _now(), "earlier": _earlier_runs(folder / RECORD_FILE)}
 
 
@@ -86,7 +123,7 @@ def _earlier_runs(record: Path) -> list[Any]:
     """What the record tells; nothing where a run did not get to its end, or somebody has changed the record."""
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return []
     runs = content.get("runs") if isinstance(content, dict) else None
     return runs if isinstance(runs, list) else []
@@ -126,8 +163,16 @@ def _check_same(folder: Path, config: SweepConfig) -> None:
         )
 
 
+def write_config(folder: Path, config: SweepConfig) -> None:
+    """Writes ``config.yaml``, unless it says the same already."""
+    path = folder / CONFIG_FILE
+    if not path.exists() or path.read_text(encoding="utf-8") != config.to_yaml():
+        _write(path, config.to_yaml())
+
+
 def write_all(result: SweepResult, stored: Mapping[int, StoredPoint], record: Mapping[str, Any]) -> None:
-    """Writes the files of a finished sweep."""
+    """Writes the files of a finished sweep; its configuration too, if somebody has changed it meanwhile."""
+    write_config(result.folder, result.config)
     with naming_what_stays(result.folder / RESULTS_FILE):
         write_results(result.folder / RESULTS_FILE, stored)
     _write(result.folder / "results.csv", result.to_frame().to_csv(index=False, lineterminator="\n"))

@@ -13,6 +13,7 @@ from power_metrics.arguments.parameters import policy_of
 from power_metrics.measures.registry import Measure, find_measure
 from power_metrics.sweeps.config import SweepConfig
 from power_metrics.sweeps.keys import KEPT, is_left_to_measure, keeps_samples, leaves_number_open
+from power_metrics.sweeps.marks import marks
 from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.sources.by_name import game_name, load_game, load_model
@@ -27,6 +28,7 @@ class Unit:
     Attributes:
         number: counts units from 0.
         points: the numbers of its points.
+        marks: of each of them, what its settings are; see `power_metrics.sweeps.marks`.
         measure: what is measured.
         model: the tables.
         arguments: of the measure, checked; of its parameter ``together`` a list with a value for each point.
@@ -35,6 +37,7 @@ class Unit:
 
     number: int
     points: tuple[int, ...]
+    marks: tuple[Mapping[str, str], ...]
     measure: Measure
     model: Model
     arguments: Mapping[str, Any]
@@ -81,7 +84,8 @@ def make_plan(config: SweepConfig) -> list[Unit]:
                 arguments[name] = [one.value(points[member][name], model) for member in members]
             elif name in config.measure_keys and not is_left_to_measure(one, settings[name]):
                 arguments[name] = one.value(settings[name], model)
-        units.append(_checked(Unit(number, tuple(members), measure, model, arguments, kept)))
+        marked = tuple(marks(config, points[member]) for member in members)
+        units.append(_checked(Unit(number, tuple(members), marked, measure, model, arguments, kept)))
     return units
 
 

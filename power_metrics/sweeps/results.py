@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from power_metrics.results.stored import json_values
 from power_metrics.sweeps.config import CONFIG_FILE, SweepConfig
+from power_metrics.sweeps.marks import check_marks
 from power_metrics.sweeps.solve import KeptSamples
 from power_metrics.sweeps.store import StoredPoint, read_finished, read_results
 from powerenvs.model.checks import flag
@@ -174,6 +175,26 @@ def made_result(
     return SweepResult(config, folder, points, num_resumed)
 
 
+def check_points(config: SweepConfig, folder: Path, stored: Mapping[int, StoredPoint]) -> None:
+    """Refuses stored points that are not those of the configuration.
+
+    Raises:
+        ValueError: for the first one that was made with other settings, and for one that it does not have.
+    """
+    points = config.points
+    for number, point in stored.items():
+        if number >= len(points):
+            raise ValueError(
+                f"{os.fspath(folder / CONFIG_FILE)!r}: expected more than {number} points, since that one is finished, "
+                f"found {len(points)}: it has been changed since; change it back, or run the new settings into another "
+                "folder"
+            )
+        try:
+            check_marks(config, number, points[number], point.marks, point.result)
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(folder / CONFIG_FILE)!r}: {error}") from None
+
+
 def load_sweep(folder: str | os.PathLike[str], *, partial: bool = False) -> SweepResult:
     """Reads the results of a sweep from its folder; files that its configuration names need not exist any more.
 
@@ -182,7 +203,7 @@ def load_sweep(folder: str | os.PathLike[str], *, partial: bool = False) -> Swee
         partial: True to take the points that an unfinished sweep has so far.
 
     Raises:
-        ValueError: if a file is damaged, and, unless ``partial``, if points are missing; the message says which.
+        ValueError: if a file is damaged or was made with other settings, and, unless ``partial``, if points are missing; the message says which.
         FileNotFoundError: if the folder holds no sweep.
 
     Example:
@@ -198,6 +219,7 @@ def load_sweep(folder: str | os.PathLike[str], *, partial: bool = False) -> Swee
     config = SweepConfig.from_folder(folder)
     count = len(config.points)
     stored = read_results(folder / RESULTS_FILE) if (folder / RESULTS_FILE).is_file() else read_finished(folder)
+    check_points(config, folder, stored)
     missing = [number for number in range(count) if number not in stored]
     if missing and not partial:
         shown = ", ".join(map(str, missing[:10])) + (", ..." if len(missing) > 10 else "")

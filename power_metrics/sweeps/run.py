@@ -13,10 +13,10 @@ from typing import Any
 from power_metrics.arguments.checks import check_progress
 from power_metrics.expectation.executors import check_executor
 from power_metrics.sweeps.config import SweepConfig
-from power_metrics.sweeps.folder import locked, prepare, write_all
+from power_metrics.sweeps.folder import Held, locked, prepare, write_all, write_config
 from power_metrics.sweeps.logs import check_logs, open_logs
 from power_metrics.sweeps.points import Unit, make_plan
-from power_metrics.sweeps.results import SweepPoint, SweepResult, made_result
+from power_metrics.sweeps.results import SweepPoint, SweepResult, check_points, made_result
 from power_metrics.sweeps.solve import solve
 from power_metrics.sweeps.store import StoredPoint, read_unit, write_unit
 
@@ -84,9 +84,11 @@ def sweep(
         executor, workers = check_executor(executor, workers)
     check_logs(tensorboard, wandb)
     units, points = make_plan(config), config.points
+    if folder is not None and not os.fspath(folder):
+        raise ValueError("folder: expected a path, found an empty text")
     place = Path(RESULTS_FOLDER) / config.name if folder is None else Path(folder)
     with ExitStack() as stack:
-        stack.enter_context(locked(place))
+        held = stack.enter_context(locked(place))
         record = prepare(place, config, fresh)
         stored: dict[int, StoredPoint] = {}
         pending = []
@@ -95,6 +97,8 @@ def sweep(
                 stored |= read_unit(place, unit)
             except FileNotFoundError:
                 pending.append(unit)
+        check_points(config, place, stored)
+        write_config(place, config)
         resumed = len(stored)
         logs = open_logs(config, place, tensorboard, wandb)
         for log in logs:
@@ -102,13 +106,14 @@ def sweep(
             for point in made_result(config, place, stored).points:
                 log.point(point)
         for unit in _bar(pending, len(points), resumed, show):
-            written = _worked_out(place, unit, executor, workers, show if len(pending) == 1 else False)
+            written = _worked_out(held, unit, executor, workers, show if len(pending) == 1 else False)
             stored |= written
             for number, found in written.items():
                 for log in logs:
                     log.point(SweepPoint.of(config, number, points[number], found))
         stored = dict(sorted(stored.items()))
         done = made_result(config, place, stored, resumed)
+        held.check()
         write_all(done, stored, record)
         if figures:
             from power_metrics.sweeps.pictures import draw_figures
@@ -129,7 +134,7 @@ def _bar(units: list[Unit], total: int, done: int, show: bool | None) -> Iterato
 
 
 def _worked_out(
-    folder: Path, unit: Unit, executor: str | Executor | None, workers: int | None, show: bool | None
+    held: Held, unit: Unit, executor: str | Executor | None, workers: int | None, show: bool | None
 ) -> dict[int, StoredPoint]:
     """The points of a unit, which are written to the folder."""
     start = time.perf_counter()
@@ -139,4 +144,5 @@ def _worked_out(
         if isinstance(error.__cause__, BrokenExecutor):
             raise RuntimeError(f"{error} (Finished points are kept)") from error.__cause__
         raise
-    return write_unit(folder, unit, outcomes, time.perf_counter() - start)
+    held.check()
+    return write_unit(held.path, unit, outcomes, time.perf_counter() - start)

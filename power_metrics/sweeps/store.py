@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +35,7 @@ class StoredPoint:
         kept: {agent: samples kept}.
         fingerprint: of the model.
         seconds: wall-clock time of the work that gave it; points of one unit share it.
+        marks: of its settings; none in files of old releases.
 
     Raises:
         ValueError: if the result is of another model, or the samples are of other states.
@@ -44,6 +45,7 @@ class StoredPoint:
     kept: Kept
     fingerprint: str
     seconds: float
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         found = self.result.fingerprint
@@ -66,6 +68,7 @@ def _put(stored: Stored, points: Mapping[int, StoredPoint]) -> dict[str, Any]:
             "kept": stored.put(point.kept, f"{number}.kept"),
             "fingerprint": point.fingerprint,
             "seconds": point.seconds,
+            "settings": dict(point.marks),
         }
         for number, point in points.items()
     }
@@ -79,6 +82,7 @@ def _get(stored: Stored, entries: Mapping[str, Any]) -> dict[int, StoredPoint]:
             stored.get(Kept, entry["kept"], f"{number}.kept"),
             stored.get(str, entry["fingerprint"], "fingerprint"),
             stored.get(float, entry["seconds"], "seconds"),
+            stored.get(Mapping[str, str], entry.get("settings", {}), "settings"),
         )
         for number, entry in entries.items()
     }
@@ -108,8 +112,8 @@ def write_unit(folder: Path, unit: Unit, outcomes: Sequence[Outcome], seconds: f
     """Writes the points of a unit, whole or not at all; returns them as they are stored."""
     path, fingerprint = unit_path(folder, unit.number), unit.model.fingerprint
     points = {
-        number: StoredPoint(*outcome, fingerprint, seconds)
-        for number, outcome in zip(unit.points, outcomes, strict=True)
+        number: StoredPoint(*outcome, fingerprint, seconds, marked)
+        for number, outcome, marked in zip(unit.points, outcomes, unit.marks, strict=True)
     }
     with naming_what_stays(path):
         stored = Stored()
