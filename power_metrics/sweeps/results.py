@@ -203,7 +203,8 @@ def load_sweep(folder: str | os.PathLike[str], *, partial: bool = False) -> Swee
         partial: True to take the points that an unfinished sweep has so far.
 
     Raises:
-        ValueError: if a file is damaged or was made with other settings, and, unless ``partial``, if points are missing; the message says which.
+        ValueError: if a file is damaged or was made with other settings than the configuration says, and, unless
+            ``partial``, if points are missing; the message says which.
         FileNotFoundError: if the folder holds no sweep.
 
     Example:

@@ -47,7 +47,7 @@ def save_arrays(
 def load_arrays(
     path: str | os.PathLike[str] | bytes, kind: str, name: str | None = None
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Reads what `save_arrays` wrote, without unpickling anything, and without taking more memory than is there to read.
+    """Reads what `save_arrays` wrote, without unpickling anything, and never taking more memory than there is to read.
 
     Args:
         path: of the file, or its content.

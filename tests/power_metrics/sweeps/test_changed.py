@@ -151,7 +151,7 @@ def test_a_folder_that_goes_away_is_an_error_and_goes_on_where_it_is(tmp_path, m
 
     with monkeypatch.context() as patch:
         patch.setattr(sweeps_run, "solve", leaving)
-        with pytest.raises(OSError, match="renamed or deleted while the sweep ran; .* goes on"):
+        with pytest.raises(OSError, match=r"renamed or deleted while the sweep ran; .* goes on"):
             pm.sweep(ONE, out)
     assert how == "replaced" or not out.exists()
     assert how != "replaced" or list(out.iterdir()) == []
@@ -165,7 +165,7 @@ def test_fresh_deletes_nothing_behind_a_link(tmp_path):
     pm.sweep(SMALL, tmp_path / "out")
     (tmp_path / "out" / "points").rename(tmp_path / "mine")
     (tmp_path / "out" / "points").symlink_to(tmp_path / "mine")
-    with pytest.raises(ValueError, match="fresh: .*points' is a link to another folder, in which nothing is deleted"):
+    with pytest.raises(ValueError, match=r"fresh: .*points' is a link to another folder, in which nothing is deleted"):
         pm.sweep(SMALL, tmp_path / "out", fresh=True)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["0000.npz"]
 
