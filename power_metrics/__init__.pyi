@@ -79,5 +79,9 @@ from .sweeps.results import SweepResult as SweepResult, load_sweep as load_sweep
 from .sweeps.run import sweep as sweep
 from .training import rllib as rllib, sb3 as sb3
 from .training.pettingzoo import PowerParallelWrapper as PowerParallelWrapper
+from .training.side_effects import (
+    SideEffectPenalty as SideEffectPenalty,
+    SideEffectPenaltyVector as SideEffectPenaltyVector,
+)
 from .training.tracker import PowerTracker as PowerTracker
 from .training.wrappers import PowerVectorWrapper as PowerVectorWrapper, PowerWrapper as PowerWrapper

@@ -74,23 +74,30 @@ def default_policy(mdp: TabularMDP, default: Any) -> Floats:
         if table.ndim != 2:
             raise ValueError(f"default: expected an action or one policy {mdp.available.shape}, found {table.shape}")
         return table
-    known = mdp.action_labels
-    names = [name for name in (NOOPS if default == NOOPS[0] else (default,)) if name in known]
-    if not names:
-        raise ValueError(
-            f"default: unknown action {default!r}; {closest(default, known)}; expected an action or a policy "
-            f"{mdp.available.shape} to compare with"
-        )
-    action = mdp.action_index(names[0])
+    action = default_action(mdp.action_labels, default, f"an action or a policy {mdp.available.shape}")
     lacking = np.flatnonzero(~mdp.available[:, action] & ~mdp.terminal)
     if len(lacking):
         raise ValueError(
-            f"default: expected an action that every state has, found {label_text(names[0])}, which "
+            f"default: expected an action that every state has, found {label_text(mdp.action_labels[action])}, which "
             f"{mdp.state_name(int(lacking[0]))} does not have"
         )
     table = mdp.available / mdp.available.sum(axis=1, keepdims=True)
     table[~mdp.terminal] = np.eye(mdp.num_actions)[action]
     return table
+
+
+def default_action(known: tuple[Any, ...], default: Any, expected: str = "an action") -> int:
+    """The number of the action that does nothing: "noop" is the one called so, or else "stay".
+
+    Raises:
+        ValueError: for an unknown action.
+    """
+    names = [name for name in (NOOPS if default == NOOPS[0] else (default,)) if name in known]
+    if not names:
+        raise ValueError(
+            f"default: unknown action {default!r}; {closest(default, known)}; expected {expected} to compare with"
+        )
+    return known.index(names[0])
 
 
 def baseline_chain(mdp: TabularMDP, policy: Floats) -> Any:
