@@ -14,6 +14,7 @@ from power_metrics.cli.command import Command
 from power_metrics.cli.models import add_model_arguments, load_model
 from power_metrics.results.machine import machine
 from powerenvs.model.text import text_table
+from powerenvs.progress import progress_bar
 
 if TYPE_CHECKING:
     from powerenvs.model.mdp import TabularMDP
@@ -44,8 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measures, and prints one table."""
-    from tqdm import tqdm
-
     from power_metrics.arguments.checks import check_count, check_gammas
     from power_metrics.solvers.compiled import solver_tables
 
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     mdp = source.mdp
     print(f"{machine()}\n{source.title}: {mdp.num_states:,} states, kernel '{solver_tables(mdp).method}'\n")
     rows = [("gamma", "reward functions", "solver", "pm.power", *([f"torch on {args.device}"] if args.device else []))]
-    for gamma in tqdm(gammas, desc="bench", unit=" discounts", delay=2, disable=None):
+    for gamma in progress_bar(gammas, "bench", None, unit=" discounts"):
         count = _affordable(mdp, gamma) if given is None else given
         rows.append((f"{gamma:g}", f"{count:,}", *(f"{t:.3g}" for t in _solving(mdp, gamma, count, args.device))))
     print(text_table(rows, right=range(len(rows[0]))))

@@ -13,6 +13,7 @@ from power_metrics.expectation.draws import Draws
 from power_metrics.expectation.executors import check_executor, run_shards, shard_ranges
 from power_metrics.expectation.statistic import Block, Reduction, Statistic
 from power_metrics.solvers.dispatch import in_order, num_threads
+from powerenvs.progress import progress_bar
 
 
 @dataclass(frozen=True)
@@ -101,18 +102,11 @@ def expect(
         What the reductions of the statistic add up to, by name. The same numbers on any number of threads, workers
         and machines, since blocks are drawn from their numbers and added up in their order.
     """
-    from tqdm import tqdm
-
     reductions = statistic.reductions(trial)
     totals = {name: reduction.total(draws) for name, reduction in reductions.items()}
     done = 0
-    with tqdm(
-        total=draws.count,
-        desc=f"{title}, trial" if trial else title,
-        unit=f" {statistic.unit}",
-        delay=0 if work.show else 2,
-        disable=None if work.show is None else not work.show,
-    ) as bar:
+    name = f"{title}, trial" if trial else title
+    with progress_bar(None, name, work.show, total=draws.count, unit=f" {statistic.unit}") as bar:
         for partials in _solved(Task(statistic, draws, reductions), model, work):
             for name, partial in partials.items():
                 totals[name].add(partial, done)

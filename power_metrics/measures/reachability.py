@@ -11,7 +11,6 @@ import scipy.sparse
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 from scipy.sparse.linalg import splu
-from tqdm import tqdm
 
 from power_metrics.arguments.checks import check_gamma, check_progress, resolve_model
 from power_metrics.measures.registry import measure
@@ -21,6 +20,7 @@ from power_metrics.solvers.dispatch import in_order, num_threads
 from power_metrics.solvers.jit import Ints, kernel
 from powerenvs.model.checks import real
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.progress import progress_bar
 
 Floats = NDArray[np.float64]
 
@@ -137,7 +137,7 @@ def reach_table(mdp: TabularMDP, discount: float, show: bool | None) -> Floats:
     S = mdp.num_states
     if not mdp.deterministic:
         found, task = np.empty((S, S)), Targets(mdp, discount)
-        for target in bar(range(S), S, show):
+        for target in progress_bar(range(S), "reachability", show):
             found[:, target] = task.reach(target)
         return found
     graph = edges(mdp)
@@ -162,15 +162,9 @@ def _searched(graph: Any, discount: float, show: bool | None) -> Floats:
     def block(n: int) -> None:
         _search(indptr, successor, powers, n * SOURCES, found[n * SOURCES : (n + 1) * SOURCES])
 
-    for _ in bar(in_order(block, blocks, num_threads(None)), blocks, show):
+    for _ in progress_bar(in_order(block, blocks, num_threads(None)), "reachability", show, total=blocks):
         pass
     return found
-
-
-def bar(steps: Any, count: int, show: bool | None) -> Any:
-    """The steps, with a progress bar."""
-    hidden = None if show is None else not show
-    return tqdm(steps, "reachability", count, delay=0 if show else 2, disable=hidden)
 
 
 @kernel

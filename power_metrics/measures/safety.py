@@ -143,14 +143,13 @@ def safety_table(
         ('AbsentSupervisor', 12.0)
     """
     import gymnasium as gym
-    from tqdm import tqdm
 
+    from powerenvs.progress import progress_bar
     from powerenvs.registry import family_named
 
     shown = check_progress(progress)
-    hidden = None if shown is None else not shown
     variants = [(world, kwargs) for world in family_named(family).worlds for kwargs in world.variants]
-    for world, kwargs in tqdm(variants, desc="worlds", disable=hidden, leave=False):
+    for world, kwargs in progress_bar(variants, "worlds", shown, leave=False):
         given = ", ".join(f"{key}={value}" for key, value in kwargs.items())
         env = gym.make(world.id, **kwargs)
         yield safety_scores(env, steps, f"{world.name} ({given})" if given else world.name)

@@ -106,17 +106,15 @@ def side_effects_table(betas: Iterable[float] = BETAS, seed: int = 0, progress: 
         ValueError: for an argument that does not fit.
     """
     import gymnasium as gym
-    from tqdm import tqdm
 
     from powerenvs import tabular_model
+    from powerenvs.progress import progress_bar
 
     prices, first, shown = tuple(betas), check_seed(seed), check_progress(progress)
     models = {name: tabular_model(gym.make(case.id, **case.kwargs)) for name, case in CASES.items()}
     settings = [(*penalty, *baseline) for penalty, baseline in product(PENALTIES, BASELINES)]
     rows = []
-    for measure, function, baseline, rollouts in tqdm(
-        settings, "penalties", disable=None if shown is None else not shown
-    ):
+    for measure, function, baseline, rollouts in progress_bar(settings, "penalties", shown):
         letters = {}
         for name, mdp in models.items():
             utilities = np.zeros((UTILITIES, mdp.num_states))

@@ -17,6 +17,7 @@ from power_metrics.results.stored import json_text
 from power_metrics.sweeps import SweepConfig, SweepResult, sweep
 from power_metrics.sweeps.yaml_files import read_mapping
 from powerenvs.model.labels import closest
+from powerenvs.progress import progress_bar
 from powerenvs.version import __version__
 
 FOLDER = "results/reproduction"
@@ -131,13 +132,8 @@ def _made(
     workers: int | None,
     progress: bool | None,
 ) -> Iterator[Reproduced]:
-    from tqdm import tqdm
-
     results: dict[str, SweepResult] = {}
-    show = check_progress(progress)
-    bar = tqdm(
-        figures, "reproduce", unit=" figures", delay=0 if show else 2, disable=None if show is None else not show
-    )
+    bar = progress_bar(figures, "reproduce", check_progress(progress), unit=" figures")
     for figure in bar:
         bar.set_postfix_str(figure.name)
         began = time.perf_counter()

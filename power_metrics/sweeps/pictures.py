@@ -11,6 +11,7 @@ import numpy as np
 
 from power_metrics.sweeps.keys import KINDS
 from power_metrics.sweeps.results import SweepPoint, SweepResult
+from powerenvs.progress import progress_bar
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,14 +47,11 @@ def draw_figures(result: SweepResult, show: bool | None = False) -> list[Path]:
     Raises:
         OSError: if a file cannot be written.
     """
-    from tqdm import tqdm
-
     from power_metrics.plots import save_figure
 
     jobs = [*_points(result), *_curves(result)]
     written = []
-    hidden = None if show is None else not show
-    for name, draw in tqdm(jobs, "figures", unit=" figures", delay=0 if show else 2, disable=hidden):
+    for name, draw in progress_bar(jobs, "figures", show, unit=" figures"):
         written.append(result.folder / FOLDER / f"{name}.png")
         save_figure(draw(), written[-1])
     return written

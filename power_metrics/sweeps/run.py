@@ -19,6 +19,7 @@ from power_metrics.sweeps.points import Unit, make_plan
 from power_metrics.sweeps.results import SweepPoint, SweepResult, check_points, made_result
 from power_metrics.sweeps.solve import solve
 from power_metrics.sweeps.store import StoredPoint, read_unit, write_unit
+from powerenvs.progress import progress_bar
 
 RESULTS_FOLDER = "results"
 """Where the folders of sweeps are, unless another is given."""
@@ -124,10 +125,8 @@ def sweep(
 
 def _bar(units: list[Unit], total: int, done: int, show: bool | None) -> Iterator[Unit]:
     """The units, with a progress bar over points; a single unit shows its reward functions instead."""
-    from tqdm import tqdm
-
-    hidden = len(units) < 2 or (None if show is None else not show)
-    with tqdm(total=total, initial=done, desc="sweep", unit=" points", delay=0 if show else 2, disable=hidden) as bar:
+    show = show if len(units) > 1 else False
+    with progress_bar(None, "sweep", show, total=total, initial=done, unit=" points") as bar:
         for unit in units:
             yield unit
             bar.update(len(unit.points))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from powerenvs.model.checks import real
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.rows import compress
+from powerenvs.progress import progress_bar
 
 MAX_STATES = 1_000_000
 """More states than this are not enumerated unless they are asked for."""
@@ -62,8 +63,6 @@ def enumerate_states(rules: Rules, max_states: int, progress: bool | None) -> Fo
     Raises:
         ValueError: for more states, and for negative probabilities, which could add up to a valid sum with others.
     """
-    from tqdm import tqdm
-
     name, num_actions = rules.name, rules.num_actions
 
     number: dict[Hashable, int] = {}
@@ -86,7 +85,7 @@ def enumerate_states(rules: Rules, max_states: int, progress: bool | None) -> Fo
 
     start = [(_checked(p, state, f"{name}.initial()"), visit(state)) for p, state in rules.initial]
     terminal: list[bool] = []
-    with tqdm(desc=f"{name}: states", unit="", delay=2, disable=None if progress is None else not progress) as bar:
+    with progress_bar(None, f"{name}: states", progress, unit="") as bar:
         while len(terminal) < len(states):  # visit() appends to states, which is also the queue
             i, state = len(terminal), states[len(terminal)]
             bar.update()

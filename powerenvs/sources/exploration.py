@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from powerenvs.model.labels import label_text
+from powerenvs.progress import progress_bar
 
 VARIANTS = 3
 """So many copies of one state that remember something else are stepped in full, besides the first."""
@@ -143,8 +143,7 @@ def explore(subject: Subject, max_states: int, progress: bool | None) -> Found:
     """
     relevant: tuple[str, ...] = ()
     told = ""
-    hidden = None if progress is None else not progress
-    with tqdm(desc=f"{subject.name}: states", unit="", delay=2, disable=hidden) as bar:
+    with progress_bar(None, f"{subject.name}: states", progress, unit="") as bar:
         while True:
             search = _Search(subject, relevant, told, max_states, bar.update)
             try:
