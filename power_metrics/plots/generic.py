@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from power_metrics.plots.bars import BAR, MAX_BARS, MAX_LABEL, chosen_ranks
 from power_metrics.plots.heatmap import COLOURS, WALL_FACE, ink_on
-from power_metrics.plots.power import draw_states, power_scale, state_panels
+from power_metrics.plots.power import draw_split
+from power_metrics.plots.split import By, Column, Where
 from power_metrics.plots.style import (
     LARGE,
     LETTER,
@@ -31,7 +32,6 @@ from power_metrics.plots.style import (
     saved,
 )
 from power_metrics.results.base import Result
-from power_metrics.results.estimate import critical_value
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
 
@@ -46,7 +46,13 @@ NUMBERED = 400
 
 @functools.singledispatch
 def plot(
-    result: Result, *, column: str | None = None, title: str | None = None, path: str | os.PathLike[str] | None = None
+    result: Result,
+    *,
+    column: str | None = None,
+    by: By | None = None,
+    where: Where | None = None,
+    title: str | None = None,
+    path: str | os.PathLike[str] | None = None,
 ) -> Figure:
     """Draws a result.
 
@@ -59,12 +65,14 @@ def plot(
     Args:
         result: of any measure.
         column: of the result's tables; by default the first that can be drawn.
+        by: of numbers of states, what tells panels apart, as in `plot_power`.
+        where: of numbers of states, which of them, as in `plot_power`.
         title: above the picture; by default the name of the class, in words.
         path: also save the figure there, whole or not at all; the suffix chooses the format.
 
     Raises:
-        ValueError: for what is no result or has nothing of at most two dimensions to draw, an unknown column, or a
-            suffix that names no picture format.
+        ValueError: for what is no result or has nothing of at most two dimensions to draw, an unknown column, a
+            suffix that names no picture format, or ``by`` and ``where`` that do not fit.
 
     Example:
         >>> import power_metrics as pm
@@ -76,12 +84,18 @@ def plot(
     """
     if not isinstance(result, Result):
         raise ValueError(f"result: expected a Result, found {type(result).__name__}")
-    return plot_columns(result, column=column, title=title, path=path)
+    return plot_columns(result, column=column, by=by, where=where, title=title, path=path)
 
 
 @saved
 def plot_columns(
-    result: Result, *, column: str | None = None, title: str | None = None, path: str | os.PathLike[str] | None = None
+    result: Result,
+    *,
+    column: str | None = None,
+    by: By | None = None,
+    where: Where | None = None,
+    title: str | None = None,
+    path: str | os.PathLike[str] | None = None,
 ) -> Figure:
     """The picture of a class that has none of its own; see `plot`."""
     drawable = {dims: columns for dims, columns in result.tables().items() if len(dims) < 3}
@@ -100,7 +114,9 @@ def plot_columns(
     heading = words if title is None else title
     values = np.asarray(columns[name], dtype=np.float64)
     if dims == ("state",):
-        return _states(result, values, error_of(columns, name), words_of(name), heading)
+        return _states(result, values, error_of(columns, name), words_of(name), heading, by, where)
+    if by is not None or where is not None:
+        raise ValueError(f"by, where: expected None for a column of {' and '.join(dims) or 'one number'}, not of states")
     if len(dims) == 2:
         return _pairs(result, dims, values, words_of(name), heading)
     if dims == ("sample",):
@@ -111,31 +127,6 @@ def plot_columns(
             result, [words_of(each) for each in shown], [float(value) for value in shown.values()], "", heading
         )
     return _bars(result, _names(result, dims[0], len(values)), values.tolist(), words_of(name), heading, dims[0])
-
-
-@dataclass(frozen=True)
-class Column:
-    """A number for each of S states, as pictures of POWER take them.
-
-    Attributes:
-        mdp: the model; of a game, its states without a board.
-        mean: (S,) the numbers.
-        standard_error: (S,) of each; nan where it is not known.
-    """
-
-    mdp: Any
-    mean: Floats
-    standard_error: Floats
-
-    @property
-    def model(self) -> Any:
-        """The model."""
-        return self.mdp
-
-    def confidence_interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
-        """(low, high), each (S,)."""
-        half = critical_value(level) * self.standard_error
-        return self.mean - half, self.mean + half
 
 
 @dataclass(frozen=True)
@@ -156,16 +147,14 @@ class Unplaced:
         return len(self.state_labels)
 
 
-def _states(result: Result, values: Floats, error: Floats | None, label: str, heading: str) -> Figure:
+def _states(
+    result: Result, values: Floats, error: Floats | None, label: str, heading: str, by: By | None, where: Where | None
+) -> Figure:
     """A heat map on the board, or bars."""
     model = getattr(result, "model", None)
     placed = model if isinstance(model, TabularMDP) else Unplaced(_names(result, "state", len(values)))
     one = Column(placed, values, np.full(values.shape, np.nan) if error is None else np.asarray(error))
-    scales = [power_scale([one], None, None)]
-    panels = state_panels([one], scales, how_made(result))
-    draw_states(panels, [one], scales, None, label)
-    panels.axes[0].set_title(heading, fontsize=LARGE)
-    return panels.figure
+    return draw_split(one, how_made(result), heading, label, by=by, where=where)
 
 
 def _pairs(result: Result, dims: tuple[str, ...], values: Floats, label: str, heading: str) -> Figure:

@@ -7,18 +7,22 @@ from typing import Protocol
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize
 from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from power_metrics.plots.style import NORMAL, SMALL
 from powerenvs.authoring.level import WALL
 
 COLOURS = "viridis"
-BELOW = "0.12"
-"""Colour of cells below the scale."""
-WALL_FACE, WALL_HATCH = "0.90", "0.74"
-"""Greys, which the colour map has none of."""
+BELOW, ABOVE = "0.12", "#c8372d"
+"""Colours of cells below the scale and above it."""
+BEYOND = ("black: below the scale", "red: above the scale")
+"""What notes say of them."""
+WALL_FACE, WALL_HATCH, EDGE = "0.90", "0.74", "0.82"
+"""Greys, which the colour map has none of: of walls, and of the edges of cells without states."""
 FLOOR = {".", " ", "F"}
 """Glyphs that mark nothing ('F' is the ice of Gymnasium's FrozenLake); all others are drawn in their cell."""
 LARGEST, LEGIBLE = 11.0, 6.5
@@ -105,8 +109,9 @@ def heat_map(
     """
     means, glyphs = cell_means(mdp, values), board_glyphs(mdp)
     rows, columns = means.shape
-    _blank(ax, np.isnan(means) & (glyphs != WALL))
-    colours = colormaps[COLOURS].with_extremes(under=BELOW)
+    empty = np.isnan(means) & (glyphs != WALL)
+    _blank(ax, empty)
+    colours = colormaps[COLOURS].with_extremes(under=BELOW, over=ABOVE)
     image = ax.imshow(np.ma.masked_invalid(means), cmap=colours, norm=norm, interpolation="nearest")
     _ticks(ax, rows, columns, inches)
     texts = {(r, c): f"{means[r, c]:.{decimals}f}" for r, c in np.argwhere(~np.isnan(means)).tolist()}
@@ -118,6 +123,10 @@ def heat_map(
             ax.text(c, r, text, ha="center", va="center_baseline", fontsize=size, color=ink, gid="value")
         if glyph not in FLOOR:
             _mark(ax, r, c, glyph, ink, inches, corner=shown)
+    _outline(ax, empty, inches)
+    for r, c in np.argwhere(empty).tolist():
+        if (glyph := str(glyphs[r, c])) not in FLOOR:
+            _mark(ax, r, c, glyph, "0.35", inches, corner=shown)
     return image
 
 
@@ -137,6 +146,15 @@ def _blank(ax: Axes, cells: NDArray[np.bool_]) -> None:
     """Opaque white in these cells, and walls elsewhere."""
     ax.patch.set(facecolor=WALL_FACE, edgecolor=WALL_HATCH, hatch="/////", linewidth=0)
     ax.imshow(np.where(cells[:, :, None], 1.0, np.zeros(4)), interpolation="nearest")
+
+
+def _outline(ax: Axes, cells: NDArray[np.bool_], inches: float) -> None:
+    """Grey edges around these cells, so that rooms without states are seen as rooms."""
+    squares = [Rectangle((c - 0.5, r - 0.5), 1, 1) for r, c in np.argwhere(cells).tolist()]
+    width = min(0.8, 2.5 * inches)
+    ax.add_collection(
+        PatchCollection(squares, facecolor="none", edgecolor=EDGE, linewidth=width, zorder=2.4), autolim=False
+    )
 
 
 def _mark(ax: Axes, row: int, column: int, glyph: str, ink: str, inches: float, corner: bool) -> None:

@@ -16,19 +16,22 @@ from numpy.typing import NDArray
 
 from power_metrics.plots.bars import bar_chart, bar_labels, bar_limits
 from power_metrics.plots.generic import plot
-from power_metrics.plots.heatmap import board_glyphs, cell_means, heat_map, states_per_cell
+from power_metrics.plots.heatmap import BEYOND, board_glyphs, cell_means, heat_map, states_per_cell
 from power_metrics.plots.panels import Panels, bar_panels, board_panels
 from power_metrics.plots.power import decimals_shown, plot_power
+from power_metrics.plots.split import Where, split
 from power_metrics.plots.spread import QUANTITIES, of_quantity, quantity_title
 from power_metrics.plots.style import (
     AGENT_COLOURS,
     NORMAL,
     agent_title,
+    beyond_noise,
     drawn_from,
     ends_beyond,
     name_bar,
     rising,
     saved,
+    without_outliers,
 )
 from power_metrics.results.estimate import PowerEstimate
 from powerenvs.authoring.level import WALL
@@ -37,6 +40,8 @@ from powerenvs.model.labels import closest
 
 Cell = tuple[int, int]
 
+CORNER = 0.24
+"""The side of cells, in inches, from which on they have room for a number and a disc in the corner."""
 MOST_PLACES, SOME_PLACES = 9, 6
 """All places of the other agent get a panel if there are up to 9, else 6 of them."""
 
@@ -67,6 +72,7 @@ def plot_joint_power(
     *,
     quantity: str = "mean",
     by: str | None = None,
+    where: Where | None = None,
     positions: Sequence[Cell] | None = None,
     values: bool | None = None,
     title: str | None = None,
@@ -83,6 +89,7 @@ def plot_joint_power(
         estimate: POWER in a game of two agents.
         quantity: what of POWER is drawn, as in `plot_power`.
         by: the agent whose place tells the panels apart; by default the second of the game.
+        where: which states are shown, as in `plot_power`; None for all.
         positions: its places (row, column); by default all if there are up to 9, else 6 at even distances in
             reading order.
         values: whether numbers appear in the cells; None for where they are legible.
@@ -109,7 +116,7 @@ def plot_joint_power(
     if not isinstance(game, TabularGame):
         raise ValueError(f"estimate: expected POWER in a game, found that in {game!r}; see plot_power")
     heading = f"{quantity_title(quantity)}, γ = {estimate.gamma:g}" if title is None else title
-    panels = joint_panels(estimate, game, by, positions, values, heading, (vmin, vmax), quantity)
+    panels = joint_panels(estimate, game, by, positions, values, heading, (vmin, vmax), quantity, where)
     return panels.figure
 
 
@@ -122,30 +129,33 @@ def joint_panels(
     heading: str,
     ends: tuple[float | None, float | None],
     quantity: str = "mean",
+    where: Where | None = None,
 ) -> Panels:
     """A figure with one heat map for each place of the agent ``by``, or a bar chart for a game without a board."""
     estimate = of_quantity(estimate, quantity)
     other = game.num_agents - 1 if by is None else game.agent_index(by)
     own = next(i for i in range(game.num_agents) if i != other)
     names = [agent_title(agent) for agent in game.agents]
-    how = [f"{estimate.num_samples:,} pairs of reward functions, {drawn_from(estimate.reward)}"]
+    (part,), chosen = split(game, None, where)
+    how = [f"{estimate.num_samples:,} pairs of reward functions, {drawn_from(estimate.reward)}", *chosen]
     if game.board is None or game.cells is None:
-        if positions is not None:
-            raise ValueError("positions: expected None for a game without a board")
+        if positions is not None or where is not None:
+            raise ValueError(f"{'where' if positions is None else 'positions'}: expected None for a game without a board")
         scale = rising(*bar_limits([estimate]), *ends)
         labels = bar_labels(estimate)
         panels = bar_panels(len(labels), max(map(len, labels)), 1, [*how, "lines: 95% confidence intervals"], heading)
         bar_chart(panels.axes[0], estimate, scale, decimals_shown([estimate], scale), values, QUANTITIES[quantity])
         return panels
-    places, known = panel_places(game, other, positions)
-    views = [panel_view(game, own, other, place) for place in places]
-    scale = rising(*span_of([_on_scale(game, view, estimate.mean) for view in views]), *ends)
+    places, known = panel_places(game, other, positions, part.states)
+    views = [panel_view(game, own, other, place, part.states) for place in places]
+    on_scale = np.concatenate([_on_scale(game, view, estimate.mean) for view in views])
+    scale = rising(*beyond_noise(*without_outliers(on_scale), estimate.standard_error), *ends)
     note = [*how, f"disc: the {names[other]}; cells: the {names[own]}"]
     if len(places) < known:
         note.append(f"{len(places)} of {known} places of the {names[other]}")
     shown = np.concatenate([cell_means(view, estimate.mean).ravel() for view in views])
     below, above = bool(np.nanmin(shown) < scale[0]), bool(np.nanmax(shown) > scale[1])
-    note += _notes(estimate, views) + ["black: below the scale"] * below
+    note += _notes(estimate, views) + [text for text, found in zip(BEYOND, (below, above), strict=True) if found]
     shape = board_glyphs(views[0]).shape
     panels = board_panels([(shape[0], shape[1])] * len(views), note, heading)
     norm, decimals = Normalize(*scale), decimals_shown([estimate], scale)
@@ -169,14 +179,17 @@ def joint_scale(estimates: list[PowerEstimate], vmin: float | None, vmax: float 
     """A scale for the pictures of several estimates in games: of all states that are not terminal, unless given."""
     if any(e.model.board is None or e.model.cells is None for e in estimates):
         return rising(*bar_limits(estimates), vmin, vmax)
-    alive = [e.mean[~e.model.terminal] for e in estimates]
-    return rising(*span_of([a if a.size else e.mean for a, e in zip(alive, estimates, strict=True)]), vmin, vmax)
+    alive = [e.mean[~e.model.terminal] if not e.model.terminal.all() else e.mean for e in estimates]
+    errors = np.concatenate([e.standard_error for e in estimates])
+    return rising(*beyond_noise(*without_outliers(np.concatenate(alive)), errors), vmin, vmax)
 
 
-def panel_places(game: TabularGame, agent: int, positions: Sequence[Cell] | None) -> tuple[list[Cell], int]:
-    """The places that get a panel, and how many the agent has."""
+def panel_places(
+    game: TabularGame, agent: int, positions: Sequence[Cell] | None, states: NDArray[np.int64] | None = None
+) -> tuple[list[Cell], int]:
+    """The places that get a panel, and how many the agent has, in some states or, by default, in all."""
     assert game.cells is not None
-    cells = game.cells[:, agent]
+    cells = game.cells[:, agent] if states is None else game.cells[states, agent]
     known = [(int(r), int(c)) for r, c in np.unique(cells[np.all(cells >= 0, axis=1)], axis=0)]
     if positions is None:
         count = len(known) if len(known) <= MOST_PLACES else SOME_PLACES
@@ -190,10 +203,14 @@ def panel_places(game: TabularGame, agent: int, positions: Sequence[Cell] | None
     return places, len(known)
 
 
-def panel_view(game: TabularGame, own: int, other: int, place: Cell) -> PlacedStates:
-    """The states in which the agent ``other`` is in this place, at the cells of the agent ``own``."""
+def panel_view(
+    game: TabularGame, own: int, other: int, place: Cell, states: NDArray[np.int64] | None = None
+) -> PlacedStates:
+    """Those states, or all, in which the agent ``other`` is in this place, at the cells of the agent ``own``."""
     assert game.cells is not None
     there = np.all(game.cells[:, other] == place, axis=1)
+    if states is not None:
+        there &= np.isin(np.arange(game.num_states), states)
     return PlacedStates(game.board, np.where(there[:, None], game.cells[:, own], np.int32(-1)), game.num_states)
 
 
@@ -202,11 +219,6 @@ def _on_scale(game: TabularGame, view: PlacedStates, mean: NDArray[np.float64]) 
     means = cell_means(view, mean)
     alive = cell_means(view, np.where(game.terminal, 0.0, 1.0)) > 0
     return means[alive] if alive.any() else means[~np.isnan(means)]
-
-
-def span_of(shown: list[NDArray[np.float64]]) -> tuple[float, float]:
-    """The lowest and the highest number."""
-    return float(min(part.min() for part in shown)), float(max(part.max() for part in shown))
 
 
 def _notes(estimate: PowerEstimate, views: list[PlacedStates]) -> list[str]:
@@ -227,12 +239,13 @@ def _notes(estimate: PowerEstimate, views: list[PlacedStates]) -> list[str]:
 
 
 def mark_agent(ax: Axes, place: Cell, inches: float, coloured: bool, agent: int = 1) -> None:
-    """A disc for the agent of this number in its cell: in the corner of one with a number, or else in the middle."""
+    """A disc for the agent of this number in its cell: in a corner, so that it hides no number; in small cells large."""
     row, column = place
-    if coloured and inches >= 0.3:
-        centre, radius = (column + 0.3, row - 0.3), 0.13
+    written = coloured or any(t.get_position() == (column, row) for t in ax.texts)
+    if written and inches >= CORNER:
+        centre, radius = (column + 0.35, row - 0.35), 0.11
     else:
-        centre, radius = (column, row), 0.4 if inches < 0.3 else 0.25
+        centre, radius = (column, row), 0.4 if inches < CORNER else 0.25
     colour = AGENT_COLOURS[agent % len(AGENT_COLOURS)]
     width = min(1.2, 4 * inches)
     ax.add_patch(Circle(centre, radius, facecolor=colour, edgecolor="white", linewidth=width, gid="agent"))

@@ -15,11 +15,13 @@ from matplotlib.ticker import ScalarFormatter
 from numpy.typing import NDArray
 
 from power_metrics.plots.bars import MAX_BARS, StateValues, bar_chart, bar_labels, bar_limits
-from power_metrics.plots.heatmap import board_glyphs, cell_means, has_board, heat_map, placed_states, states_per_cell
+from power_metrics.plots.heatmap import BEYOND, board_glyphs, cell_means, has_board, heat_map, placed_states, states_per_cell
 from power_metrics.plots.panels import Panels, bar_panels, board_panels
+from power_metrics.plots.split import By, Where, split
 from power_metrics.plots.spread import QUANTITIES, of_quantity, quantity_title
 from power_metrics.plots.style import (
     LARGE,
+    NORMAL,
     NOTE_COLOUR,
     SMALL,
     beyond_noise,
@@ -29,6 +31,7 @@ from power_metrics.plots.style import (
     rising,
     root_figure,
     saved,
+    without_outliers,
     wrap_note,
 )
 from powerenvs.authoring.level import WALL
@@ -45,6 +48,8 @@ def plot_power(
     estimate: PowerEstimate,
     *,
     quantity: str = "mean",
+    by: By | None = None,
+    where: Where | None = None,
     ax: Axes | None = None,
     values: bool | None = None,
     title: str | None = None,
@@ -55,27 +60,32 @@ def plot_power(
     """Draws the POWER of every state.
 
     A model with a board becomes a heat map on it; where several states share a cell (facing directions,
-    things carried), the cell shows their mean. A model without one becomes a bar chart with 95 % intervals:
-    of all states in their order, or, if there are more than 40, of 40 states at evenly spaced ranks.
+    things carried), the cell shows their mean, unless ``by`` tells them apart or ``where`` chooses some. A model
+    without one becomes a bar chart with 95 % intervals: of all states in their order, or, if there are more than 40,
+    of 40 states at evenly spaced ranks.
 
     Args:
         estimate: what `power_metrics.power` returned.
         quantity: ``"mean"``, POWER itself; ``"standard deviation"`` or ``"variance"`` of POWER over reward functions,
             which needs an estimate that kept its samples.
+        by: what tells panels apart, up to 12 on one scale: a feature of the labels of states, such as ``"has_key"``;
+            several; or a function of a label. None for one panel.
+        where: which states are shown: {feature: value}, or a function of a label; None for all.
         ax: axes to draw on; a new figure when None.
         values: whether numbers appear in the cells or beside the bars; None for where they are legible.
         title: above the picture; by default the discount.
         vmin: POWER at the low end of the scale; by default 0 for bars, and for colours the lowest value of a
-            cell that is not terminal (POWER without any choice is far from all others').
-        vmax: POWER at its high end; by default the highest.
+            cell that is not terminal (POWER without any choice is far from all others'), single outliers left out.
+        vmax: POWER at its high end; by default the highest, likewise.
         path: also save the figure there, whole or not at all; the suffix chooses the format.
 
     Returns:
         The figure drawn on.
 
     Raises:
-        ValueError: if vmin is not below vmax, the suffix of ``path`` names no picture format, or the quantity is
-            unknown or needs samples that were not kept.
+        ValueError: if vmin is not below vmax, the suffix of ``path`` names no picture format, the quantity is
+            unknown or needs samples that were not kept, no state has a feature or a value that is named, ``by`` has
+            more than 12 values, or there is no room for its panels on ``ax``.
 
     Example:
         >>> import power_metrics as pm
@@ -85,12 +95,56 @@ def plot_power(
         >>> figure.axes[0].get_title()
         'POWER, γ = 0.9'
     """
-    estimate = of_quantity(estimate, quantity)
-    scales = [power_scale([estimate], vmin, vmax)]
-    panels = state_panels([estimate], scales, _drawn([estimate])) if ax is None else _on_axes(ax, estimate, scales)
-    draw_states(panels, [estimate], scales, values, QUANTITIES[quantity])
-    heading = f"{quantity_title(quantity)}, γ = {estimate.gamma:g}" if title is None else title
-    panels.axes[0].set_title(heading, fontsize=LARGE)
+    if ax is not None and by is not None:
+        raise ValueError("ax: expected None together with by=, which needs axes for each panel")
+    how, heading = _drawn([estimate]), f"{quantity_title(quantity)}, γ = {estimate.gamma:g}"
+    return draw_split(
+        of_quantity(estimate, quantity), how, heading if title is None else title, QUANTITIES[quantity],
+        by=by, where=where, ax=ax, values=values, vmin=vmin, vmax=vmax,
+    )  # fmt: skip
+
+
+def draw_split(
+    whole: StateValues,
+    how: list[str],
+    heading: str,
+    label: str,
+    *,
+    by: By | None = None,
+    where: Where | None = None,
+    ax: Axes | None = None,
+    values: bool | None = None,
+    vmin: float | None = None,
+    vmax: float | None = None,
+) -> Figure:
+    """A number for each state, in a panel or, split by a feature of the states, in several on one scale.
+
+    Args:
+        whole: the numbers.
+        how: the first parts of the note.
+        heading: the title.
+        label: of the scale.
+        by: as in `plot_power`, like all that follow.
+        where: which states.
+        ax: where to draw; a new figure when None.
+        values: whether numbers appear.
+        vmin: the low end of the scale.
+        vmax: its high end.
+    """
+    parts, note = split(whole.mdp, by, where)
+    shown = [whole] if by is None and where is None else [part.of(whole) for part in parts]
+    scales = [power_scale(shown, vmin, vmax)]
+    how = [*how, *note]
+    if ax is not None:
+        panels = _on_axes(ax, shown[0], scales, how)
+    else:
+        panels = state_panels(shown, scales, how, heading if by is not None else None)
+    draw_states(panels, shown, scales, values, label)
+    if by is None:
+        panels.axes[0].set_title(heading, fontsize=LARGE)
+    else:
+        for panel, part in zip(panels.axes, parts, strict=True):
+            panel.set_title(part.title, fontsize=NORMAL)
     return panels.figure
 
 
@@ -174,11 +228,11 @@ def state_panels(
     return bar_panels(max(map(len, labels)), longest, len(estimates), note, heading)
 
 
-def _on_axes(ax: Axes, estimate: PowerEstimate, scales: list[Scale]) -> Panels:
+def _on_axes(ax: Axes, estimate: StateValues, scales: list[Scale], how: list[str]) -> Panels:
     """The caller's axes as the only panel, with the note under its label."""
     figure = root_figure(ax)
     box = ax.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
-    note = wrap_note([*_drawn([estimate]), *_left_out([estimate], scales)], box.width)
+    note = wrap_note([*how, *_left_out([estimate], scales)], box.width)
     style: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": SMALL, "color": NOTE_COLOUR, "gid": "note"}
     ax.annotate(note, (0.5, 0), (0, -4), xycoords=ax.xaxis.label, textcoords="offset points", **style)
     rows, columns = board_glyphs(estimate.mdp).shape if has_board(estimate.mdp) else (1, 1)
@@ -234,12 +288,12 @@ def power_scale(estimates: Sequence[StateValues], vmin: float | None, vmax: floa
     """The scale of colours or bars: of what is shown, unless its ends are given, and wide beside its error.
 
     Cells with nothing but terminal states do not count, unless there are no others: their POWER is that of
-    having no choice, so far from the rest that all other differences would vanish.
+    having no choice, so far from the rest that all other differences would vanish. Nor do single outliers.
     """
     if has_board(estimates[0].mdp):
         shown = np.concatenate([_cells_on_scale(e) for e in estimates])
         errors = np.concatenate([e.standard_error for e in estimates])
-        return rising(*beyond_noise(float(shown.min()), float(shown.max()), errors), vmin, vmax)
+        return rising(*beyond_noise(*without_outliers(shown), errors), vmin, vmax)
     return rising(*bar_limits(estimates), vmin, vmax)
 
 
@@ -291,6 +345,5 @@ def _left_out(estimates: Sequence[StateValues], scales: list[Scale]) -> list[str
         parts.append("white: no states")
     if len(scales) > 1:
         parts.append("each panel has its own colours")
-    if any(_beyond(group, scale)[0] for group, scale in _groups(estimates, scales)):
-        parts.append("black: below the scale")
-    return parts
+    beyond = [_beyond(group, scale) for group, scale in _groups(estimates, scales)]
+    return parts + [text for text, found in zip(BEYOND, zip(*beyond, strict=True), strict=True) if any(found)]

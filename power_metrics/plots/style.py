@@ -31,6 +31,8 @@ LEARNED, OPTIMAL = "#2f6ea5", "#4c9f70"
 """Of a learned policy and of the optimal one."""
 NOISE = 4.0
 """Standard errors that a scale of colours spans at least."""
+FEW_OUTLIERS, LEAST_NUMBERS = 0.05, 8
+"""Of the numbers on a scale, the share that may lie beyond it, and how many there have to be for that."""
 LETTER = 0.52 * SMALL / 72
 """The mean width of a letter in small type, in inches."""
 
@@ -121,6 +123,22 @@ def beyond_noise(low: float, high: float, errors: NDArray[np.float64] | None) ->
     known = np.empty(0) if errors is None else errors[np.isfinite(errors)]
     lacking = max(0.0, NOISE * float(np.median(known)) - (high - low)) if known.size else 0.0
     return low - lacking / 2, high + lacking / 2
+
+
+def without_outliers(shown: NDArray[np.float64]) -> tuple[float, float]:
+    """The ends of a scale for these numbers, beyond which single ones lie that would take most of it for themselves.
+
+    These are what Tukey calls far out: beyond the middle half by more than three times its width. They stay beyond the
+    scale only where they are few, `FEW_OUTLIERS` of the numbers; of many it would hide what there is to see.
+    """
+    low, high = float(shown.min()), float(shown.max())
+    first, third = np.quantile(shown, (0.25, 0.75))
+    reach = 3 * (third - first)
+    inside = shown[(shown >= first - reach) & (shown <= third + reach)]
+    few = 0 < shown.size - inside.size <= max(2, FEW_OUTLIERS * shown.size)
+    if reach > 0 and shown.size >= LEAST_NUMBERS and few:
+        return float(inside.min()), float(inside.max())
+    return low, high
 
 
 def saved(draw: Callable[P, Figure]) -> Callable[P, Figure]:

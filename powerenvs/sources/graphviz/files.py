@@ -39,7 +39,8 @@ def load_gv(path: str | os.PathLike[str], agents: Sequence[str] = ("human", "ai"
     """Reads a decision process or a game from a Graphviz file.
 
     Labels of a decision process are the strings of the file. States of a game are named tuples of them,
-    ``State(human="(0, 0)", ai="(0, 1)")``. Where all of them are cells, "(row, column)", the model gets a board.
+    ``State(human="(0, 0)", ai="(0, 1)")``. Where most of them are cells, "(row, column)", the model gets a board, on
+    which others, such as "TERMINAL", have no place.
 
     Args:
         path: the file.

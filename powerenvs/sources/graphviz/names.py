@@ -137,14 +137,19 @@ def joint_labels(agents: Sequence[str], texts: Sequence[str]) -> tuple[Hashable,
 
 
 def board_of(labels: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """Board and cells, (S, agents, 2), of states whose parts are all cells "(row, column)"; empty where one is not."""
+    """Board and cells, (S, agents, 2), where most parts of states are cells "(row, column)"; empty where they are not.
+
+    Other parts, such as a "TERMINAL" beside the cells of a grid, are nowhere: their cell is (-1, -1).
+    """
     found = [[_CELL.fullmatch(part) for part in parts] for parts in labels]
-    if not all(all(parts) for parts in found):
+    placed = [match for parts in found for match in parts if match]
+    if 2 * len(placed) <= sum(map(len, found)):
         return {}
     cells: NDArray[np.int32] = np.array(
-        [[tuple(map(int, part.groups())) for part in parts if part] for parts in found], dtype=np.int32
+        [[tuple(map(int, match.groups())) if match else (-1, -1) for match in parts] for parts in found], dtype=np.int32
     )
-    rows, columns = cells.reshape(-1, 2).max(axis=0) + 1
+    taken = cells[np.all(cells >= 0, axis=2)]
+    rows, columns = taken.max(axis=0) + 1
     free = np.zeros((rows, columns), dtype=bool)
-    free[tuple(cells.reshape(-1, 2).T)] = True
+    free[tuple(taken.T)] = True
     return {"board": tuple("".join("." if cell else "#" for cell in row) for row in free), "cells": cells}
