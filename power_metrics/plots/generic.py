@@ -116,7 +116,9 @@ def plot_columns(
     if dims == ("state",):
         return _states(result, values, error_of(columns, name), words_of(name), heading, by, where)
     if by is not None or where is not None:
-        raise ValueError(f"by, where: expected None for a column of {' and '.join(dims) or 'one number'}, not of states")
+        raise ValueError(
+            f"by, where: expected None for a column of {' and '.join(dims) or 'one number'}, not of states"
+        )
     if len(dims) == 2:
         return _pairs(result, dims, values, words_of(name), heading)
     if dims == ("sample",):

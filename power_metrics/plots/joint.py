@@ -140,7 +140,9 @@ def joint_panels(
     how = [f"{estimate.num_samples:,} pairs of reward functions, {drawn_from(estimate.reward)}", *chosen]
     if game.board is None or game.cells is None:
         if positions is not None or where is not None:
-            raise ValueError(f"{'where' if positions is None else 'positions'}: expected None for a game without a board")
+            raise ValueError(
+                f"{'where' if positions is None else 'positions'}: expected None for a game without a board"
+            )
         scale = rising(*bar_limits([estimate]), *ends)
         labels = bar_labels(estimate)
         panels = bar_panels(len(labels), max(map(len, labels)), 1, [*how, "lines: 95% confidence intervals"], heading)
@@ -239,7 +241,7 @@ def _notes(estimate: PowerEstimate, views: list[PlacedStates]) -> list[str]:
 
 
 def mark_agent(ax: Axes, place: Cell, inches: float, coloured: bool, agent: int = 1) -> None:
-    """A disc for the agent of this number in its cell: in a corner, so that it hides no number; in small cells large."""
+    """A disc for the agent of this number in its cell: in a corner where there is a number, in small cells large."""
     row, column = place
     written = coloured or any(t.get_position() == (column, row) for t in ax.texts)
     if written and inches >= CORNER:

@@ -15,7 +15,15 @@ from matplotlib.ticker import ScalarFormatter
 from numpy.typing import NDArray
 
 from power_metrics.plots.bars import MAX_BARS, StateValues, bar_chart, bar_labels, bar_limits
-from power_metrics.plots.heatmap import BEYOND, board_glyphs, cell_means, has_board, heat_map, placed_states, states_per_cell
+from power_metrics.plots.heatmap import (
+    BEYOND,
+    board_glyphs,
+    cell_means,
+    has_board,
+    heat_map,
+    placed_states,
+    states_per_cell,
+)
 from power_metrics.plots.panels import Panels, bar_panels, board_panels
 from power_metrics.plots.split import By, Where, split
 from power_metrics.plots.spread import QUANTITIES, of_quantity, quantity_title
