@@ -5,6 +5,7 @@ from .agents.bounded import (
     EpsilonGreedy as EpsilonGreedy,
     Satisficing as Satisficing,
 )
+from .agents.fixed_points import QFixedPoint as QFixedPoint, q_fixed_point as q_fixed_point
 from .agents.q_learning import (
     QLearners as QLearners,
     QLearning as QLearning,
@@ -23,6 +24,7 @@ from .chains.occupancy import (
     expected_return as expected_return,
     occupancy as occupancy,
 )
+from .chains.rates import Rates as Rates, long_run_rates as long_run_rates
 from .comparison.compare import compare as compare
 from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
 from .measures.deviations import Deviations as Deviations, deviation as deviation
@@ -55,6 +57,12 @@ from .results.base import Result as Result
 from .results.dims import Dims as Dims
 from .results.estimate import PowerEstimate as PowerEstimate
 from .results.multiagent import MultiagentPower as MultiagentPower
+from .rewards.channels import (
+    StateRewards as StateRewards,
+    corrupt as corrupt,
+    reversed_rewards as reversed_rewards,
+    state_rewards as state_rewards,
+)
 from .rewards.distributions import (
     Bernoulli as Bernoulli,
     Beta as Beta,
@@ -67,6 +75,7 @@ from .rewards.distributions import (
 )
 from .rewards.torch import TorchDistribution as TorchDistribution
 from .solvers.average.gain import optimal_gain as optimal_gain
+from .solvers.average.task import task_gain as task_gain
 from .solvers.optimal import (
     optimal_policies as optimal_policies,
     optimal_values as optimal_values,

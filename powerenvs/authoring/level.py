@@ -90,6 +90,27 @@ class Level:
         return level
 
     @classmethod
+    def named(
+        cls, level: str | Sequence[str], shipped: Mapping[str, str], legend: Mapping[str, str], start: str | None = None
+    ) -> Level:
+        """A shipped level by its name, or one from a text.
+
+        Args:
+            level: a name, lines of glyphs, or rows.
+            shipped: {name: text}.
+            legend: as for `parse`.
+            start: as for `parse`.
+
+        Raises:
+            ValueError: for a name that is not shipped (with the closest), and text that is no level.
+        """
+        if isinstance(level, str) and level in shipped:
+            return cls.parse(shipped[level], legend, level, start)
+        if isinstance(level, str) and "\n" not in level and not set(level) <= {WALL, *legend}:
+            raise ValueError(f"level: no shipped level is called {level!r}; {closest(level, shipped)}")
+        return cls.parse(level, legend, start=start)
+
+    @classmethod
     def from_rectangles(
         cls,
         num_rows: int,

@@ -157,11 +157,6 @@ def shipped_or_text(level: str | Sequence[str]) -> Level:
     Raises:
         ValueError: for a name that is not shipped, or text that is no level.
     """
-    name = "level"
-    if isinstance(level, str) and level in LEVELS:
-        name, level = level, LEVELS[level]
-    elif isinstance(level, str) and "\n" not in level and not set(level) <= {"#", ".", START, GOAL}:
-        raise ValueError(f"level: no shipped level is called {level!r}; {closest(level, LEVELS)}")
     legend = {glyph: meaning for glyph, meaning in PowerGrid.legend.items() if glyph != AGENT}
-    parsed = Level.parse(level, legend, name, start=None)
-    return Level.parse(parsed.rows, legend, name) if len(parsed.find(START)) else parsed
+    parsed = Level.named(level, LEVELS, legend)
+    return Level.parse(parsed.rows, legend, parsed.name) if len(parsed.find(START)) else parsed
