@@ -144,9 +144,10 @@ def state_rewards(env_or_mdp: Any) -> StateRewards:
         into = np.flatnonzero(mdp.successor == s)
         paid = np.stack([mdp.reward[into], mdp.performance[into]])
         if not paid.size or np.ptp(paid, axis=1).max() > 0:
+            why = "steps lead that pay differently" if paid.size else "nothing leads"
             raise ValueError(
-                f"env: expected states that pay one reward for being there, found {mdp.state_name(s)}, in which "
-                f"no action surely stays, and to which {'steps lead that pay differently' if paid.size else 'nothing leads'}"
+                f"env: expected states that pay one reward for being there, found {mdp.state_name(s)}, in which no "
+                f"action surely stays, and to which {why}"
             )
         found[:, s] = paid[:, 0]
     return StateRewards(found[0], found[1])
