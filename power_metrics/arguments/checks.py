@@ -59,7 +59,8 @@ def check_gamma(gamma: float, name: str = "gamma", *, closed: bool = False) -> f
     if value == 1.0 and not closed:
         raise ValueError(
             f"{name}: expected a discount below 1, found 1, where values have no bound; "
-            "power_metrics.optimal_gain gives the limit of (1 - gamma) times the optimal value"
+            "power_metrics.optimal_gain gives the limit of (1 - gamma) times the optimal value, and "
+            "power_metrics.solve_task takes 1 for tasks that end"
         )
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"{name}: expected a discount in [0, 1{']' if closed else ')'}, found {gamma!r}")

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-import scipy.sparse.csgraph
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_gamma, check_policy, resolve_model
-from power_metrics.chains.evaluation import policy_chain
+from power_metrics.chains.evaluation import closed_classes, policy_chain
 from power_metrics.chains.visits import expected_visits
 from power_metrics.solvers.compiled import solver_tables
 from power_metrics.solvers.reduction import count_visits
@@ -226,18 +225,15 @@ def _episode(mdp: TabularMDP, chain: scipy.sparse.csr_array, start: Floats) -> F
 
 def _long_run(chain: scipy.sparse.csr_array, start: Floats) -> Floats:
     """(S,) the limit of the average distribution."""
-    count, component = scipy.sparse.csgraph.connected_components(chain, directed=True, connection="strong")
-    source = np.repeat(np.arange(chain.shape[0]), np.diff(chain.indptr))
-    closed = np.ones(count, dtype=bool)
-    closed[component[source[component[source] != component[chain.indices]]]] = False
+    closed, component = closed_classes(chain)
     reached = tables.reachable(chain.indptr, chain.indices, start)
-    transient = np.flatnonzero(reached & ~closed[component])
+    transient = np.flatnonzero(reached & ~closed)
     entered = start.copy()
     if transient.size:
-        settling_next = chain[transient] @ closed[component].astype(np.float64)
+        settling_next = chain[transient] @ closed.astype(np.float64)
         entered += chain[transient].T @ expected_visits(chain[transient][:, transient], start[transient], settling_next)
-    entered[~closed[component]] = 0.0
-    weight = np.bincount(component, weights=entered, minlength=count)
+    entered[~closed] = 0.0
+    weight = np.bincount(component, weights=entered)
     shares = np.zeros(len(start))
     for c in np.flatnonzero(weight > 0):
         members = np.flatnonzero(component == c)

@@ -13,6 +13,7 @@ from power_metrics.solvers.differences import Actions
 from power_metrics.solvers.dispatch import num_threads, solve_all
 from power_metrics.solvers.solution import Solution
 from power_metrics.solvers.ties import tied_policies
+from power_metrics.solvers.total import Endings, RefinedTotal, solve_total
 from powerenvs.model.checks import flag
 from powerenvs.model.mdp import TabularMDP
 
@@ -65,16 +66,20 @@ def solve(env_or_mdp: Any, rewards: Any, gamma: float, *, threads: int | None = 
 def solve_task(env_or_mdp: Any, gamma: float, *, performance: bool = False) -> Solution:
     """Solves the model's own task: V(s) = max_a Σ_s' P(s'|s, a) [r(s, a, s') + γ V(s')].
 
+    At γ = 1 it is the best expected total reward over the policies whose rewards come to an end with probability 1: in
+    a terminal state, or where nothing is paid any more (`power_metrics.solvers.total`). That exists where the best
+    long-run average is 0 from every state; elsewhere `optimal_gain` with ``rewards=None`` is what there is.
+
     Args:
         env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states.
-        gamma: discount in [0, 1).
+        gamma: discount in [0, 1].
         performance: maximise the hidden performance instead of the observed reward.
 
     Returns:
         The solution with B = 1; its ``continuation`` is that of the optimal action.
 
     Raises:
-        ValueError: for an argument that does not fit.
+        ValueError: for an argument that does not fit, and at γ = 1 if totals have no bound from some state.
 
     Example:
         >>> import power_metrics as pm
@@ -83,13 +88,19 @@ def solve_task(env_or_mdp: Any, gamma: float, *, performance: bool = False) -> S
         >>> mdp = TabularMDP.from_transitions(moves, initial="a", reward=[0.0, 1.0, 0.0])
         >>> pm.solve_task(mdp, gamma=0.5).values
         array([[1., 0.]])
+        >>> pm.solve_task("CliffWalking-v1", gamma=1).values[0, 36]
+        -13.0
     """
     mdp = resolve_model(env_or_mdp)
-    return _solve_task(mdp, mdp.action_rewards(performance), check_gamma(gamma))
+    return _solve_task(mdp, mdp.action_rewards(performance), check_gamma(gamma, closed=True))[0]
 
 
-def _solve_task(mdp: TabularMDP, action_rewards: NDArray[np.float64], gamma: float) -> Solution:
-    if gamma == 0.0:  # only the next reward counts, whatever follows
+def _solve_task(mdp: TabularMDP, action_rewards: NDArray[np.float64], gamma: float) -> tuple[Solution, Endings | None]:
+    """The solution, and at γ = 1 where its rewards end."""
+    ends = None
+    if gamma == 1.0:
+        solution, ends = solve_total(mdp, action_rewards)
+    elif gamma == 0.0:  # only the next reward counts, whatever follows
         q = np.where(mdp.available, action_rewards, -np.inf)
         policy = q.argmax(axis=1).astype(np.int32)
         solution = Solution(q.max(axis=1)[None], np.empty((1, len(q))), policy[None], np.zeros(1), np.ones(1, np.int32))
@@ -97,7 +108,7 @@ def _solve_task(mdp: TabularMDP, action_rewards: NDArray[np.float64], gamma: flo
         solution = solve_all(prepare_tables(mdp, action_rewards), np.zeros((1, mdp.num_states)), gamma, threads=1)
     chosen = np.arange(mdp.num_states) * mdp.num_actions + solution.policy[0]
     solution.continuation[0] = mdp.transition_matrix()[chosen] @ solution.values[0]
-    return solution
+    return solution, ends
 
 
 def optimal_values(
@@ -162,11 +173,12 @@ def optimal_policies(
         env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states and A actions.
         rewards: (B, S) state rewards, an array or a tensor; (S,) is taken as B = 1. None for the model's
             own task: the rewards of its transitions.
-        gamma: discount in [0, 1).
+        gamma: discount in [0, 1); for the model's own task in [0, 1], as for `solve_task`.
         performance: for the model's own task, maximise the hidden performance instead of the reward.
         tie_tolerance: actions are tied with the best one if r + γ Σ P(s') (V*(s') - V*(s)) differs by at most this
             share of the sum's own size. Those whose difference may be an error of V* are tied too; such errors are
-            bounded, and a warning tells where they are large. (γ = 0 gives the limit of small γ.)
+            bounded, and a warning tells where they are large. (γ = 0 gives the limit of small γ. At γ = 1 the actions
+            are those that lose nothing; the even split of them comes to an end, since one of them leads there.)
         threads: how many; None for one on each core.
 
     Returns:
@@ -190,12 +202,14 @@ def optimal_policies(
     import torch
 
     mdp = resolve_model(env_or_mdp)
-    gamma = check_gamma(gamma)
+    gamma = check_gamma(gamma, closed=rewards is None)
     tolerance = check_tolerance("tie_tolerance", tie_tolerance)
     if rewards is None:
         actions = Actions.of(mdp, gamma, mdp.performance if flag("performance", performance) else mdp.reward)
         given = np.zeros((1, mdp.num_states))
-        solution = _solve_task(mdp, mdp.action_rewards(performance), gamma)
+        solution, ends = _solve_task(mdp, mdp.action_rewards(performance), gamma)
+        if ends is not None:
+            return torch.from_numpy(RefinedTotal(mdp, actions, solution, ends).split(tolerance))
     elif flag("performance", performance):
         raise ValueError("performance: expected False where rewards are given, found True")
     else:

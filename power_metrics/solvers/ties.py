@@ -62,7 +62,7 @@ def tied_policies(
     split_clear(actions, solution.values, doubt, tolerance, policies, unclear)
     hard = np.flatnonzero(unclear)
     if hard.size:
-        refined = _Refined(mdp, actions, rewards[hard], gamma, solution.values[hard], solution.policy[hard])
+        refined = Refined(mdp, actions, rewards[hard], gamma, solution.values[hard], solution.policy[hard])
         policies[hard] = refined.split(tolerance)
     return policies
 
@@ -77,7 +77,7 @@ def tell_unsure(unsure: float, scale: float) -> None:
         )
 
 
-class _Refined:
+class Refined:
     """Optimal values in twice the precision, and bounds on their errors."""
 
     def __init__(

@@ -46,7 +46,7 @@ def _build(table: Table) -> GainTables:
     S = len(table.order)
     matrix = scipy.sparse.csr_array((table.probability, table.successor, table.entries), shape=(len(table.action), S))
     source = np.repeat(np.arange(S), np.diff(table.choices))
-    component, stays = _end_components(table)
+    component, stays = end_components(table)
 
     # The nodes, in the order in which they can be solved.
     leaving = np.flatnonzero(~stays)
@@ -116,12 +116,18 @@ def _exits(
     return exits
 
 
-def _end_components(table: Table) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def end_components(
+    table: Table, allowed: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The component of each position, and which choices stay in an end component.
 
     Components are split, and choices that can lead from one to another dropped, until nothing changes.
+
+    Args:
+        table: the model.
+        allowed: the choices that there are, where it is not all of them.
     """
-    stays = np.ones(len(table.action), dtype=np.bool_)
+    stays = np.ones(len(table.action), dtype=np.bool_) if allowed is None else allowed.copy()
     choices, entries, successor = table.choices, table.entries, table.successor
     while True:
         alive = np.repeat(stays, np.diff(entries))

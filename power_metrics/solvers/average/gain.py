@@ -17,11 +17,12 @@ from power_metrics.solvers.average.components import gain_tables
 from power_metrics.solvers.average.howard import lead_to
 from power_metrics.solvers.average.multichain import solve_multichain
 from power_metrics.solvers.average.solver import ComponentGains, EndComponents, Exits
-from power_metrics.solvers.compiled import solver_tables
+from power_metrics.solvers.compiled import prepare_tables, solver_tables
 from power_metrics.solvers.dispatch import check_residual, in_parts, num_threads
 from power_metrics.solvers.jit import Floats, Ints, kernel
 from power_metrics.solvers.solution import allocate, part_of
 from power_metrics.solvers.solver import SolverTables
+from powerenvs.model.checks import flag
 
 if TYPE_CHECKING:
     import torch
@@ -91,7 +92,9 @@ def solve_gain(tables: SolverTables, rewards: Floats, threads: int = 1, policies
     return solution
 
 
-def optimal_gain(env_or_mdp: Any, rewards: Any, *, threads: int | None = None) -> torch.Tensor:
+def optimal_gain(
+    env_or_mdp: Any, rewards: Any = None, *, performance: bool = False, threads: int | None = None
+) -> torch.Tensor:
     """The optimal long-run average reward from each state, of each reward function, exact to rounding.
 
     g*(s) = max_π lim 1/T E[Σ_{t<T} R(s_t) | s_0 = s], which is lim (1 - γ) V*(s, γ) as γ → 1 (Puterman 1994,
@@ -100,7 +103,9 @@ def optimal_gain(env_or_mdp: Any, rewards: Any, *, threads: int | None = None) -
 
     Args:
         env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states.
-        rewards: (B, S) state rewards, an array or a tensor; (S,) is taken as B = 1.
+        rewards: (B, S) state rewards, an array or a tensor; (S,) is taken as B = 1. None for the model's own task: the
+            rewards of its transitions, of which terminal states have none.
+        performance: for the model's own task, the average of the hidden performance instead of the reward.
         threads: how many; None for one on each core.
 
     Returns:
@@ -122,9 +127,14 @@ def optimal_gain(env_or_mdp: Any, rewards: Any, *, threads: int | None = None) -
     import torch
 
     mdp = resolve_model(env_or_mdp)
-    given = check_rewards(rewards, mdp.num_states)
+    if rewards is None:
+        tables, given = prepare_tables(mdp, mdp.action_rewards(performance)), np.zeros((1, mdp.num_states))
+    elif flag("performance", performance):
+        raise ValueError("performance: expected False where rewards are given, found True")
+    else:
+        tables, given = solver_tables(mdp), check_rewards(rewards, mdp.num_states)
     threads = num_threads(None if threads is None else check_count("threads", threads))
-    return torch.from_numpy(solve_gain(solver_tables(mdp), given, threads, policies=False).gain)
+    return torch.from_numpy(solve_gain(tables, given, threads, policies=False).gain)
 
 
 @kernel
