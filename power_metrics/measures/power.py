@@ -358,7 +358,7 @@ def block_powers(
     n, S = rewards.shape
     size = n if batch is None else batch
     parts = [slice(first, first + size) for first in range(0, n, size)]
-    solution = Solution.empty(n, S)
+    solution = Solution.empty(n, S, policies=False)
     for gamma in gammas:
         if gamma == 1.0:
             gains = GainSolution.empty(n, S, policies=False)

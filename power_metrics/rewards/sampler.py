@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import SMALLEST
 from power_metrics.rewards.distributions import PerState, RewardDistribution
+from power_metrics.solvers.jit import kernel
 from powerenvs.model.base import Model
 from powerenvs.model.checks import as_list, flag
 from powerenvs.model.rows import LARGEST
@@ -116,8 +117,10 @@ class RewardSampler:
 
     def marginals(self) -> list[tuple[RewardDistribution, NDArray[np.int64]]]:
         """The distributions, each with the indices of its states."""
-        named = [states for _, states in self.overrides]
-        rest = np.setdiff1d(np.arange(self.num_states), np.concatenate(named) if named else [])
+        others = np.ones(self.num_states, dtype=bool)
+        for _, states in self.overrides:
+            others[states] = False
+        rest = np.flatnonzero(others)
         return [*self.overrides, *([(self.default, rest)] if rest.size else [])]
 
     def independent(self) -> list[tuple[RewardDistribution, NDArray[np.int64]]]:
@@ -171,8 +174,7 @@ def checked_draws(distribution: RewardDistribution, draws: Any, shape: tuple[int
     array: NDArray[np.float64] = np.ascontiguousarray(draws, dtype=np.float64)
     if array.shape != shape:
         raise ValueError(f"reward: expected {distribution!r} to draw numbers of shape {shape}, found {array.shape}")
-    sizes = np.abs(array)
-    largest = sizes.max(initial=0.0)
+    least, largest = range_of_sizes(array.reshape(-1).view(np.int64)).view(np.float64)
     if not np.isfinite(largest):
         found = array[~np.isfinite(array)][0]
         raise ValueError(f"reward: expected finite numbers, found {found} among the draws of {distribution!r}")
@@ -181,8 +183,21 @@ def checked_draws(distribution: RewardDistribution, draws: Any, shape: tuple[int
             f"reward: expected draws of which the largest is 0, or from {SMALLEST:g} to {LARGEST:g} in size, found "
             f"{largest:g} with {distribution!r}"
         )
-    small = sizes < NEGLIGIBLE
-    return np.where(small, 0.0, array) if small.any() else array
+    return np.where(np.abs(array) < NEGLIGIBLE, 0.0, array) if least < NEGLIGIBLE else array
+
+
+@kernel
+def range_of_sizes(bits: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The bits of the least and the largest |x|, of numbers x given by their bits; (0, 0) of none.
+
+    Without their sign, bits are ordered as the numbers are, and nan comes last. So a pass over integers, which
+    compilers do several at a time, tells what several passes with arrays in between would.
+    """
+    least = largest = np.int64(0x7FFFFFFFFFFFFFFF) & bits[0] if bits.size else np.int64(0)
+    for i in range(bits.size):
+        size = bits[i] & np.int64(0x7FFFFFFFFFFFFFFF)
+        least, largest = min(least, size), max(largest, size)
+    return np.array([least, largest])
 
 
 def reward_sampler(

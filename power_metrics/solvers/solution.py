@@ -30,9 +30,9 @@ class Solution(NamedTuple):
     """Optimal values of B reward functions in a model with S states.
 
     Attributes:
-        values: (B, S) float64, V*.
+        values: (B, S) float64, V*; or (0, S) where only continuations are wanted.
         continuation: (B, S) float64, max_a Σ_s' P(s'|s, a) V*(s'): the optimal value of what comes next.
-        policy: (B, S) int32, an optimal action.
+        policy: (B, S) int32, an optimal action; or (0, S) likewise.
         residual: (B,) float64, the Bellman residual max_s |V - TV| as a share of max_s |V|, computed from
             the values returned. |V - V*| is at most this times max|V| / (1 - γ).
         iterations: (B,) int32, sweeps or policies until the solver stopped; where several reward functions are
@@ -60,10 +60,11 @@ class Solution(NamedTuple):
     iterations: Ints
 
     @classmethod
-    def empty(cls, num_rewards: int, num_states: int) -> Solution:
-        """Room for a solution."""
+    def empty(cls, num_rewards: int, num_states: int, policies: bool = True) -> Solution:
+        """Room for a solution, with or without values and policies: memory that is not written to takes no time."""
         B, S = num_rewards, num_states
-        return allocate(cls, values=(B, S), continuation=(B, S), policy=(B, S), residual=(B,), iterations=(B,))
+        n = B if policies else 0
+        return allocate(cls, values=(n, S), continuation=(B, S), policy=(n, S), residual=(B,), iterations=(B,))
 
     def part(self, rows: slice) -> Solution:
         """The same memory, for some of the reward functions."""

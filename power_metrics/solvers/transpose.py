@@ -66,8 +66,13 @@ def scatter(batch: Batch, gamma: float, table: Table, start: int, count: int, ou
     for i in range(table.order.shape[0]):
         s = table.order[i]
         for lane in range(count):
-            out.values[start + lane, s] = batch.value[i, lane]
             out.continuation[start + lane, s] = batch.best[i, lane]
+    if out.values.shape[0] == 0:
+        return
+    for i in range(table.order.shape[0]):
+        s = table.order[i]
+        for lane in range(count):
+            out.values[start + lane, s] = batch.value[i, lane]
             out.policy[start + lane, s] = table.action[int(batch.choice[i, lane])]
 
 
@@ -117,9 +122,10 @@ def write_row(single: Single, gamma: float, table: Table, b: int, out: Solution)
     largest = 0.0
     for i in range(table.order.shape[0]):
         s = table.order[i]
-        out.values[b, s] = single.value[i]
         out.continuation[b, s] = single.best[i]
-        out.policy[b, s] = table.action[single.choice[i]]
+        if out.values.shape[0] > 0:
+            out.values[b, s] = single.value[i]
+            out.policy[b, s] = table.action[single.choice[i]]
         error = max(error, abs(single.value[i] - (single.reward[i] + gamma * single.best[i])))
         largest = max(largest, abs(single.value[i]))
     out.residual[b] = error / largest if error > 0.0 else 0.0

@@ -36,12 +36,14 @@ def solve_stay_put(rewards: Floats, nodes: Ints, components: EndComponents, out:
     for b in range(rewards.shape[0]):
         for x in nodes:
             lo, hi = components.first[x], components.first[x + 1]
-            best = lo
+            top = -np.inf
             for i in range(lo, hi):
-                if rewards[b, components.order[i]] > rewards[b, components.order[best]]:
-                    best = i
-            out.gain[b, x] = rewards[b, components.order[best]]
+                top = max(top, rewards[b, components.order[i]])
+            out.gain[b, x] = top
             if out.policy.shape[0] > 0:
+                best = lo
+                while rewards[b, components.order[best]] < top:
+                    best += 1
                 for i in range(lo, hi):
                     choice[i] = components.choices[i]
                 lead_to(best, lo, hi, components, choice, mark)
