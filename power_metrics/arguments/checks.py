@@ -109,14 +109,13 @@ def check_rewards(rewards: Any, num_states: int, name: str = "rewards") -> NDArr
 
 def _check_sizes(name: str, rewards: NDArray[np.float64], first: int) -> None:
     """Raises a ValueError unless each row of (B, S) is of a size to reckon with; the first of them is row ``first``."""
-    sizes = np.abs(rewards)
-    if not sizes.max() <= LARGEST:
-        b, s = (int(i) for i in np.argwhere(~(sizes <= LARGEST))[0])
+    if not (rewards.max() <= LARGEST and rewards.min() >= -LARGEST):
+        b, s = (int(i) for i in np.argwhere(~(np.abs(rewards) <= LARGEST))[0])
         expected = f"numbers of at most {LARGEST:g} in size" if np.isfinite(rewards[b, s]) else "finite numbers"
         raise ValueError(f"{name}: expected {expected}, found {rewards[b, s]} in row {first + b}, state {s}")
-    small = sizes < SMALLEST
-    if small.any() and sizes[small].any():  # only then are rows looked at one by one
-        largest = sizes.max(axis=1)
+    small = (rewards < SMALLEST) & (rewards > -SMALLEST)
+    if small.any() and rewards[small].any():  # only then are rows looked at one by one
+        largest = np.abs(rewards).max(axis=1)
         for b in np.flatnonzero((largest > 0) & (largest < SMALLEST))[:1]:
             raise ValueError(
                 f"{name}: expected a largest number of at least {SMALLEST:g} in size, or zeros, found {largest[b]:g} "

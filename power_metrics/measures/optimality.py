@@ -167,5 +167,5 @@ class OptimalActions(Statistic):
         """See `Statistic`."""
         share = optimal_policies(model, block.rewards, self.gamma, threads=1).numpy()
         if self.ties == "count":
-            share = (share > 0).astype(np.float64)
+            np.greater(share, 0.0, out=share)
         yield "optimal", share.reshape(len(share), -1)

@@ -86,6 +86,11 @@ def _hints(record: type) -> Mapping[str, Any]:
 
 def arrays_of(record: type) -> Mapping[str, Dims]:
     """{field: its dimensions} of the arrays and single numbers that declare them."""
+    return _arrays(record)
+
+
+@functools.cache
+def _arrays(record: type) -> Mapping[str, Dims]:
     return {name: found for name, hint in hints_of(record).items() if (found := dims_of(hint)) is not None}
 
 

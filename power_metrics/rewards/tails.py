@@ -100,9 +100,11 @@ class Tails:
         if controlled and not self.atoms:
             return found
         constant = found * math.sqrt(count) <= _ROUNDING * np.abs(mean).max()
-        farthest = np.maximum(self.high - mean, mean - self.low)
-        jump = UNSEEN / QUANTILE / count * np.where(farthest > _ROUNDING * np.abs(mean), farthest, 0.0)
-        error: Floats = np.where(constant, np.where(np.isfinite(jump), jump, np.nan), found)
+        error = found
+        if constant.any():
+            farthest = np.maximum(self.high - mean, mean - self.low)
+            jump = UNSEEN / QUANTILE / count * np.where(farthest > _ROUNDING * np.abs(mean), farthest, 0.0)
+            error = np.where(constant, np.where(np.isfinite(jump), jump, np.nan), found)
         if self.states and self.atoms:
             rest = self.excess(3.0 / (count * sum(number for _, number in self.states))) / QUANTILE
             error = np.where(~constant & (rest > error), np.hypot(rest, error), error)

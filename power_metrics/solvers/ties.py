@@ -56,10 +56,9 @@ def tied_policies(
         tolerance: see the module.
     """
     policies = np.zeros((len(rewards), *mdp.available.shape))
-    largest = np.abs(solution.values).max(axis=1)
-    doubt = (solution.residual + 4.0 * _EPS) * largest / (1.0 - gamma)
+    share = (solution.residual + 4.0 * _EPS) / (1.0 - gamma)
     unclear = np.zeros(len(rewards), dtype=np.bool_)
-    split_clear(actions, solution.values, doubt, tolerance, policies, unclear)
+    split_clear(actions, solution.values, share, tolerance, policies, unclear)
     hard = np.flatnonzero(unclear)
     if hard.size:
         refined = Refined(mdp, actions, rewards[hard], gamma, solution.values[hard], solution.policy[hard])
@@ -159,16 +158,16 @@ def split_evenly(tied: NDArray[np.bool_], policy: Floats) -> None:
 
 @kernel
 def split_clear(
-    actions: Actions, values: Floats, doubt: Floats, tolerance: float, policies: Floats, unclear: NDArray[np.bool_]
+    actions: Actions, values: Floats, share: Floats, tolerance: float, policies: Floats, unclear: NDArray[np.bool_]
 ) -> None:
     """Writes policies for reward functions of which plain values tell which actions are optimal.
 
     Args:
         actions: the actions.
         values: (B, S) values.
-        doubt: (B,) bounds on their errors.
+        share: (B,) bounds on their errors, as a share of the largest value.
         tolerance: for ties.
-        policies: (B, S, A) out.
+        policies: (B, S, A) out, zeros.
         unclear: (B,) out, True where values do not tell.
     """
     indptr, successor, probability = actions.indptr, actions.successor, actions.probability
@@ -181,9 +180,11 @@ def split_clear(
             own[s] = max(own[s], abs(reward[s, a]), actions.spread[s, a])
             roundings[s] = max(roundings[s], 4.0 * _EPS * (indptr[s * A + a + 1] - indptr[s * A + a] + 4))
     for b in range(values.shape[0]):
-        largest = doubt[b]
+        largest = 0.0
         for s in range(S):
             largest = max(largest, abs(values[b, s]))
+        doubt = share[b] * largest
+        largest = max(largest, doubt)
         for s in range(S):
             top = second = -np.inf
             lead = 0
@@ -203,7 +204,7 @@ def split_clear(
                     else:
                         second = max(second, q[a])
             scale = max(largest, own[s])
-            noise = 2.0 * weight * doubt[b] + roundings[s] * scale
+            noise = 2.0 * weight * doubt + roundings[s] * scale
             near = top - noise - 8.0 * tolerance * scale
             if second < near:  # as nearly always
                 policies[b, s, lead] = 1.0
