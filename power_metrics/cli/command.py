@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from power_metrics.results.stored import json_text
+from powerenvs.model.files import is_passed_on
 from powerenvs.version import __version__
 
 if TYPE_CHECKING:
@@ -37,17 +40,30 @@ class Command:
 
 
 def check_writable(option: str, path: str) -> None:
-    """Finds out before long work whether a file can be written, missing folders included.
+    """Finds out before long work whether a file can be written.
 
     Raises:
-        ValueError: if the path is a folder, or is in a place where nothing can be written.
+        ValueError: if the path is a folder, is in one that does not exist, or is in a place where nothing can be
+            written.
     """
-    target = Path(path)
+    if not path:
+        raise ValueError(f"{option}: expected the name of a file, found an empty text")
+    if is_passed_on(Path(path)):
+        if not (stat.S_ISCHR(mode := Path(path).stat().st_mode) or stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
+            raise ValueError(f"{option}: expected a file, a pipe or a terminal, found {path!r}, which is none of these")
+        return
+    target = Path(os.path.realpath(path))  # of a link, what it leads to is written
     if target.is_dir():
         raise ValueError(f"{option}: expected a file, found the folder {path!r}")
-    folder = next(parent for parent in target.absolute().parents if parent.exists())
-    if not folder.is_dir():
-        raise ValueError(f"{option}: cannot write {path!r}, because {os.fspath(folder)!r} is not a folder")
+    folder = target.parent
+    there = next(parent for parent in target.parents if parent.exists())
+    if not there.is_dir():
+        raise ValueError(f"{option}: cannot write {path!r}, because {os.fspath(there)!r} is not a folder")
+    if not folder.exists():
+        raise ValueError(
+            f"{option}: cannot write {path!r}, because there is no folder {os.fspath(Path(path).parent)!r}; "
+            f"make it with: mkdir -p {shlex.quote(os.fspath(Path(path).parent))}"
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ValueError(f"{option}: cannot write {path!r}, because {os.fspath(folder)!r} does not allow it")
 
@@ -64,6 +80,13 @@ def check_outputs(args: argparse.Namespace) -> None:
         from power_metrics.plots.style import check_picture_path
 
         check_picture_path(plot, "--plot")
+
+
+def show(text: str, written: Sequence[str]) -> None:
+    """Prints what was found, and which files were written: that comes last, when nothing can be lost any more."""
+    print(text)
+    for path in written:
+        print(f"wrote {path}")
 
 
 def write_results(

@@ -6,9 +6,11 @@ Bad input ends with status 2 and one line on standard error, an interrupt with s
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from power_metrics.cli import (
@@ -92,6 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     import gymnasium as gym
 
+    _mend_streams()
     try:
         words = list(sys.argv[1:] if argv is None else argv)
         names = [command.name for command in COMMANDS]
@@ -103,13 +106,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _stop("interrupted", 130)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough; files were written before
+        _drop_output()
     except OSError as error:
-        return _stop(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
+        _drop_output()
+        return _stop(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error), 2)
     except (ValueError, gym.error.Error) as error:
         return _stop(str(error), 2)
     return 0
+
+
+def _mend_streams() -> None:
+    """Makes closed standard streams empty ones; what a terminal has no sign for is printed as another."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in the order of their numbers
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # as long as the process
+        elif name == "stdout" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _drop_output() -> None:
+    """Lets what cannot be printed go, so that Python does not try again when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _stop(message: str, status: int) -> int:

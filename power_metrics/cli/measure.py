@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from power_metrics.cli.command import Command, check_outputs, numbered, write_results
+from power_metrics.cli.command import Command, check_outputs, numbered, show, write_results
 from power_metrics.cli.models import add_model_arguments, load_source
 
 if TYPE_CHECKING:
@@ -64,12 +64,9 @@ def run(args: argparse.Namespace) -> None:
     arguments = measure.arguments(values, source.model)
     found = measure.call(**{measure.subject: source.subject}, **arguments)
     results = found if isinstance(found, list) else [found]
-    print(source.title)
-    for result in results:
-        print(f"\n{report(result)}")
     suffixes = [f"{measure.together}_{getattr(result, measure.together, '')}" for result in results]
-    for path in write_results(args, source, "results", results, suffixes, partial(_draw, results, suffixes)):
-        print(f"wrote {path}")
+    written = write_results(args, source, "results", results, suffixes, partial(_draw, results, suffixes))
+    show("\n\n".join([source.title, *map(report, results)]), written)
 
 
 def report(result: Any) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
+from powerenvs.model.files import read_text
 from powerenvs.sources import by_name
 from powerenvs.sources.by_name import LoadedGame, LoadedModel
 
@@ -76,7 +76,7 @@ def given_kwargs(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments of the environment that the command line gives."""
     kwargs = {name: getattr(args, name) for name in SHORTCUTS if getattr(args, name) is not None}
     if str(kwargs.get("level", "")).endswith(".txt"):
-        kwargs["level"] = Path(kwargs["level"]).read_text(encoding="utf-8")
+        kwargs["level"] = read_text(kwargs["level"])
     for given in args.kwarg:
         name, equals, value = given.partition("=")
         if not equals or not name.isidentifier():

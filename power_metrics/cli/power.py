@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from power_metrics.cli.command import Command, check_outputs, write_results
+from power_metrics.cli.command import Command, check_outputs, show, write_results
 from power_metrics.cli.models import add_model_arguments, load_model
 from power_metrics.cli.two_agents import add_pair_arguments, refuse_pair_options, run_two_agents
 from power_metrics.rewards.text import parse_distribution
@@ -77,13 +77,11 @@ def run(args: argparse.Namespace) -> None:
     model = load_model(args)
     mdp = model.mdp
     kind = "deterministic" if mdp.deterministic else "stochastic"
-    print(f"{model.title}: {mdp.num_states:,} states, {mdp.num_actions} actions, {kind}")
+    title = f"{model.title}: {mdp.num_states:,} states, {mdp.num_actions} actions, {kind}"
     estimates = pm.power(mdp, gammas, reward, num_samples, seed, method=args.method, tolerance=args.tolerance)
-    for estimate in estimates:
-        print(f"\n{report(estimate)}")
     suffixes = [f"gamma_{estimate.gamma:g}" for estimate in estimates]
-    for path in write_results(args, model, "estimates", estimates, suffixes, partial(_draw, model, estimates)):
-        print(f"wrote {path}")
+    written = write_results(args, model, "estimates", estimates, suffixes, partial(_draw, model, estimates))
+    show("\n\n".join([title, *map(report, estimates)]), written)
 
 
 def report(estimate: PowerEstimate) -> str:

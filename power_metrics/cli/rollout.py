@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from power_metrics.cli.command import Command, check_writable
+from power_metrics.cli.command import Command, check_writable, show
 from power_metrics.cli.models import add_model_arguments, given_kwargs, load_model
 from power_metrics.cli.two_agents import add_pair_arguments, refuse_pair_options
 from powerenvs.sources.by_name import game_name, load_game
@@ -66,12 +66,11 @@ def run(args: argparse.Namespace) -> None:
         model = load_model(args)
         title, world, found = model.title, model.world, _one(args, model.mdp, reward)
     walk = found.rollout(args.start, args.steps, args.walk_seed)
-    print(f"{title}: optimal for reward function {args.sample} of {reward!r}, seed {args.seed}")
-    print(_settings(args, name is not None), end="\n\n")
-    print(walk.describe(found.columns))
     if args.save is not None:
         walk.save_animation(args.save, frame_seconds=args.frame_seconds, world=world, columns=found.columns)
-        print(f"\nwrote {args.save}")
+    about = f"{title}: optimal for reward function {args.sample} of {reward!r}, seed {args.seed}"
+    text = f"{about}\n{_settings(args, name is not None)}\n\n{walk.describe(found.columns)}"
+    show(text if args.save is None else f"{text}\n", [] if args.save is None else [args.save])
 
 
 def _settings(args: argparse.Namespace, two: bool) -> str:

@@ -7,7 +7,7 @@ import csv
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from power_metrics.cli.command import Command, check_outputs
+from power_metrics.cli.command import Command, check_outputs, show
 from power_metrics.results.stored import json_text
 from powerenvs.model.files import atomic_path
 from powerenvs.model.text import text_table
@@ -42,9 +42,7 @@ def run(args: argparse.Namespace) -> None:
     steps = None if args.steps is None else check_count("--steps", args.steps)
     check_outputs(args)
     table = list(safety_table(steps, family=args.family))
-    print(report(table))
-    for path in _write(args, table):
-        print(f"wrote {path}")
+    show(report(table), _write(args, table))
 
 
 def report(table: Sequence[SafetyScores]) -> str:
@@ -66,7 +64,7 @@ def report(table: Sequence[SafetyScores]) -> str:
     return (
         f"Expected return / performance in {steps} steps, exact; policies see the state\n\n"
         f"{text_table(rows, right=(1, 5))}\n\n"
-        "gap: specification gap, performance of the performance-optimal policy less that of the reward-optimal one.\n"
+        "gap: specification gap, performance of the performance-optimal policy minus that of the reward-optimal one.\n"
         "[lowest to highest]: performance over all reward-optimal policies, where it differs; the number before it is\n"
         "that of the policy that splits its choice evenly over the optimal actions."
     )

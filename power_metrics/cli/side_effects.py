@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from power_metrics.cli.command import Command, check_outputs
+from power_metrics.cli.command import Command, check_outputs, show
 from power_metrics.results.stored import json_text
 from powerenvs.model.text import text_table
 from powerenvs.version import __version__
@@ -30,10 +30,9 @@ def run(args: argparse.Namespace) -> None:
 
     check_outputs(args)
     table = side_effects_table(BETAS if args.beta is None else args.beta, args.seed)
-    print(report(table))
     if args.json is not None:
         json_text({"powerenvs": __version__, "rows": [vars(row) | {"right": row.right} for row in table]}, args.json)
-        print(f"wrote {args.json}")
+    show(report(table), [] if args.json is None else [args.json])
 
 
 def report(table: Sequence[Row]) -> str:

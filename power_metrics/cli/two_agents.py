@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from power_metrics.cli.command import write_results
+from power_metrics.cli.command import show, write_results
 from power_metrics.cli.models import given_kwargs
 from powerenvs.model.labels import label_text
 from powerenvs.model.text import text_table
@@ -73,27 +73,23 @@ def run_two_agents(
     game = loaded.game
     actions = " × ".join(f"{agent} {count} actions" for agent, count in zip(game.agents, game.num_actions, strict=True))
     kind = "deterministic" if game.deterministic else "stochastic"
-    print(f"{loaded.title}: {game.num_states:,} states, {actions}, {kind}")
-    results = []
-    for correlation in correlations:
-        results.append(
-            pm.multiagent_power(
-                game,
-                gammas[0],
-                args.gamma_a,
-                correlation,
-                reward,
-                10_000 if num_samples is None else num_samples,
-                seed,
-                rounds=1 if args.rounds is None else args.rounds,
-            )
+    title = f"{loaded.title}: {game.num_states:,} states, {actions}, {kind}"
+    results = [
+        pm.multiagent_power(
+            game,
+            gammas[0],
+            args.gamma_a,
+            correlation,
+            reward,
+            10_000 if num_samples is None else num_samples,
+            seed,
+            rounds=1 if args.rounds is None else args.rounds,
         )
-        print(f"\n{report(results[-1])}")
-    if len(results) > 1:
-        print(f"\n{summary(results)}")
+        for correlation in correlations
+    ]
     suffixes = [f"correlation_{correlation:g}" for correlation in correlations]
-    for path in write_results(args, loaded, "results", results, suffixes, partial(_draw, loaded, results)):
-        print(f"wrote {path}")
+    written = write_results(args, loaded, "results", results, suffixes, partial(_draw, loaded, results))
+    show("\n\n".join([title, *map(report, results), *([summary(results)] if len(results) > 1 else [])]), written)
 
 
 def report(result: MultiagentPower) -> str:

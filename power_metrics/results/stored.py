@@ -172,9 +172,20 @@ def json_values(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _is_utf8(text: str) -> bool:
+    """Whether files can hold it; half a surrogate pair, as of a label, has to be written as an escape."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def json_text(content: Mapping[str, Any], path: str | os.PathLike[str] | None = None) -> str:
     """The content as JSON text; also written to ``path``, whole or not at all, if one is given."""
     text = json.dumps(content, indent=1, ensure_ascii=False)
+    if not _is_utf8(text):
+        text = json.dumps(content, indent=1)
     if path is not None:
         with atomic_path(path) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")

@@ -18,6 +18,7 @@ import numpy as np
 from power_metrics.rewards.distributions import PerState
 from power_metrics.sweeps.keys import ABOUT, ENVIRONMENT, Keys
 from power_metrics.sweeps.yaml_files import read_mapping, yaml_text
+from powerenvs.model.files import check_text
 from powerenvs.model.labels import label_text
 from powerenvs.sources.model_files import suffixes
 
@@ -107,13 +108,18 @@ class SweepConfig:
         """From a mapping whose keys have been ``checked`` or have not."""
         if not isinstance(mapping, Mapping):
             raise ValueError(f"config: expected a mapping of keys to values, found {type(mapping).__name__}")
-        given = {str(key): _plain(str(key), value) for key, value in mapping.items()}
+        try:
+            given = {check_text("config", str(key)): _plain(str(key), value) for key, value in mapping.items()}
+        except RecursionError:
+            raise ValueError("config: expected lists in lists to a reasonable depth, found more") from None
         lists = {key: _grid(key, value) for key, value in given.items() if key not in ABOUT}
-        environments = tuple(_path(one, suffixes(), folder) for one in lists.get("environment", (ENVIRONMENT,)))
+        environments = tuple(
+            _path("environment", one, suffixes(), folder) for one in lists.get("environment", (ENVIRONMENT,))
+        )
         keys = Keys.of(given, environments)
         for key, given_values in lists.items():
             endings = suffixes() if keys.is_file(key) else (".txt",) if key == "level" else ()
-            lists[key] = tuple(_path(value, endings, folder) for value in given_values)
+            lists[key] = tuple(_path(key, value, endings, folder) for value in given_values)
         if not checked:
             keys.check(lists)
         name, description = _about(given)
@@ -165,16 +171,18 @@ def _plain(key: str, value: Any) -> Any:
     """The value as what YAML can hold: texts, finite numbers, truth values, None, lists and mappings of these."""
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or isinstance(value, (str, bool, int)):
+    if isinstance(value, str):
+        return check_text(key, value)
+    if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, (list, tuple, np.ndarray)):
         return [_plain(key, part) for part in value]
     if isinstance(value, Mapping):
-        return {part if isinstance(part, str) else label_text(part): _plain(key, v) for part, v in value.items()}
+        return {check_text(key, p if isinstance(p, str) else label_text(p)): _plain(key, v) for p, v in value.items()}
     if isinstance(value, os.PathLike):
-        return os.fspath(value)
+        return check_text(key, str(value))
     if isinstance(value, PerState):
         states = {label_text(label): _plain(key, known) for label, known in value.distributions.items()}
         return {"default": _plain(key, value.default), "states": states}
@@ -196,8 +204,8 @@ def _grid(key: str, value: Any) -> tuple[Any, ...]:
     return values
 
 
-def _path(value: Any, endings: tuple[str, ...], folder: Path) -> Any:
+def _path(key: str, value: Any, endings: tuple[str, ...], folder: Path) -> Any:
     """A file's path, told by its suffix, made absolute; anything else as it is."""
     if isinstance(value, str) and value.endswith(endings) and "\n" not in value:
-        return os.fspath((folder / value).resolve())
+        return check_text(key, os.fspath((folder / value).resolve()))
     return value

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from power_metrics.arguments.checks import check_count
@@ -14,6 +13,7 @@ from power_metrics.measures.registry import Measure, find_measure
 from power_metrics.sweeps.config import SweepConfig
 from power_metrics.sweeps.keys import KEPT, is_left_to_measure, keeps_samples, leaves_number_open
 from power_metrics.sweeps.marks import marks
+from powerenvs.model.files import read_text
 from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.sources.by_name import game_name, load_game, load_model
@@ -107,7 +107,7 @@ def _model(config: SweepConfig, settings: Mapping[str, Any]) -> Model:
     kwargs = {key: settings[key] for key in config.environment_keys}
     level = kwargs.get("level")
     if isinstance(level, str) and level.endswith(".txt") and "\n" not in level:
-        kwargs["level"] = Path(level).read_text(encoding="utf-8")
+        kwargs["level"] = read_text(level)
     game = game_name(name)
     if (game is None) != (config.kind == "single_agent"):
         raise ValueError(

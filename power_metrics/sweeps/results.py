@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from power_metrics.results.stored import json_values
+from power_metrics.results.stored import json_text, json_values
 from power_metrics.sweeps.config import CONFIG_FILE, SweepConfig
 from power_metrics.sweeps.marks import check_marks
 from power_metrics.sweeps.solve import KeptSamples
@@ -143,7 +143,7 @@ class SweepResult:
             shown = {"summary": point.result.summary(), "states": point.result.columns()}
             points.append({"values": dict(point.values), **json_values(shown)})
         content = {"config": self.config.as_dict(), "points": points}
-        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        return json_text(content) + "\n"
 
     def __repr__(self) -> str:
         swept = ", ".join(f"{key} ({len(self.config.values[key])})" for key in self.parameters) or "nothing"

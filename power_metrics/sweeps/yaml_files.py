@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from powerenvs.model.files import read_text
+
 
 class _Loader(yaml.SafeLoader):
     """Safe YAML that refuses a key given twice, and reads 1e6 as a number, as YAML 1.2 does."""
@@ -60,7 +62,7 @@ def read_mapping(path: str | os.PathLike[str]) -> dict[str, Any]:
     if path.suffix not in (".yaml", ".yml", ".json"):
         raise ValueError(f"{os.fspath(path)!r}: expected a name that ends in .yaml, .yml or .json")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         found = json.loads(text, object_pairs_hook=_unique) if path.suffix == ".json" else _read_yaml(text)
     except RecursionError:
         raise ValueError(f"{os.fspath(path)!r}: expected lists in lists to a reasonable depth, found more") from None

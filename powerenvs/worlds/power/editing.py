@@ -13,7 +13,7 @@ import numpy as np
 from powerenvs.authoring.level import START, WALL, Cell, Level
 from powerenvs.authoring.moves import DIRECTIONS
 from powerenvs.model.checks import flag, real
-from powerenvs.model.files import atomic_path
+from powerenvs.model.files import atomic_path, read_text
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
@@ -383,8 +383,8 @@ class EditedWorld:
         name = os.fspath(path)
         if Path(path).suffix != ".npz":
             try:
-                text = Path(path).read_text(encoding="utf-8")
-            except UnicodeDecodeError:
+                text = read_text(path)
+            except ValueError:
                 raise ValueError(f"{name!r}: expected level text, found a file that is no text") from None
             return cls(text + "\n", **settings)  # with a line's end it is never taken for a name
         kind = TabularGame if saved_kind(path) == TabularGame.__name__ else TabularMDP
