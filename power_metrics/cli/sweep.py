@@ -39,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fresh", action="store_true", help="delete the results of an earlier sweep in the folder, and start anew"
     )
+    parser.add_argument(
+        "--allow-imports", action="store_true", help="let an environment 'module:ID' import its module, whose code runs"
+    )
     parser.add_argument("--no-figures", action="store_true", help="draw nothing")
     parser.add_argument("--dry-run", action="store_true", help="check everything, and print the points and their cost")
 
@@ -49,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
     from power_metrics.sweeps.folder import written_files
     from power_metrics.sweeps.pictures import FOLDER
 
-    config = pm.SweepConfig.from_file(args.file)
+    config = pm.SweepConfig.from_file(args.file, allow_imports=args.allow_imports)
     if args.dry_run:
         print(_plan(config))
         return
@@ -63,6 +66,7 @@ def run(args: argparse.Namespace) -> None:
             wandb=args.wandb,
             fresh=args.fresh,
             figures=not args.no_figures,
+            allow_imports=args.allow_imports,
         )
     except ImportError as error:  # of Ray; the message says how to install it
         raise ValueError(str(error)) from None

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from power_metrics.sweeps.keys import ABOUT, ENVIRONMENT, Keys
 from power_metrics.sweeps.yaml_files import read_mapping, yaml_text
 from powerenvs.model.files import check_text
 from powerenvs.model.labels import label_text
+from powerenvs.sources.by_name import code_named_by
 from powerenvs.sources.model_files import suffixes
 
 CONFIG_FILE = "config.yaml"
@@ -62,8 +63,12 @@ class SweepConfig:
     given: tuple[str, ...] = field(compare=False)
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> SweepConfig:
+    def from_file(cls, path: str | os.PathLike[str], *, allow_imports: bool = False) -> SweepConfig:
         """Reads a YAML or JSON file; paths in it count from its folder.
+
+        Args:
+            path: of the file.
+            allow_imports: see `from_dict`.
 
         Raises:
             ValueError: naming the file, for whatever `from_dict` refuses.
@@ -71,23 +76,28 @@ class SweepConfig:
         """
         mapping = read_mapping(path)
         try:
-            return cls.from_dict(mapping, Path(path).parent)
+            return cls.from_dict(mapping, Path(path).parent, allow_imports=allow_imports)
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)!r}: {error}") from None
 
     @classmethod
-    def from_dict(cls, mapping: Mapping[str, Any], folder: str | os.PathLike[str] = ".") -> SweepConfig:
+    def from_dict(
+        cls, mapping: Mapping[str, Any], folder: str | os.PathLike[str] = ".", *, allow_imports: bool = False
+    ) -> SweepConfig:
         """Checks keys and kind; `power_metrics.sweep` checks every value before it starts.
 
         Args:
             mapping: a list is a grid; a value that is a list itself is written in a list.
             folder: relative paths count from it.
+            allow_imports: whether an environment "module:ID" may have its module imported, whose code then runs;
+                minigrid, and what has been imported already, need no leave.
 
         Raises:
-            ValueError: for an unknown key (with the closest known one), a key of another kind, an empty list, equal
-                values in a list, and values that are not plain (texts, numbers, lists, mappings).
+            ValueError: for an environment whose code may not run, an unknown key (with the closest known one), a key of
+                another kind, an empty list, equal values in a list, and values that are not plain (texts, numbers, lists,
+                mappings).
         """
-        return cls._made(mapping, Path(folder), checked=False)
+        return cls._made(mapping, Path(folder), checked=False, allow_imports=allow_imports)
 
     @classmethod
     def from_folder(cls, folder: str | os.PathLike[str]) -> SweepConfig:
@@ -99,12 +109,12 @@ class SweepConfig:
         """
         path = Path(folder) / CONFIG_FILE
         try:
-            return cls._made(read_mapping(path), path.parent, checked=True)
+            return cls._made(read_mapping(path), path.parent, checked=True, allow_imports=True)  # which runs nothing
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)!r}: expected the configuration of a sweep, found: {error}") from None
 
     @classmethod
-    def _made(cls, mapping: Mapping[str, Any], folder: Path, checked: bool) -> SweepConfig:
+    def _made(cls, mapping: Mapping[str, Any], folder: Path, checked: bool, allow_imports: bool) -> SweepConfig:
         """From a mapping whose keys have been ``checked`` or have not."""
         if not isinstance(mapping, Mapping):
             raise ValueError(f"config: expected a mapping of keys to values, found {type(mapping).__name__}")
@@ -116,6 +126,7 @@ class SweepConfig:
         environments = tuple(
             _path("environment", one, suffixes(), folder) for one in lists.get("environment", (ENVIRONMENT,))
         )
+        check_imports(environments, allow_imports)
         keys = Keys.of(given, environments)
         for key, given_values in lists.items():
             endings = suffixes() if keys.is_file(key) else (".txt",) if key == "level" else ()
@@ -155,6 +166,20 @@ class SweepConfig:
     def to_yaml(self) -> str:
         """`as_dict` as the text of a YAML file."""
         return yaml_text(self.as_dict())
+
+
+def check_imports(environments: Iterable[Any], allowed: bool) -> None:
+    """Refuses environments whose names would run code that nobody has allowed: configurations may be other people's.
+
+    Raises:
+        ValueError: with the first.
+    """
+    for name in () if allowed else environments:
+        if isinstance(name, str) and (code := code_named_by(name)) is not None:
+            raise ValueError(
+                f"environment: {name!r} runs the code of {code!r}; if you trust it, allow that by allow_imports=True "
+                "(--allow-imports), or import it first"
+            )
 
 
 def _about(given: Mapping[str, Any]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from power_metrics.arguments.checks import check_progress
 from power_metrics.expectation.executors import check_executor
-from power_metrics.sweeps.config import SweepConfig
+from power_metrics.sweeps.config import SweepConfig, check_imports
 from power_metrics.sweeps.folder import Held, locked, prepare, write_all, write_config
 from power_metrics.sweeps.logs import check_logs, open_logs
 from power_metrics.sweeps.points import Unit, make_plan
@@ -36,6 +36,7 @@ def sweep(
     wandb: bool = False,
     fresh: bool = False,
     figures: bool = True,
+    allow_imports: bool = False,
 ) -> SweepResult:
     """POWER, or any other measure, at every point of a grid of settings, written to a folder.
 
@@ -62,6 +63,7 @@ def sweep(
         wandb: log them to Weights & Biases.
         fresh: delete the results of an earlier sweep in the folder, and nothing else, and start anew.
         figures: draw them; see `power_metrics.sweeps.pictures.draw_figures`.
+        allow_imports: whether an environment "module:ID" may have its module imported; see `SweepConfig.from_dict`.
 
     Raises:
         ValueError: for a value that does not fit, a folder that holds another sweep (naming the key that differs) or
@@ -77,7 +79,11 @@ def sweep(
         [{'gamma': 0.1}, {'gamma': 0.9}]
     """
     if not isinstance(config, SweepConfig):
-        config = SweepConfig.from_dict(config) if isinstance(config, Mapping) else SweepConfig.from_file(config)
+        if isinstance(config, Mapping):
+            config = SweepConfig.from_dict(config, allow_imports=allow_imports)
+        else:
+            config = SweepConfig.from_file(config, allow_imports=allow_imports)
+    check_imports(config.values["environment"], allow_imports)
     show = check_progress(progress)
     if workers is not None and executor is None:
         raise ValueError(f"workers: expected None without an executor, found {workers!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import sys
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -221,11 +222,25 @@ def registered_id(given: str) -> str:
         known = [] if colon else [*game_names(), *graphs()]
         for origin in [module] if colon else ["gymnasium.envs.toy_text.", "powerenvs."]:
             known = [id for id, spec in gym.registry.items() if str(spec.entry_point).startswith(origin)] + known
-        advice = closest(name, known)
+        advice = closest(name, known) if known else f"{module!r} registers none"
         hint = "; an id of another package needs its module, as in minigrid:MiniGrid-FourRooms-v0"
         hint = "" if colon or advice.endswith("?") else hint
         raise ValueError(f"unknown id {name!r}; {advice}{hint}")
     return name
+
+
+TRUSTED = ("gymnasium", "minigrid", "powerenvs")
+"""Modules that ids may name without anybody's leave."""
+
+
+def code_named_by(name: str) -> str | None:
+    """The module or Python file whose code a name would have run, unless it has been imported; None without one."""
+    if name.endswith(suffixes()):
+        return None
+    if name.partition(":")[0].endswith(".py"):
+        return name.partition(":")[0]
+    module, colon, _ = name.rpartition(":")
+    return module if colon and module not in (*TRUSTED, *sys.modules) else None
 
 
 def _check_kwargs(name: str, kwargs: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 import power_metrics as pm
+from power_metrics.cli import main as cli
 from power_metrics.sweeps import run as sweeps_run
 from powerenvs.model.npz import load_arrays, save_arrays
 from tests.power_metrics.small_sweeps import ONE, assert_same_results
@@ -192,3 +194,24 @@ def test_long_lists_are_checked_in_no_time(key):
     assert len(pm.SweepConfig.from_dict({**SMALL, "gamma": 0.9, key: values}).values[key]) == 40_000
     with pytest.raises(ValueError, match=f"{key}: expected different values, found {values[1]} twice"):
         pm.SweepConfig.from_dict({**SMALL, "gamma": 0.9, key: [*values, values[1]]})
+
+
+@pytest.mark.parametrize("name", ["evil_module:X-v0", "evil_module.py:X", "evil_module.deep:X-v0"])
+def test_other_peoples_configurations_run_no_code(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "evil_module.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    (tmp_path / "sweep.yaml").write_text(f"name: a\nenvironment: {name}\n")
+    for attempt in (
+        lambda: pm.SweepConfig.from_file("sweep.yaml"),
+        lambda: pm.sweep({"name": "a", "environment": name}, "out"),
+    ):
+        with pytest.raises(ValueError, match=r"environment: .* runs the code of .*--allow-imports"):
+            attempt()
+    assert cli.main(["sweep", "sweep.yaml"]) == 2
+    assert "--allow-imports" in capsys.readouterr().err
+    assert not (tmp_path / "ran").exists()
+    if name == "evil_module:X-v0":
+        assert cli.main(["sweep", "sweep.yaml", "--allow-imports"]) == 2  # for it has no such id
+        assert (tmp_path / "ran").exists()
+        sys.modules.pop("evil_module")
