@@ -94,8 +94,8 @@ class SweepConfig:
 
         Raises:
             ValueError: for an environment whose code may not run, an unknown key (with the closest known one), a key of
-                another kind, an empty list, equal values in a list, and values that are not plain (texts, numbers, lists,
-                mappings).
+                another kind, an empty list, equal values in a list, and values that are not plain (texts,
+                numbers, lists, mappings).
         """
         return cls._made(mapping, Path(folder), checked=False, allow_imports=allow_imports)
 
