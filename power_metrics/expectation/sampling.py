@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_count, check_rewards, check_seed
 from power_metrics.expectation.draws import TRIAL, Antithetic, Draws, Enumeration, Given, MonteCarlo, Sobol
+from power_metrics.expectation.expect import Work, expect
+from power_metrics.expectation.statistic import Statistic
 from power_metrics.results.estimate import critical_value
 from power_metrics.rewards.distributions import PerState, RewardDistribution
 from power_metrics.rewards.sampler import RewardSampler, Sampler, block_rows, check_offers, reward_sampler
@@ -192,31 +194,44 @@ class Sampling:
         notes = self.tails.notes if drawn else ()
         return {"reward": self.words, "method": self.method, "seed": self.seed if drawn else None, "notes": notes}
 
-    def run(self, average: Callable[[Draws, bool], Found], half_width: Callable[[Found, Draws], float]) -> Found:
-        """What ``average`` makes of the reward functions, of as many as the arguments ask for.
+    def average(
+        self,
+        statistic: Statistic | Callable[[Draws], Statistic],
+        model: Any,
+        work: Work,
+        judged: Iterable[str],
+        title: str = "POWER",
+    ) -> tuple[dict[str, Any], Draws]:
+        """Averages a statistic over as many reward functions as the arguments ask for.
 
         Args:
-            average: of some draws; of a trial run, of which only the spread is looked at, or of one that counts.
-            half_width: the widest standard error of what it gave, times the critical value of these draws.
+            statistic: what is averaged, or what makes it for some draws.
+            model: see `expect`.
+            work: see `expect`.
+            judged: the names of the means whose widest interval a tolerance is about.
+            title: of the progress bar.
+
+        Returns:
+            What the reductions of the statistic add up to, by name, and the reward functions.
 
         Raises:
             ValueError: if a tolerance takes more reward functions than there may be.
         """
-        if self.tolerance is None or self.method not in SAMPLED:
-            return average(self.draws(DEFAULT_SAMPLES if self.count is None else self.count), False)
 
-        def one(count: int, trial: bool) -> tuple[Found, Draws]:
+        def one(count: int, trial: bool) -> tuple[dict[str, Any], Draws]:
             draws = self.draws(count, (TRIAL,) if trial else ())
-            return average(draws, trial), draws
+            asked = statistic if isinstance(statistic, Statistic) else statistic(draws)
+            return expect(asked, draws, model, work, trial=trial, title=title), draws
 
-        found, _ = until_within(
-            one, lambda made: half_width(*made), self.tolerance, self.count or MAX_SAMPLES, self.method == "sobol"
-        )
-        return found
+        def half_width(made: tuple[dict[str, Any], Draws]) -> float:
+            found, draws = made
+            error = max(float(np.max(found[name].standard_error)) for name in names)
+            return critical_value(self.level, draws.replicates) * error
 
-    def half_width(self, error: float, draws: Draws) -> float:
-        """Of the interval around a mean with this standard error."""
-        return critical_value(self.level, draws.replicates) * error
+        names = tuple(judged)
+        if self.tolerance is None or self.method not in SAMPLED:
+            return one(DEFAULT_SAMPLES if self.count is None else self.count, False)
+        return until_within(one, half_width, self.tolerance, self.count or MAX_SAMPLES, self.method == "sobol")
 
 
 def draws_of(method: str, sampler: Sampler, seed: int, count: int, stream: tuple[int, ...] = ()) -> Draws:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import as_float64, check_count, check_gamma, check_rewards, check_tolerance
 from power_metrics.expectation.alignment import GroupSums, alignment
-from power_metrics.expectation.draws import Draws
-from power_metrics.expectation.expect import Work, expect
+from power_metrics.expectation.expect import Work
 from power_metrics.expectation.sampling import GIVEN, Identical, Sampling
 from power_metrics.expectation.statistic import Block, Largest, Mean, Reduction, Statistic, Sum
 from power_metrics.measures.registry import measure
@@ -152,14 +151,7 @@ def multiagent_power(
     drawn = sampling.method != GIVEN
     yield
     statistic = PairStatistic(agents, policy, gamma_h, gamma_a, ties, rounds, keep or not drawn, sampling.unseen)
-
-    def average(draws: Draws, trial: bool) -> tuple[dict[str, Any], Draws]:
-        return expect(statistic, draws, game, work, trial=trial), draws
-
-    def half_width(made: tuple[dict[str, Any], Draws], draws: Draws) -> float:
-        return sampling.half_width(max(float(np.max(made[0][part].standard_error)) for part in PARTS), draws)
-
-    found, draws = sampling.run(average, half_width)
+    found, draws = sampling.average(statistic, game, work, PARTS)
     shared: dict[str, Any] = {
         "model": game,
         "num_samples": draws.count,

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_gamma, resolve_model
-from power_metrics.expectation.draws import Draws
-from power_metrics.expectation.expect import Work, expect
+from power_metrics.expectation.expect import Work
 from power_metrics.expectation.sampling import SAMPLED, Identical, Sampling
-from power_metrics.expectation.statistic import Average, Block, Mean, Reduction, Statistic
+from power_metrics.expectation.statistic import Block, Mean, Reduction, Statistic
 from power_metrics.measures.registry import measure
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
@@ -128,14 +127,8 @@ def optimality_probability(
     only = mdp.available & (mdp.available.sum(axis=1, keepdims=True) == 1)
     chances = Tails(only.ravel().astype(np.float64), mdp.available.ravel().astype(np.float64))
     statistic = OptimalActions(gamma, ties, None if sampling.unseen is None else chances)
-
-    def average(draws: Draws, trial: bool) -> tuple[Average, Draws]:
-        return expect(statistic, draws, mdp, work, trial=trial, title="optimal actions")["optimal"], draws
-
-    found, draws = sampling.run(
-        average, lambda made, draws: sampling.half_width(float(np.max(made[0].standard_error)), draws)
-    )
-    shape = mdp.available.shape
+    averaged, draws = sampling.average(statistic, mdp, work, ["optimal"], "optimal actions")
+    found, shape = averaged["optimal"], mdp.available.shape
     return OptimalityEstimate(
         model=mdp,
         gamma=gamma,

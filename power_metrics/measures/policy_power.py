@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Protocol
 
 import numpy as np
@@ -19,8 +20,8 @@ from power_metrics.comparison.references import References
 from power_metrics.expectation.draws import Draws
 from power_metrics.expectation.expect import Work, expect
 from power_metrics.expectation.sampling import SAMPLED, Identical, Sampling
-from power_metrics.expectation.statistic import Block, Largest, Mean, Reduction, Statistic
-from power_metrics.measures.power import PowerStatistic, block_powers, estimate_of
+from power_metrics.expectation.statistic import Block, Mean, Reduction, Statistic
+from power_metrics.measures.power import PowerStatistic, block_powers, estimate_of, of_solves, reductions_of_solves
 from power_metrics.measures.registry import measure
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
@@ -266,49 +267,33 @@ class StagesOfPower:
         """A result for each look."""
         names = self.stages.names
 
-        def average(draws: Draws, trial: bool) -> tuple[dict[str, Any], dict[str, Any], References, Draws]:
-            best = expect(
-                PowerStatistic((self.gamma,), keep=not trial, tails=sampling.unseen), draws, self.mdp, work, trial=trial
-            )
-            power = best["power 0"].mean
-            if sampling.given is None:  # POWER that a policy's own reward function went into would favour it
-                fresh = sampling.draws(max(draws.count, SCALE_SAMPLES), (SCALE,))
-                power = expect(PowerStatistic((self.gamma,)), fresh, self.mdp, work, trial=trial)["power 0"].mean
-            references = References.of(self.mdp, self.gamma, power, self.initial)
-            statistic = StagePowers(
-                self.stages, self.gamma, self.initial, references.power, sampling.seed or 0, sampling.unseen
-            )
-            found = expect(statistic, draws, self.mdp, work, trial=trial, title="policies")
-            return best, found, references, draws
+        @cache
+        def references(count: int) -> References:
+            # POWER that a policy's own reward function went into would favour it, so others are drawn if any are.
+            others = sampling.draws(max(count, SCALE_SAMPLES), (SCALE,))
+            power = expect(PowerStatistic((self.gamma,)), others, self.mdp, work)["power 0"].mean
+            return References.of(self.mdp, self.gamma, power, self.initial)
 
-        def half_width(made: tuple[Any, dict[str, Any], Any, Any], draws: Draws) -> float:
-            errors = [float(np.max(made[1][f"power {n}"].standard_error)) for n in range(len(names))]
-            return sampling.half_width(max(errors), draws)
+        def statistic(draws: Draws) -> StagePowers:
+            power = references(draws.count).power
+            return StagePowers(self.stages, self.gamma, self.initial, power, sampling.seed or 0, sampling.unseen)
 
-        best, found, references, draws = sampling.run(average, half_width)
+        judged = [f"power {n}" for n in range(len(names))]
+        found, draws = sampling.average(statistic, self.mdp, work, judged, "policies")
         facts = sampling.facts | work.times
-        optimal = estimate_of(best, 0, self.mdp, self.gamma, draws, facts)
+        optimal = estimate_of(found, "optimal", self.mdp, self.gamma, draws, facts)
         return [
             PolicyPower(
                 learner=name,
-                power=PowerEstimate(
-                    model=self.mdp,
-                    gamma=self.gamma,
-                    mean=found[f"power {n}"].mean,
-                    standard_error=found[f"power {n}"].standard_error,
-                    num_samples=draws.count,
-                    residual=float(found[f"residual {n}"].value),
-                    max_iterations=1,
-                    mean_iterations=1.0,
-                    replicates=draws.replicates,
-                    **facts | {"method": f"policies of {name}"},
+                power=estimate_of(
+                    found, str(n), self.mdp, self.gamma, draws, facts | {"method": f"policies of {name}"}
                 ),
                 optimal=optimal,
                 shortfall=found[f"shortfall {n}"].mean,
                 shortfall_error=found[f"shortfall {n}"].standard_error,
                 seeking=found[f"seeking {n}"].samples[:, 0],
                 optimal_seeking=found["optimal seeking"].samples[:, 0],
-                references=references,
+                references=references(draws.count),
             )
             for n, name in enumerate(names)
         ]
@@ -336,10 +321,11 @@ class StagePowers(Statistic):
 
     def reductions(self, trial: bool) -> Mapping[str, Reduction]:
         """See `Statistic`."""
-        found: dict[str, Reduction] = {"optimal seeking": Mean(not trial)}
+        found = reductions_of_solves("optimal", Mean(not trial, tails=self.tails))
+        found["optimal seeking"] = Mean(not trial)
         for n in range(len(self.stages.names)):
-            found |= {f"power {n}": Mean(tails=self.tails), f"shortfall {n}": Mean(), f"seeking {n}": Mean(not trial)}
-            found[f"residual {n}"] = Largest()
+            found |= reductions_of_solves(str(n), Mean(tails=self.tails))
+            found |= {f"shortfall {n}": Mean(), f"seeking {n}": Mean(not trial)}
         return found
 
     def shared(self, model: TabularMDP) -> TabularMDP:
@@ -352,7 +338,8 @@ class StagePowers(Statistic):
         rewards, gamma, start = block.rewards, self.gamma, self.initial
         rng = block_generator(self.seed, block.number, 1)
         best = optimal_policies(model, rewards, gamma, threads=1).numpy()
-        ((optimal, _, _),) = block_powers(solver_tables(model), rewards, (gamma,), None, keep=True)
+        (solved,) = block_powers(solver_tables(model), rewards, (gamma,), None, keep=True)
+        yield from of_solves("optimal", solved)
         yield "optimal seeking", (occupancy(model, best, gamma, start) @ self.power)[:, None]
         for n, given in enumerate(self.stages(self.prepared(model), rewards, gamma, rng)):
             policies = checked_policies(given, model, len(rewards))
@@ -361,7 +348,6 @@ class StagePowers(Statistic):
             error = np.abs(values - rewards - gamma * continuation).max(axis=1)
             size = np.maximum(np.abs(values).max(axis=1), np.finfo(np.float64).tiny)
             powers = (1.0 - gamma) * continuation
-            yield f"power {n}", powers
-            yield f"shortfall {n}", optimal - powers
+            yield from of_solves(str(n), (powers, error / size, np.ones(len(rewards), dtype=np.int32)))
+            yield f"shortfall {n}", solved[0] - powers
             yield f"seeking {n}", (occupancy(model, policies, gamma, start) @ self.power)[:, None]
-            yield f"residual {n}", error / size

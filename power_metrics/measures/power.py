@@ -185,36 +185,28 @@ def power(
     statistic = PowerStatistic(tuple(gammas), batch, keep, device, tails=sampling.unseen)
     if controlled:
         statistic = statistic.controlled(mdp, sampling.sampler, sampling.seed or 0)
-
-    def average(draws: Draws, trial: bool) -> tuple[dict[str, Any], Draws]:
-        return expect(statistic, draws, mdp, work, trial=trial), draws
-
-    def half_width(made: tuple[dict[str, Any], Draws], draws: Draws) -> float:
-        errors = [float(np.max(made[0][f"power {n}"].standard_error)) for n in range(len(gammas))]
-        return sampling.half_width(max(errors), draws)
-
-    found, draws = sampling.run(average, half_width)
+    found, draws = sampling.average(statistic, mdp, work, [f"power {n}" for n in range(len(gammas))])
     facts = sampling.facts | ({"method": f"{sampling.method} with control variates"} if controlled else {})
     times = work.times
-    estimates = [estimate_of(found, n, mdp, discount, draws, facts | times) for n, discount in enumerate(gammas)]
+    estimates = [estimate_of(found, str(n), mdp, discount, draws, facts | times) for n, discount in enumerate(gammas)]
     return estimates if several else estimates[0]
 
 
 def estimate_of(
-    found: Mapping[str, Any], n: int, mdp: TabularMDP, gamma: float, draws: Draws, facts: Mapping[str, Any]
+    found: Mapping[str, Any], name: str, mdp: TabularMDP, gamma: float, draws: Draws, facts: Mapping[str, Any]
 ) -> PowerEstimate:
-    """The estimate for discount number ``n`` of what `PowerStatistic` gave."""
+    """The estimate from what `of_solves` names with ``name``."""
     return PowerEstimate(
         model=mdp,
         gamma=gamma,
-        mean=found[f"power {n}"].mean,
-        standard_error=found[f"power {n}"].standard_error,
+        mean=found[f"power {name}"].mean,
+        standard_error=found[f"power {name}"].standard_error,
         num_samples=draws.count,
-        residual=float(found[f"residual {n}"].value),
-        max_iterations=int(found[f"most iterations {n}"].value),
-        mean_iterations=int(found[f"iterations {n}"].value) / draws.count,
+        residual=float(found[f"residual {name}"].value),
+        max_iterations=int(found[f"most iterations {name}"].value),
+        mean_iterations=int(found[f"iterations {name}"].value) / draws.count,
         replicates=draws.replicates,
-        _samples=found[f"power {n}"].samples,
+        _samples=found[f"power {name}"].samples,
         **facts,
     )
 
@@ -279,9 +271,7 @@ class PowerStatistic(Statistic):
         found: dict[str, Reduction] = {}
         for n in range(len(self.gammas)):
             controls = None if self.controls is None else self.controls[n]
-            found[f"power {n}"] = Mean(self.keep and not trial, controls, self.tails)
-            found[f"residual {n}"] = found[f"most iterations {n}"] = Largest()
-            found[f"iterations {n}"] = Sum()
+            found |= reductions_of_solves(str(n), Mean(self.keep and not trial, controls, self.tails))
         return found
 
     def shared(self, model: TabularMDP) -> None:
@@ -340,11 +330,28 @@ class PowerStatistic(Statistic):
 
 def _named(found: Iterable[Powers]) -> Iterator[tuple[str, NDArray[Any]]]:
     """The rows for one discount after the other, by the names that reductions have."""
-    for n, (powers, residual, iterations) in enumerate(found):
-        yield f"power {n}", powers
-        yield f"residual {n}", residual
-        yield f"most iterations {n}", iterations
-        yield f"iterations {n}", iterations
+    for n, solved in enumerate(found):
+        yield from of_solves(str(n), solved)
+
+
+def reductions_of_solves(name: str, mean: Mean) -> dict[str, Reduction]:
+    """Of POWER, and of what its solvers say of themselves."""
+    largest = Largest()
+    return {
+        f"power {name}": mean,
+        f"residual {name}": largest,
+        f"most iterations {name}": largest,
+        f"iterations {name}": Sum(),
+    }
+
+
+def of_solves(name: str, solved: Powers) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The rows, by the names that `reductions_of_solves` has."""
+    powers, residual, iterations = solved
+    yield f"power {name}", powers
+    yield f"residual {name}", residual
+    yield f"most iterations {name}", iterations
+    yield f"iterations {name}", iterations
 
 
 def block_powers(
