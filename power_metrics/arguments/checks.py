@@ -150,10 +150,10 @@ def check_seed(seed: int | None) -> int:
     return check_count("seed", seed, least=0, most=math.inf)
 
 
-def check_tolerance(name: str, value: float) -> float:
-    """A relative tolerance in [0, 1)."""
-    if not 0 <= real(value) < 1:
-        raise ValueError(f"{name}: expected a number in [0, 1), found {value!r}")
+def check_tolerance(name: str, value: float, least: float = 0) -> float:
+    """A tolerance in [least, 1)."""
+    if not least <= real(value) < 1:
+        raise ValueError(f"{name}: expected a number in [{least:g}, 1), found {value!r}")
     return float(value)
 
 
