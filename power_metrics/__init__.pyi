@@ -10,6 +10,14 @@ from .agents.q_learning import (
     QLearners as QLearners,
     QLearning as QLearning,
 )
+from .agents.quantilisers import (
+    ActionQuantiliser as ActionQuantiliser,
+    StateQuantiliser as StateQuantiliser,
+    SupportQuantiliser as SupportQuantiliser,
+    quantilised_policy as quantilised_policy,
+    quantiliser_bound as quantiliser_bound,
+    quantiliser_delta as quantiliser_delta,
+)
 from .agents.rollouts import rollout_counts as rollout_counts
 from .agents.table import policy_table as policy_table
 from .chains.evaluation import policy_values as policy_values
@@ -27,10 +35,18 @@ from .chains.occupancy import (
 from .chains.rates import Rates as Rates, long_run_rates as long_run_rates
 from .comparison.compare import compare as compare
 from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
+from .measures.corrupt_agents import CorruptAgents as CorruptAgents, corrupt_agents as corrupt_agents
 from .measures.deviations import Deviations as Deviations, deviation as deviation
 from .measures.empowerment import Empowerment as Empowerment, empowerment as empowerment
+from .measures.learnable_rewards import (
+    LearnableRewards as LearnableRewards,
+    inferred_rewards as inferred_rewards,
+    learnable_rewards as learnable_rewards,
+    observation_graph as observation_graph,
+)
 from .measures.learning_curve import LearningCurve as LearningCurve, q_learning_curve as q_learning_curve
 from .measures.multiagent_power import multiagent_power as multiagent_power
+from .measures.no_free_lunch import NoFreeLunch as NoFreeLunch, no_free_lunch as no_free_lunch
 from .measures.optimality import (
     OptimalityEstimate as OptimalityEstimate,
     optimality_probability as optimality_probability,
@@ -53,6 +69,10 @@ from .measures.safety import (
     safety_table as safety_table,
 )
 from .measures.side_effects import PenalisedOptimum as PenalisedOptimum, penalised_optimum as penalised_optimum
+from .measures.worst_case_regret import (
+    WorstCaseRegret as WorstCaseRegret,
+    worst_case_regret as worst_case_regret,
+)
 from .results.base import Result as Result
 from .results.dims import Dims as Dims
 from .results.estimate import PowerEstimate as PowerEstimate
@@ -75,7 +95,6 @@ from .rewards.distributions import (
 )
 from .rewards.torch import TorchDistribution as TorchDistribution
 from .solvers.average.gain import optimal_gain as optimal_gain
-from .solvers.average.task import task_gain as task_gain
 from .solvers.optimal import (
     optimal_policies as optimal_policies,
     optimal_values as optimal_values,

@@ -7,6 +7,7 @@ from typing import Any
 
 from power_metrics.agents.bounded import BestOfK, Boltzmann, EpsilonGreedy, Satisficing
 from power_metrics.agents.q_learning import QLearning
+from power_metrics.agents.quantilisers import ActionQuantiliser, StateQuantiliser, SupportQuantiliser
 from power_metrics.rewards.text import parse_call
 
 LEARNERS = {
@@ -15,6 +16,9 @@ LEARNERS = {
     "satisficing": Satisficing,
     "best_of_k": BestOfK,
     "q_learning": QLearning,
+    "state_quantiliser": StateQuantiliser,
+    "support_quantiliser": SupportQuantiliser,
+    "action_quantiliser": ActionQuantiliser,
 }
 
 
