@@ -12,10 +12,12 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from power_metrics.arguments.checks import check_count
@@ -28,6 +30,9 @@ Result = TypeVar("Result")
 NAMES = ("processes", "ray")
 MAX_LOSSES = 3
 """Times in a row that workers may die before another shard is done."""
+
+_AGAIN = 77
+"""What a worker ends with that comes to start workers while it is importing the program."""
 
 MAX_MODELS = 4
 """Models that a worker keeps: the last ones used."""
@@ -113,6 +118,11 @@ def run_shards(
                     continue
             except BrokenExecutor as error:
                 losses += 1
+                if isinstance(pool, Processes) and pool.came_back:
+                    raise RuntimeError(
+                        "executor: processes import the program that starts them, and this one starts them again when it "
+                        "is imported; put what it does under `if __name__ == '__main__':`"
+                    ) from error
                 if not own or losses > MAX_LOSSES:
                     raise RuntimeError(_lost(executor, losses)) from error
                 pool.shutdown(cancel_futures=True)
@@ -139,8 +149,7 @@ def _lost(executor: str | Executor, losses: int) -> str:
             f"executor: expected workers that stay alive, found {executor!r} broken; executor='processes' starts anew"
         )
     return (
-        f"executor: expected workers that stay alive, found that they died {losses} times in a row; out of memory? "
-        "Or a script that starts processes without `if __name__ == '__main__':`?"
+        f"executor: expected workers that stay alive, found that they died {losses} times in a row; out of memory?"
     )
 
 
@@ -174,7 +183,33 @@ def _open(executor: str | Executor, workers: int, fingerprint: str, payload: byt
         return executor
     if executor == "ray":
         return RayExecutor()
+    _check_program()
     return Processes(workers, _keep, fingerprint, payload)
+
+
+def _check_program() -> None:
+    """Refuses programs that workers cannot import.
+
+    Raises:
+        ValueError: saying what to do.
+    """
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    if getattr(main, "__spec__", None) is None and file is not None and not Path(file).exists():
+        raise ValueError(
+            f"executor: processes import the program that starts them, and there is no file {file!r}; put the program "
+            "into one, or leave executor out"
+        )
+    if not _has_folder():
+        raise ValueError("executor: processes start in the folder that one is in, which is gone; change to another")
+
+
+def _has_folder() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 class Processes(ProcessPoolExecutor):
@@ -186,10 +221,18 @@ class Processes(ProcessPoolExecutor):
     """
 
     def __init__(self, workers: int, initializer: Callable[..., object] | None = None, *arguments: Any) -> None:
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            os._exit(_AGAIN)  # a worker that is importing the program, which wants workers of its own
         # Not "fork", which copies locks that other threads hold.
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        context: Any = _Daemons(multiprocessing.get_context(method))
+        self._context = _Daemons(multiprocessing.get_context(method))
+        context: Any = self._context
         super().__init__(workers, context, _start_worker, (initializer, arguments))
+
+    @property
+    def came_back(self) -> bool:
+        """Whether a worker has ended because the program that it imported started workers itself."""
+        return any(process.exitcode == _AGAIN for process in self._context.started)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Ends the workers; with ``cancel_futures`` in the middle of what they do, so that nobody waits for it.
@@ -208,6 +251,7 @@ class _Daemons:
 
     def __init__(self, context: multiprocessing.context.BaseContext) -> None:
         self._context = context
+        self.started: list[multiprocessing.process.BaseProcess] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
@@ -215,6 +259,7 @@ class _Daemons:
     def Process(self, *args: Any, **kwargs: Any) -> multiprocessing.process.BaseProcess:  # noqa: N802, as there
         process: multiprocessing.process.BaseProcess = self._context.Process(*args, **kwargs)  # type: ignore[attr-defined]
         process.daemon = True
+        self.started.append(process)
         return process
 
 

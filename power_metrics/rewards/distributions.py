@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -433,6 +433,10 @@ class PerState:
             if isinstance(distribution, type) or not callable(getattr(distribution, "sample", None)):
                 raise ValueError(f"PerState: expected a reward distribution for {label!r}, found {distribution!r}")
         object.__setattr__(self, "distributions", MappingProxyType(dict(self.distributions)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copies, which cannot take mappings that are only read."""
+        return PerState, (dict(self.distributions), self.default)
 
     def __repr__(self) -> str:
         named = ", ".join(f"{label!r}: {distribution!r}" for label, distribution in self.distributions.items())

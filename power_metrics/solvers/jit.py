@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,18 +57,55 @@ def kernel(function: Callable[..., Any]) -> Any:
     Kernels release the interpreter lock, so that plain threads run them side by side: unlike numba's own
     parallel loops, these can be called from several threads at once and in forked processes.
     """
-    return _stamped(numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return _cached(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """A small piece of a kernel, put in place of its calls: a call with arrays costs more than its few operations."""
-    return _stamped(numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
+    return _cached(function, forceinline=True)
+
+
+def _cached(function: Callable[..., Any], **options: Any) -> Any:
+    """The compiled function, which goes to disk where that can be."""
+    options |= {"nogil": True, "error_model": "numpy"}
+    try:
+        dispatcher = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder can be written: not beside this file, not in the user's cache
+        _warn()
+        return numba.njit(**options)(function)
+    return _stamped(dispatcher)
+
+
+@functools.cache
+def _warn() -> None:
+    warnings.warn(
+        "power_metrics: compiled kernels cannot be kept on disk, so that every process compiles them anew, which takes "
+        "about 20 seconds; set NUMBA_CACHE_DIR to a folder that can be written",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def _guarded(use: Callable[..., Any]) -> Callable[..., Any]:
+    """A use of the cache that does without, with a warning, where the disk is full or the folder is gone."""
+
+    def guarded(*arguments: Any) -> Any:
+        try:
+            return use(*arguments)
+        except OSError:
+            _warn()
+            return None
+
+    return guarded
 
 
 def _stamped(dispatcher: Any) -> Any:
     # numba recompiles when the file of a kernel changes, but not when a kernel it calls from another file
     # does. One stamp for all of them closes that gap. It is compared with the stored one, whatever it is.
-    cache_file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    cache: Any = getattr(dispatcher, "_cache", None)
+    if hasattr(cache, "save_overload"):
+        cache.load_overload, cache.save_overload = _guarded(cache.load_overload), _guarded(cache.save_overload)
+    cache_file: Any = getattr(cache, "_cache_file", None)
     if hasattr(cache_file, "_source_stamp"):
         cache_file._source_stamp = _STAMP
         # The stamp is only looked at after types have been unpickled, which fails if one has moved to another

@@ -8,7 +8,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -149,6 +149,10 @@ class SweepConfig:
             given=tuple(given),
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copies, which cannot take mappings that are only read."""
+        return _unpickled, ({f.name: getattr(self, f.name) for f in fields(self)} | {"values": dict(self.values)},)
+
     @property
     def points(self) -> list[dict[str, Any]]:
         """The settings of each point, all keys: the product of the lists, in the order of the file."""
@@ -166,6 +170,10 @@ class SweepConfig:
     def to_yaml(self) -> str:
         """`as_dict` as the text of a YAML file."""
         return yaml_text(self.as_dict())
+
+
+def _unpickled(parts: dict[str, Any]) -> SweepConfig:
+    return SweepConfig(**{**parts, "values": MappingProxyType(parts["values"])})
 
 
 def check_imports(environments: Iterable[Any], allowed: bool) -> None:

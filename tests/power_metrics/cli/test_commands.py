@@ -190,7 +190,7 @@ def test_power_at_several_discounts_writes_one_picture_one_json_and_a_file_each(
 
 
 def test_power_at_one_discount_saves_under_the_name_given(run, tmp_path):
-    saved = tmp_path / "new" / "one.npz"
+    saved = tmp_path / "one.npz"
     succeed(run, "power", "PowerGrid-v0", "--level", "open_3x3", "--samples", "10", "--save", saved)
     assert pm.PowerEstimate.load(saved).num_samples == 10
 
