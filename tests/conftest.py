@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import pytest
@@ -15,6 +16,12 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)  # other examples each time: pytest --hypothesis-profile=explore
 settings.load_profile("same")
+
+
+@pytest.fixture(autouse=True)
+def no_lines_of_progress(monkeypatch):
+    """Slow machines would print some, where tests look at what is printed."""
+    monkeypatch.setattr("powerenvs.progress.EVERY", math.inf)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from power_metrics.cli.command import Command
+from power_metrics.cli.command import Command, number
 from power_metrics.cli.models import add_model_arguments, load_model
 from power_metrics.results.machine import machine
 from powerenvs.model.text import text_table
@@ -38,7 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="discounts, in [0, 1]; default 0.1 0.9 0.99 0.9999",
     )  # fmt: skip
     parser.add_argument(
-        "--num-samples", metavar="N", type=int, help="reward functions in a round; default what 0.2 seconds take"
+        "--num-samples",
+        "--samples",
+        metavar="N",
+        type=number,
+        help="reward functions in a round; default what 0.2 seconds take",
     )
     parser.add_argument("--device", metavar="NAME", help="time the torch engine on this device too, such as cuda")
 

@@ -39,6 +39,21 @@ class Command:
     run: Callable[[argparse.Namespace], None]
 
 
+def add_samples(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """``--num-samples``, as Python and files of sweeps name it, and as ``--samples``."""
+    parser.add_argument("--num-samples", "--samples", dest="samples", metavar="N", type=number, help=meaning)
+
+
+def number(text: str) -> float | int:
+    """A number from a word, whole where it is one however it is written, as 1e6 is.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
 def check_writable(option: str, path: str) -> None:
     """Finds out before long work whether a file can be written.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from power_metrics.cli.command import Command, check_outputs, show
+from power_metrics.cli.command import Command, add_samples, check_outputs, show
 from power_metrics.cli.models import add_model_arguments, load_model
 
 
@@ -14,9 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL.zip", help="what save() of PPO, A2C, DQN, MaskablePPO or QR-DQN wrote")
     add_model_arguments(parser, "--env")
     parser.add_argument("--gamma", metavar="G", type=float, help="discount, in [0, 1); by default the model's own")
-    parser.add_argument(
-        "--samples", metavar="N", type=float, help="reward functions; default 10000; with --tolerance, the most to draw"
-    )
+    add_samples(parser, "reward functions; default 10000; with --tolerance, the most to draw")
     parser.add_argument(
         "--method",
         metavar="M",

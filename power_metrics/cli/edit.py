@@ -6,7 +6,7 @@ import argparse
 import importlib.util
 import sys
 
-from power_metrics.cli.command import Command
+from power_metrics.cli.command import Command, add_samples
 
 SAMPLES, PAIR_SAMPLES = 2000, 200
 
@@ -27,12 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--walls", metavar="KIND", default="bump", help="'bump' or 'absent': whether moves into walls exist"
     )
     parser.add_argument("--gamma", metavar="G", type=float, default=0.9, help="discount; default 0.9")
-    parser.add_argument(
-        "--samples",
-        metavar="N",
-        type=float,
-        help=f"reward functions; default {SAMPLES}, or {PAIR_SAMPLES} pairs of them for two agents",
-    )
+    add_samples(parser, f"reward functions; default {SAMPLES}, or {PAIR_SAMPLES} pairs of them for two agents")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the reward functions; default 0")
     parser.add_argument(
         "--correlation", metavar="RHO", type=float, help="of two agents' rewards, in [-1, 1]; default 0"

@@ -6,16 +6,18 @@ Bad input ends with status 2 and one line on standard error, an interrupt with s
 from __future__ import annotations
 
 import argparse
+import difflib
 import io
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from power_metrics.cli import (
     bench,
     compare,
+    completion,
     convert_config,
     edit,
     list as list_environments,
@@ -30,6 +32,7 @@ from power_metrics.cli import (
     sweep,
 )
 from power_metrics.cli.command import Command
+from powerenvs.model.labels import closest
 from powerenvs.version import __version__
 
 COMMANDS: tuple[Command, ...] = (
@@ -47,6 +50,7 @@ COMMANDS: tuple[Command, ...] = (
     safety.COMMAND,
     side_effects.COMMAND,
     bench.COMMAND,
+    completion.COMMAND,
 )
 
 
@@ -56,8 +60,27 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise ValueError(f"{message}; see {self.prog} --help")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuses an unknown command or measure with the closest known one, not with all there are."""
+        if action.choices is not None and value not in action.choices:
+            choices = list(action.choices)
+            raise argparse.ArgumentError(None, f"{action.dest}: unknown name {value!r}; {closest(value, choices)}")
 
-def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    def options_by_command(self) -> dict[str, list[str]]:
+        """{command: its options}, those of the measures of ``measure`` included."""
+        [commands] = (action.choices for action in self._actions if isinstance(action.choices, dict))
+        return {name: parser.options() for name, parser in commands.items()}
+
+    def options(self) -> list[str]:
+        """The options of a command and, where it has them, of those of its own."""
+        found = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+        for action in self._actions:
+            for parser in action.choices.values() if isinstance(action.choices, dict) else ():
+                found += parser.options()
+        return list(dict.fromkeys(found))
+
+
+def build_parser(chosen: str | None = None) -> _Parser:
     """The parser of all commands; with the arguments of the ``chosen`` one only, if it is known."""
     parser = _Parser(
         prog="powerenvs",
@@ -99,13 +122,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = list(sys.argv[1:] if argv is None else argv)
         names = [command.name for command in COMMANDS]
         chosen = next((word for word in words if word in names), "")
-        args, unknown = build_parser(chosen).parse_known_args(words)
+        parser = build_parser(chosen)
+        if not words:
+            parser.print_help(sys.stderr)
+            return 2
+        args, unknown = parser.parse_known_args(words)
         if unknown:
-            raise ValueError(f"unrecognized arguments: {' '.join(unknown)}; see powerenvs {args.command} --help")
+            option = unknown[0].partition("=")[0]
+            near = difflib.get_close_matches(option, parser.options(), n=1) if option.startswith("--") else []
+            hint = f"did you mean {near[0]}? See" if near else "see"
+            raise ValueError(f"unrecognized arguments: {' '.join(unknown)}; {hint} powerenvs {args.command} --help")
         args.run(args)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        return _stop("interrupted", 130)
+    except KeyboardInterrupt as interrupt:
+        return _stop(f"interrupted: {interrupt}" if interrupt.args else "interrupted", 130)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough; files were written before
         _drop_output()
     except OSError as error:

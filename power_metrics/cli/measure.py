@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         group = own.add_argument_group("settings")
         for one in measure.parameters.values():
             group.add_argument(
-                one.option,
+                *([one.option, "--samples"] if one.name == "num_samples" else [one.option]),
                 dest=f"measure_{one.name}",
                 metavar=one.kind.metavar,
                 nargs="+" if one.several else None,

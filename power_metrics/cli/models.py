@@ -75,7 +75,9 @@ def make_environment(args: argparse.Namespace, **options: Any) -> tuple[Any, dic
 def given_kwargs(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments of the environment that the command line gives."""
     kwargs = {name: getattr(args, name) for name in SHORTCUTS if getattr(args, name) is not None}
-    if str(kwargs.get("level", "")).endswith(".txt"):
+    if "\n" not in (level := str(kwargs.get("level", ""))) and "\\n" in level:
+        kwargs["level"] = level.replace("\\n", "\n")  # as it is typed between quotes
+    elif level.endswith(".txt"):
         kwargs["level"] = read_text(kwargs["level"])
     for given in args.kwarg:
         name, equals, value = given.partition("=")

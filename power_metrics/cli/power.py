@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from power_metrics.cli.command import Command, check_outputs, show, write_results
+from power_metrics.cli.command import Command, add_samples, check_outputs, number, show, write_results
 from power_metrics.cli.models import add_model_arguments, load_model
 from power_metrics.cli.two_agents import add_pair_arguments, refuse_pair_options, run_two_agents
 from power_metrics.rewards.text import parse_distribution
@@ -30,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gamma", metavar="G", type=float, nargs="+", default=[0.9], help="discounts, each in [0, 1]; default 0.9"
     )
-    parser.add_argument(
-        "--samples", metavar="N", type=float, help="reward functions; default 10000; with --tolerance, the most to draw"
-    )
+    add_samples(parser, "reward functions; default 10000; with --tolerance, the most to draw")
     parser.add_argument(
         "--method",
         metavar="M",
@@ -51,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "normal(mean, std); default uniform(0, 1)",
     )
     add_pair_arguments(parser)
+    parser.add_argument("--top", metavar="N", type=number, help="print the N states with the highest POWER only")
     parser.add_argument(
         "--plot", metavar="FILE", help="write a picture; the suffix chooses the format, such as .png or .pdf"
     )
@@ -69,6 +68,7 @@ def run(args: argparse.Namespace) -> None:
     num_samples = None if args.samples is None else check_count("--samples", args.samples)
     seed = check_count("--seed", args.seed, least=0)
     reward = parse_distribution(args.reward_distribution, "--reward-distribution")
+    top = None if args.top is None else check_count("--top", args.top)
     check_outputs(args)
     if (game := game_name(args.id)) is not None:
         run_two_agents(args, game, gammas, reward, num_samples, seed)
@@ -81,19 +81,22 @@ def run(args: argparse.Namespace) -> None:
     estimates = pm.power(mdp, gammas, reward, num_samples, seed, method=args.method, tolerance=args.tolerance)
     suffixes = [f"gamma_{estimate.gamma:g}" for estimate in estimates]
     written = write_results(args, model, "estimates", estimates, suffixes, partial(_draw, model, estimates))
-    show("\n\n".join([title, *map(report, estimates)]), written)
+    show("\n\n".join([title, *(report(estimate, top) for estimate in estimates)]), written)
 
 
-def report(estimate: PowerEstimate) -> str:
+def report(estimate: PowerEstimate, top: int | None = None) -> str:
     """A table of POWER with standard errors, the highest and the lowest state, and what it took.
 
-    Up to 40 states are listed in their order; of more, the ten with the highest and the ten with the lowest POWER.
+    Up to 40 states are listed in their order; of more, the ten with the highest and the ten with the lowest POWER;
+    with ``top`` so many with the highest.
     """
     mdp = estimate.mdp
     decimals = _decimals(estimate)
     order = np.argsort(-estimate.mean, kind="stable")
-    few = mdp.num_states <= MAX_ROWS
-    shown = range(mdp.num_states) if few else [*order[:EXTREMES], *order[-EXTREMES:]]
+    few = mdp.num_states <= MAX_ROWS or top is not None
+    shown = (
+        order[:top] if top is not None else range(mdp.num_states) if few else [*order[:EXTREMES], *order[-EXTREMES:]]
+    )
 
     def entry(s: int) -> tuple[str, str, str]:
         error = estimate.standard_error[s]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from power_metrics.cli.command import Command
+from power_metrics.cli.command import Command, add_samples
 from powerenvs.model.text import text_table
 
 if TYPE_CHECKING:
@@ -21,12 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--list", action="store_true", help="list the figures and exit")
     parser.add_argument("--folder", metavar="DIR", default=FOLDER, help=f"where everything goes; default {FOLDER}")
-    parser.add_argument(
-        "--samples",
-        metavar="N",
-        type=float,
-        help="reward functions, for a quick look; default: as published",
-    )
+    add_samples(parser, "reward functions, for a quick look; default: as published")
     parser.add_argument(
         "--formats", metavar="F", nargs="+", default=[], help="such as svg mp4; default: png and pdf, animations gif"
     )

@@ -120,8 +120,8 @@ def run_shards(
                 losses += 1
                 if isinstance(pool, Processes) and pool.came_back:
                     raise RuntimeError(
-                        "executor: processes import the program that starts them, and this one starts them again when it "
-                        "is imported; put what it does under `if __name__ == '__main__':`"
+                        "executor: processes import the program that starts them, and this one starts them again when "
+                        "it is imported; put what it does under `if __name__ == '__main__':`"
                     ) from error
                 if not own or losses > MAX_LOSSES:
                     raise RuntimeError(_lost(executor, losses)) from error
@@ -148,9 +148,7 @@ def _lost(executor: str | Executor, losses: int) -> str:
         return (
             f"executor: expected workers that stay alive, found {executor!r} broken; executor='processes' starts anew"
         )
-    return (
-        f"executor: expected workers that stay alive, found that they died {losses} times in a row; out of memory?"
-    )
+    return f"executor: expected workers that stay alive, found that they died {losses} times in a row; out of memory?"
 
 
 _models: OrderedDict[str, TabularMDP] = OrderedDict()

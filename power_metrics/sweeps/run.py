@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor
@@ -70,6 +71,7 @@ def sweep(
             is in use by another process, a damaged file of points, or a package that is not installed.
         OSError: if a file cannot be read or written, as on a full disk; finished points are kept.
         RuntimeError: if the workers of an executor die.
+        KeyboardInterrupt: when interrupted, saying how many points are done.
 
     Example:
         >>> import power_metrics as pm
@@ -113,7 +115,13 @@ def sweep(
             for point in made_result(config, place, stored).points:
                 log.point(point)
         for unit in _bar(pending, len(points), resumed, show):
-            written = _worked_out(held, unit, executor, workers, show if len(pending) == 1 else False)
+            try:
+                written = _worked_out(
+                    held, unit, executor, workers, show if len(pending) == 1 or _in_lines(show) else False
+                )
+            except KeyboardInterrupt as interrupt:
+                interrupt.args = (f"{len(stored)} of {len(points)} points done; run the same again to go on",)
+                raise
             stored |= written
             for number, found in written.items():
                 for log in logs:
@@ -127,6 +135,11 @@ def sweep(
 
             draw_figures(done, show)
     return done
+
+
+def _in_lines(show: bool | None) -> bool:
+    """Whether progress is told in lines, of which there may be others between those of the points."""
+    return show is None and sys.stderr is not None and not sys.stderr.isatty()
 
 
 def _bar(units: list[Unit], total: int, done: int, show: bool | None) -> Iterator[Unit]:

@@ -23,6 +23,7 @@ from powerenvs.registry import environments
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from powerenvs.worlds.power.pair import PowerPair
 from powerenvs.worlds.resources import OneKey
+from tests.power_metrics.small_sweeps import interrupt_after
 
 ROOT = Path(__file__).parents[3]
 
@@ -251,8 +252,20 @@ def test_distributions_are_written_as_calls(text, expected):
 # Refusals
 
 BAD = [
-    ([], "the following arguments are required: COMMAND; see powerenvs --help"),
-    (["pwer"], "invalid choice: 'pwer'"),
+    (["pwer"], "command: unknown name 'pwer'; did you mean 'power'?"),
+    (["measure", "empowermint", "PowerGrid-v0"], "measure: unknown name 'empowermint'; did you mean 'empowerment'?"),
+    (["power", "PowerGrid-v0", "--gama", "0.5"], "unrecognized arguments: --gama 0.5; did you mean --gamma?"),
+    (
+        ["measure", "empowerment", "PowerGrid-v0", "--stepz=3"],
+        "unrecognized arguments: --stepz=3; did you mean --steps?",
+    ),
+    (["power", "PowerGrid-v0", "--num-samples", "0"], "--samples: expected a whole number of at least 1, found 0"),
+    (["power", "PowerGrid-v0", "--top", "0"], "--top: expected a whole number of at least 1, found 0"),
+    (
+        ["power", "PowerGrid-v0", "--plot", "new/a.png"],
+        "--plot: cannot write 'new/a.png', because there is no folder 'new'",
+    ),
+    (["completion", "tcsh"], "shell: unknown name 'tcsh'"),
     (["list", "--colour"], "unrecognized arguments: --colour; see powerenvs list --help"),
     (["power"], "required: ID; see powerenvs power --help"),
     (["power", "PowrGrid-v0"], "unknown id 'PowrGrid-v0'; did you mean 'PowerGrid-v0'?"),
@@ -448,3 +461,58 @@ def test_a_game_from_a_file(run, tmp_path):
     assert "noise: a game from a file takes no arguments" in err
     PowerGrid("..").tables().save(tmp_path / "one.npz")
     assert "state" in succeed(run, "power", tmp_path / "one.npz", "--samples", "20")
+
+
+# Comforts
+
+
+def test_without_a_command_there_is_the_help(run):
+    status, out, err = run()
+    assert (status, out) == (2, "")
+    assert all(f"    {command.name}" in err for command in cli.COMMANDS)
+
+
+def test_the_states_with_the_most_power_alone(run):
+    out = succeed(run, "power", "PowerGrid-v0", "--level", r"S..\n...\n...", "--num-samples", "64", "--top", "2")
+    table = out.split("standard error\n")[1].split("highest:")[0].splitlines()
+    estimate = pm.power(PowerGrid("S..\n...\n..."), 0.9, num_samples=64, progress=False)
+    best = np.argsort(-estimate.mean, kind="stable")[:2]
+    assert [line.partition(")")[0] + ")" for line in table] == [
+        str(tuple(estimate.mdp.cells[s].tolist())) for s in best
+    ]
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS, ids=lambda command: command.name)
+def test_samples_have_one_name_everywhere(command):
+    options = cli.build_parser().options_by_command()[command.name]
+    assert ("--samples" in options) == ("--num-samples" in options)
+
+
+def test_shells_complete(run, tmp_path):
+    code = succeed(run, "completion", "bash")
+    for words, expected in (
+        ("powerenvs pow", "power"),
+        ("powerenvs power --gam", "--gamma --gamma-a"),
+        ("powerenvs power powerenvs/BoatR", "powerenvs/BoatRace-v0"),
+        ("powerenvs measure --ste", "--steps"),
+        ("powerenvs sweep some_f", "some_file.yaml"),
+    ):
+        (tmp_path / "some_file.yaml").write_text("")
+        script = (
+            f"{code}\nCOMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _powerenvs; echo ${{COMPREPLY[*]}}"
+        )
+        done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == expected
+    assert succeed(run, "completion", "zsh").startswith("autoload")
+    assert "complete -c powerenvs -n '__fish_seen_subcommand_from power' -l gamma\n" in succeed(
+        run, "completion", "fish"
+    )
+
+
+def test_an_interrupted_sweep_says_how_far_it_is(run, tmp_path, monkeypatch):
+    (tmp_path / "a.yaml").write_text("name: a\nlevel: S..\nnoise: [0, 0.1, 0.2]\nnum_samples: 8\n")
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 2)
+        status, _, err = run("sweep", "a.yaml")
+    assert (status, err) == (130, "powerenvs: interrupted: 2 of 3 points done; run the same again to go on\n")
+    assert "2 of the points were finished by an earlier run" in succeed(run, "sweep", "a.yaml", "--no-figures")

@@ -20,7 +20,9 @@ pytestmark = pytest.mark.slow
 def run(words, folder, **options):
     words = [sys.executable, *words]
     env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder)}
-    return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=120, **options)
+    return subprocess.run(
+        words, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=120, **options
+    )
 
 
 def test_a_program_without_a_main_guard_is_told_so_at_once(tmp_path):

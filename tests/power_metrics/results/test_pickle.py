@@ -16,7 +16,13 @@ from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
 
 FEW = {"num_samples": 8, "progress": False}
-SWEEP = {"name": "a", "level": "S..", "gamma": [0.1, 0.2], "num_samples": 8, "reward": {"states": {"(0, 1)": "beta(1, 2)"}}}
+SWEEP = {
+    "name": "a",
+    "level": "S..",
+    "gamma": [0.1, 0.2],
+    "num_samples": 8,
+    "reward": {"states": {"(0, 1)": "beta(1, 2)"}},
+}
 GRID, PAIR = PowerGrid("S..").tables(), PowerPair("S..").tables()
 
 THINGS = {
