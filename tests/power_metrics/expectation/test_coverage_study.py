@@ -9,7 +9,7 @@ import pytest
 
 from tests.benchmarks.coverage_study import Cell, cells, least, page, study
 
-SEEDS = 100
+SEEDS = 60
 CHANCE = 3 * math.sqrt(0.95 * 0.05 / SEEDS)
 DISTRIBUTIONS = (
     "uniform",

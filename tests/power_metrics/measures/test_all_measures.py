@@ -194,6 +194,37 @@ def exits(env, weight: float = 1.0):
 '''
 
 
+USE = '''
+import contextlib
+import runpy
+import sys
+from pathlib import Path
+
+import power_metrics as pm
+from power_metrics.cli.main import main
+from powerenvs.worlds.power import PowerGrid
+
+print(pm.exits(PowerGrid(level="open_3x3"), weight=2.0).exits.tolist()[:3])
+print("----")
+main(["list", "--measures"])
+print("----")
+words = ["measure", "exits", "PowerGrid-v0", "--level", "open_3x3", "--weight", "3", "--plot", "exits.png"]
+main([*words, "--save", "exits.npz"])
+print("----")
+with contextlib.suppress(SystemExit):
+    main(["measure", "exits", "--help"])
+print("----")
+sys.argv = ["make_measures.py", "--print"]
+with contextlib.suppress(SystemExit):
+    runpy.run_path(str(Path(pm.__file__).parents[1] / "docs" / "make_measures.py"), run_name="__main__")
+print("----")
+print(pm.Result.load("exits.npz").weight)
+print("----")
+done = pm.sweep({"name": "exits", "measure": "exits", "level": "open_3x3", "weight": [1, 2]}, figures=False, progress=False)
+print([point.result.exits.tolist()[:3] for point in done.points])
+'''
+
+
 @pytest.fixture
 def outside(tmp_path):
     """An installed package with a measure, in a folder; returns how to run Python where it is installed."""
@@ -220,14 +251,13 @@ def outside(tmp_path):
 
 
 def test_a_measure_of_another_package_is_everywhere(outside, tmp_path):
-    lines = ["import power_metrics as pm", "from powerenvs.worlds.power import PowerGrid"]
-    lines += ["found = pm.exits(PowerGrid(level='open_3x3'), weight=2.0)", "print(found.exits.tolist()[:3])"]
-    assert outside("-c", "\n".join(lines)) == "[6.0, 8.0, 6.0]\n"
-    assert "exits" in outside("-m", "power_metrics.cli", "list", "--measures")
-    words = ["measure", "exits", "PowerGrid-v0", "--level", "open_3x3", "--weight", "3", "--plot", "exits.png"]
-    out = outside("-m", "power_metrics.cli", *words, "--save", "exits.npz")
-    assert "(1, 1)     15" in out
+    (tmp_path / "use.py").write_text(USE, encoding="utf-8")
+    called, listed, measured, explained, page, loaded, swept = outside("use.py").split("----\n")
+    assert called == "[6.0, 8.0, 6.0]\n"
+    assert "exits" in listed
+    assert "(1, 1)     15" in measured
     assert (tmp_path / "exits.png").stat().st_size > 1000
-    assert "what each counts" in outside("-m", "power_metrics.cli", "measure", "exits", "--help")
-    assert "## exits\n" in outside(str(ROOT / "docs" / "make_measures.py"), "--print")
-    assert outside("-c", "import power_metrics as pm; print(pm.Result.load('exits.npz').weight)") == "3.0\n"
+    assert "what each counts" in explained
+    assert "## exits\n" in page
+    assert loaded == "3.0\n"
+    assert swept == "[[3.0, 4.0, 3.0], [6.0, 8.0, 6.0]]\n"
