@@ -230,6 +230,7 @@ def test_its_tiles_are_drawn(facts):
     assert facts["colour"] == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_cards_are_written_for_it(outside, tmp_path):
     page = tmp_path / "cards.md"
     outside(CARDS, "--family", "acme", "--page", str(page))
@@ -240,6 +241,7 @@ def test_cards_are_written_for_it(outside, tmp_path):
     assert "PowerGrid" not in text
 
 
+@pytest.mark.slow
 def test_our_own_page_does_not_depend_on_what_is_installed(outside):
     outside(CARDS, "--check")
 

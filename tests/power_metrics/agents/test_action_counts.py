@@ -54,6 +54,7 @@ def test_rollouts_of_frames_masks_and_toy_text():
     assert pm.rollout_counts(lambda s: 1, gym.make("FrozenLake-v1"), 50)[:, 1].sum() == 50
 
 
+@pytest.mark.slow
 def test_rollouts_need_a_state_and_an_agent():
     with pytest.raises(ValueError, match="agent: expected a callable or something with predict"):
         pm.rollout_counts("agent", make(), 5)

@@ -21,6 +21,7 @@ from tests.power_metrics.lookup_agents import make, model_of, random_table
 torch.set_num_threads(1)
 
 
+@pytest.mark.slow
 def test_gymnasium_tables_and_their_terminal_twins():
     env = gym.make("FrozenLake-v1")
     table = pm.policy_table(lambda s: s % 4, env)

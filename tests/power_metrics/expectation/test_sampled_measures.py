@@ -47,6 +47,7 @@ def test_the_same_numbers_in_other_processes(name, method):
     assert call(name, num_samples=2_100, method=method, executor="processes", workers=2) == here
 
 
+@pytest.mark.slow
 @every
 @pytest.mark.parametrize("method", ["antithetic", "sobol"])
 def test_methods_agree_within_their_errors(name, method):

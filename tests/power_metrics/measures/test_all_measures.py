@@ -56,6 +56,7 @@ def test_a_result_is_read_back_from_its_file_and_has_a_table_and_json(one, tmp_p
     assert json.loads(found.to_json())["fingerprint"] == model(one).fingerprint
 
 
+@pytest.mark.slow
 @every
 def test_a_result_has_a_picture(one, tmp_path):
     result(one).plot(path=tmp_path / "found.png")
@@ -81,6 +82,7 @@ def test_its_docstring_explains_every_argument(one):
     assert one.summary.endswith(".")
 
 
+@pytest.mark.slow
 @every
 def test_it_is_a_public_name_with_a_command_and_a_card(one, tmp_path, capsys):
     assert getattr(pm, one.name) is one.call
@@ -99,6 +101,7 @@ def test_it_is_a_public_name_with_a_command_and_a_card(one, tmp_path, capsys):
     assert f"## {one.name}\n" in (ROOT / "docs" / "measures.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_page_of_measures_is_what_would_be_written():
     command = [sys.executable, str(ROOT / "docs" / "make_measures.py"), "--check"]
     subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
@@ -194,7 +197,7 @@ def exits(env, weight: float = 1.0):
 '''
 
 
-USE = '''
+USE = """
 import contextlib
 import runpy
 import sys
@@ -222,7 +225,7 @@ print(pm.Result.load("exits.npz").weight)
 print("----")
 done = pm.sweep({"name": "exits", "measure": "exits", "level": "open_3x3", "weight": [1, 2]}, figures=False, progress=False)
 print([point.result.exits.tolist()[:3] for point in done.points])
-'''
+"""
 
 
 @pytest.fixture
@@ -250,6 +253,7 @@ def outside(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_measure_of_another_package_is_everywhere(outside, tmp_path):
     (tmp_path / "use.py").write_text(USE, encoding="utf-8")
     called, listed, measured, explained, page, loaded, swept = outside("use.py").split("----\n")

@@ -38,6 +38,7 @@ def model(world: str) -> TabularMDP:
     return (Sokoban(noops=True) if world == "box" else ConveyorBelt("vase", noops=True)).tables()
 
 
+@pytest.mark.slow
 @given(ending_mdps(), st.sampled_from(MEASURES), st.sampled_from(FUNCTIONS), st.booleans())
 def test_nothing_deviates_from_itself(mdp, measure, function, rollouts):
     found = pm.deviation(mdp, measure, function, rollouts, **FEW).values
@@ -50,6 +51,7 @@ def test_nothing_deviates_from_itself(mdp, measure, function, rollouts):
     assert np.all(found <= 1 + 1e-12)
 
 
+@pytest.mark.slow
 @given(ending_mdps(), st.sampled_from(MEASURES), st.booleans())
 def test_truncation_is_at_most_absolute(mdp, measure, rollouts):
     truncated, absolute = (pm.deviation(mdp, measure, f, rollouts, **FEW).values for f in FUNCTIONS)
@@ -58,12 +60,14 @@ def test_truncation_is_at_most_absolute(mdp, measure, rollouts):
         assert truncated + truncated.T == pytest.approx(absolute, abs=1e-12)
 
 
+@pytest.mark.slow
 @given(ending_mdps(deterministic=True))
 def test_lost_states_are_counted_without_a_discount(mdp):
     found = pm.deviation(mdp, rollouts=False, value_discount=1.0, default=0).values * np.count_nonzero(~mdp.terminal)
     assert found == pytest.approx(np.rint(found), abs=1e-9)
 
 
+@pytest.mark.slow
 @given(mdps(max_states=5, max_actions=3), st.integers(0, 2**32 - 1))
 def test_the_signed_mean_is_lost_power_and_lost_utility(mdp, seed):
     """Without f: g times the POWER that is lost and 1 - g times the mean reward that is lost."""
@@ -79,6 +83,7 @@ def test_the_signed_mean_is_lost_power_and_lost_utility(mdp, seed):
     )
 
 
+@pytest.mark.slow
 @given(ending_mdps(deterministic=True), st.sampled_from([0.0, 0.5, 0.9]))
 def test_rollouts_step_by_step(mdp, gamma):
     """Until a state, or a pair, comes again; the last before that counts for all that follows."""
@@ -106,6 +111,7 @@ def test_rollouts_step_by_step(mdp, gamma):
     assert found == pytest.approx(np.array(pairs), abs=1e-12)
 
 
+@pytest.mark.slow
 @given(ending_mdps(deterministic=False))
 def test_rollouts_by_chance_are_expectations(mdp):
     gamma = 0.7
@@ -124,6 +130,7 @@ def test_rollouts_by_chance_are_expectations(mdp):
     assert found == pytest.approx(apart, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("world", "measure", "function", "discount", "sums"), ORIGINAL)
 def test_figures_of_the_original(world, measure, function, discount, sums):
     mdp = model(world)

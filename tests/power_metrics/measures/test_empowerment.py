@@ -92,6 +92,7 @@ def test_two_actions_against_a_search(weights):
     assert bits(channel(*rows), tolerance=1e-8) == pytest.approx(best, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_gap_is_closed_and_counts_from_below():
     rough = pm.empowerment(PowerGrid(level="two_rooms", noise=0.3), 2, tolerance=0.05, progress=False)
     fine = pm.empowerment(rough.model, 2, tolerance=1e-5, progress=False)
@@ -101,6 +102,7 @@ def test_the_gap_is_closed_and_counts_from_below():
     assert np.all(fine.bits <= rough.bits + rough.gap + 1e-5)
 
 
+@pytest.mark.slow
 def test_a_little_noise_takes_a_little():
     still, noisy = (
         pm.empowerment(PowerGrid(noise=noise), 2, tolerance=1e-3, progress=False).bits for noise in (0, 1e-6)

@@ -114,6 +114,7 @@ class TestBruteForce:
         assert np.allclose((result.changes[0].human, result.changes[0].ai), moved, atol=1e-10)
         assert result["human"].residual < 1e-13
 
+    @pytest.mark.slow
     @settings(max_examples=30, deadline=None)
     @given(game=games(max_states=4, num_agents=2), seed=st.integers(0, 2**32 - 1))
     def test_whole_numbered_rewards_have_ties(self, game, seed):
@@ -121,6 +122,7 @@ class TestBruteForce:
         result = pm.multiagent_power(game, 0.7, rewards=tuple(rewards))
         agree(four(result), dense_two_agents(game, *rewards, 0.7, 0.7, game.uniform_policy("ai"))[0])
 
+    @pytest.mark.slow
     @settings(max_examples=30, deadline=None)
     @given(game=games(max_states=5, num_agents=2), seed=st.integers(0, 2**32 - 1), sparse=st.booleans())
     def test_seed_policies(self, game, seed, sparse):
@@ -137,6 +139,7 @@ class TestBruteForce:
         result = pm.multiagent_power(game, 0.8, rewards=tuple(rewards), seed_policy=policy)
         agree(four(result), dense_two_agents(game, *rewards, 0.8, 0.8, policy)[0])
 
+    @pytest.mark.slow
     @settings(max_examples=30, deadline=None)
     @given(game=games(max_states=5, num_agents=2), seed=st.integers(0, 2**32 - 1))
     def test_roles_can_be_swapped(self, game, seed):

@@ -51,6 +51,7 @@ def test_seeds():
     assert fresh.seed != pm.power(grid(), num_samples=100, seed=None).seed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"batch_size": 7}, {"control_variates": True}, {"method": "sobol"}])
 @pytest.mark.parametrize("keep", [False, True])
 def test_discounts_of_one_call_give_what_they_give_alone(options, keep):
@@ -125,6 +126,7 @@ def test_what_an_estimate_tells():
         _ = estimate["nowhere"]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_samples():
     mdp = grid(MAZE)
     pm.power(mdp, 0.9, num_samples=5000)

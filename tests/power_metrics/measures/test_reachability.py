@@ -60,6 +60,7 @@ def test_against_shortest_paths(mdp, discount):
     assert found.components[0] == 0
 
 
+@pytest.mark.slow
 @given(mdps(), DISCOUNTS)
 def test_what_holds_for_all_models(mdp, discount):
     found = pm.reachability(mdp, discount)
@@ -72,6 +73,7 @@ def test_what_holds_for_all_models(mdp, discount):
     assert not found.irreversible[~mdp.available].any()
 
 
+@pytest.mark.slow
 @given(mdps(max_states=6), st.integers(0, 2**32 - 1))
 def test_relabelling_changes_nothing(mdp, seed):
     order = np.random.default_rng(seed).permutation(mdp.num_states)

@@ -51,6 +51,7 @@ def by_recursion(mdp, deviations, baseline, beta, gamma, steps) -> float:
     return value(0, 0, steps)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(ending_mdps(max_states=4), st.sampled_from(MEASURES), st.sampled_from(BASELINES), st.booleans(), st.floats(0, 5))
 def test_against_recursion(mdp, measure, baseline, rollouts, beta):
@@ -63,6 +64,7 @@ def test_against_recursion(mdp, measure, baseline, rollouts, beta):
     assert for_ever.value == pytest.approx(longer.value, abs=1e-9)
 
 
+@pytest.mark.slow
 @given(ending_mdps(), st.sampled_from(MEASURES), st.sampled_from(BASELINES))
 def test_without_a_price_it_is_the_plain_task(mdp, measure, baseline):
     found = pm.penalised_optimum(mdp, measure, baseline=baseline, beta=0, gamma=0.9, default=0, steps=5)
@@ -76,6 +78,7 @@ def test_without_a_price_it_is_the_plain_task(mdp, measure, baseline):
     assert none.performance_range == pytest.approx(found.performance_range)
 
 
+@pytest.mark.slow
 @given(ending_mdps(), st.sampled_from(MEASURES), st.sampled_from(BASELINES))
 def test_the_value_falls_and_is_convex_in_the_price(mdp, measure, baseline):
     prices = [0.0, 1.0, 2.0, 3.0, 4.0]
@@ -86,6 +89,7 @@ def test_the_value_falls_and_is_convex_in_the_price(mdp, measure, baseline):
     assert [found.beta for found in optima] == prices
 
 
+@pytest.mark.slow
 @given(mdps(max_states=5, max_actions=3, masked=False), st.sampled_from(MEASURES))
 def test_inaction_is_the_start_where_nothing_changes_by_itself(mdp, measure):
     stays = [(s, "wait", s, 1.0) for s in range(mdp.num_states)]
@@ -100,6 +104,7 @@ def test_inaction_is_the_start_where_nothing_changes_by_itself(mdp, measure):
     assert one.mdp == other.mdp
 
 
+@pytest.mark.slow
 @given(ending_mdps(max_states=5), st.integers(0, 2**32 - 1), st.sampled_from(BASELINES))
 def test_relabelling_changes_nothing(mdp, seed, baseline):
     order = np.random.default_rng(seed).permutation(mdp.num_states)

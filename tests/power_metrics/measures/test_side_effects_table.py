@@ -60,6 +60,7 @@ def test_the_whole_table():
     assert all(row.betas == BETAS for row in table)
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path, capsys):
     path = tmp_path / "table.json"
     assert main(["side-effects", "--beta", "1", "--json", str(path)]) == 0

@@ -112,6 +112,7 @@ class Bare(pm.Result):
     """Nothing to draw."""
 
 
+@pytest.mark.slow
 def test_every_result_of_this_package_has_a_picture():
     model = MAZE
     random = model.available / model.available.sum(axis=1, keepdims=True)

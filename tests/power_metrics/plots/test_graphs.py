@@ -105,6 +105,7 @@ class TestLayouts:
 
 
 class TestModels:
+    @pytest.mark.slow
     def test_names_of_turners_actions_go_without_saying(self, tmp_path):
         mdp = turner_figure_1()
         figure = plot_mdp(mdp, path=tmp_path / "graph.pdf")

@@ -20,6 +20,8 @@ from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from tests.models import random_mdp
 from tests.power_metrics.plots.seen import heat, note, overlapping, scale, shown_texts, texts, values
 
+pytestmark = pytest.mark.slow  # pictures
+
 
 def estimate(mdp, mean=None, error=0.002, gamma=0.9, samples=1000):
     """An estimate with these means: by default different for all states, 0.6 to 0.9."""

@@ -24,6 +24,8 @@ from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from powerenvs.worlds.power.pair import PowerPair
 from tests.power_metrics.plots.seen import note, scale, texts, values
 
+pytestmark = pytest.mark.slow  # pictures
+
 
 def solved(mdp, samples=300, gamma=0.6, **kwargs):
     return pm.power(mdp, gamma, num_samples=samples, keep_samples=True, **kwargs)

@@ -26,6 +26,8 @@ from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from powerenvs.worlds.power.pair import PowerPair
 from tests.power_metrics.plots.seen import note, scale
 
+pytestmark = pytest.mark.slow  # pictures
+
 GAMMAS = (0.9, 0.1, 0.5)
 
 

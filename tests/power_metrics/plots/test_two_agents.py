@@ -18,6 +18,8 @@ from powerenvs.worlds.resources import OneKey
 from tests.power_metrics.plots.seen import note, overlapping, scale, values
 from tests.power_metrics.worlds import graph
 
+pytestmark = pytest.mark.slow  # pictures
+
 
 def solved(game, rho=0.0, samples=300, **kwargs):
     return pm.multiagent_power(game, 0.6, correlation=rho, num_samples=samples, **kwargs)

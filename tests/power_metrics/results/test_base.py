@@ -99,6 +99,7 @@ def results():
     yield pm.compare({"mine": random}, model, gamma=0.5)
 
 
+@pytest.mark.slow
 def test_every_result_of_this_package_is_saved_and_loaded(tmp_path):
     for i, result in enumerate(results()):
         result.save(tmp_path / f"{i}.npz")

@@ -115,6 +115,7 @@ def test_masks_normalisation_and_epsilon():
     assert mixed.tracker.policies[0].max(axis=1) == pytest.approx(np.full(9, 0.6))
 
 
+@pytest.mark.slow
 def test_training_that_goes_on():
     callback = pm.sb3.PowerCallback(16, POWER)
     model, _ = learn(PPO, make(), callback, 32)
@@ -132,6 +133,7 @@ def test_training_whose_steps_are_counted_from_the_start_again():
     assert callback.tracker.counts.sum() == 96
 
 
+@pytest.mark.slow
 def test_discount_is_the_models_own_unless_given():
     own = pm.sb3.PowerCallback(100, POWER)
     learn(PPO, make(), own, 16, gamma=0.7)

@@ -51,6 +51,7 @@ class TestPettingZooConformance:
         for observation in kinds(module):
             parallel_api_test(module.parallel_env(observation=observation), num_cycles=200)
 
+    @pytest.mark.slow
     @NAMES
     @PLANES
     @NUMBERS

@@ -205,6 +205,7 @@ def test_what_minigrids_remember_is_part_of_the_state(env, seed):
     assert mismatches(env, mdp, seed) == 0
 
 
+@pytest.mark.slow
 def test_memory_that_matters_is_told_apart_and_no_more():
     mdp = compile_env(Corner(), progress=False)
     assert all(isinstance(label, MiniGridMemory) for label in mdp.state_labels)
@@ -246,12 +247,14 @@ def test_memory_that_observations_hide():
 
 
 class TestEpisodes:
+    @pytest.mark.slow
     def test_one_made_from_its_class_has_the_table_of_its_episode(self):
         env = DoorKeyEnv(size=5)
         env.reset(seed=3)
         assert tabular_model(env) == compile_env(env, seed=3)
         assert tabular_model(env).state_labels[0].agent == (2, 1)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("wrap", [lambda env: env, gym.wrappers.OrderEnforcing, minigrid.wrappers.FullyObsWrapper])
     def test_the_table_starts_at_the_beginning(self, wrap):
         env = MiniGridRandom()
@@ -264,6 +267,7 @@ class TestEpisodes:
             env.step(action)
         assert tabular_model(wrap(env)) == at_the_beginning
 
+    @pytest.mark.slow
     def test_after_the_end(self):
         env = gym.make("MiniGrid-Empty-5x5-v0")
         env.reset(seed=1)

@@ -180,6 +180,7 @@ def test_hidden_performance_is_kept():
     assert np.array_equal(above.reward, -below.reward)
 
 
+@pytest.mark.slow
 def test_minigrids_are_stepped_with_their_wrappers():
     env = gym.make("MiniGrid-Empty-5x5-v0")
     env.reset(seed=0)

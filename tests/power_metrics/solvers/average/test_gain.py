@@ -346,6 +346,7 @@ def test_equal_rewards_and_ties():
         gains(mdp, coarse)
 
 
+@pytest.mark.slow
 def test_rewards_of_choices():
     rng = np.random.default_rng(11)
     for _ in range(40):

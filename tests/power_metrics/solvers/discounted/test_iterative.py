@@ -35,6 +35,7 @@ def test_values_of_a_chain():
     assert np.abs(values - reward - 0.999 * (chain @ values)).max() <= 1e-14 * np.abs(values).max()
 
 
+@pytest.mark.slow
 def test_a_long_way_round_with_rare_slips_needs_it():
     """Elimination would fill up, and at γ = 0.9999 iteration does not converge."""
     size = 4500
