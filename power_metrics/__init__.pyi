@@ -34,6 +34,7 @@ from .chains.occupancy import (
 )
 from .chains.rates import Rates as Rates, long_run_rates as long_run_rates
 from .comparison.compare import compare as compare
+from .comparison.game_result import GameComparison as GameComparison
 from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
 from .measures.corrupt_agents import CorruptAgents as CorruptAgents, corrupt_agents as corrupt_agents
 from .measures.deviations import Deviations as Deviations, deviation as deviation

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+import power_metrics as pm
 from powerenvs.model.npz import load_arrays
 
 pytestmark = pytest.mark.slow
@@ -63,6 +64,16 @@ def test_q_learning_loop(run):
     assert history["return_exact"].iloc[-1] == pytest.approx(history["return_task_optimal"].iloc[-1])
     assert history["normalised"].iloc[-1] == pytest.approx(history["normalised_task_optimal"].iloc[-1])
     assert "mean POWER of the states met" in printed
+
+
+def test_commons(run):
+    out, printed = run("commons", "--steps", 60_000)
+    found = pm.Result.load(out / "comparison.npz")
+    assert found.converged
+    assert found.exploitability[0] == pytest.approx(0.0, abs=1e-9)  # all three have learned to take, which ends it
+    assert np.all(found.expected_return[0] < found.expected_return[2])
+    assert (out / "comparison.png").exists()
+    assert "exploitability" in printed
 
 
 def test_maskable_ppo(run):

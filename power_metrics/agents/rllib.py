@@ -113,8 +113,8 @@ def check_algorithm(algorithm: Any) -> None:
         raise ValueError(f"agent: expected an algorithm on RLlib's new API stack, found {name} on the old one")
     if config.is_multi_agent:
         raise ValueError(
-            f"agent: expected an algorithm of one agent, found {name} of several. Give the module of one of them, "
-            "algorithm.get_module(...), and the world with the others' policies in it, game.against(...)"
+            f"agent: expected an algorithm of one agent, found {name} of several. Give the module of one of them: "
+            "policy_table(algorithm.get_module(MODULE), env, agent=NAME), with the game's environment as it sees it"
         )
     if algorithm.env_runner_group is None:
         raise ValueError(

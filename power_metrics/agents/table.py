@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from power_metrics.agents.joint_observations import among_random, game_of, joint_observations
 from power_metrics.agents.observations import StateObservations, is_sb3, state_observations
 from power_metrics.arguments.checks import as_float64, check_count, resolve_model
 from powerenvs.model.checks import flag, real
+from powerenvs.model.joint import agent_position
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.rows import GIVEN_TOLERANCE
@@ -26,9 +28,11 @@ TIES = 1e-14
 
 
 def policy_table(
-    agent: Any,
+    policy: Any,
     env: Any,
+    /,
     *,
+    agent: str | None = None,
     kind: str | None = None,
     deterministic: bool = False,
     epsilon: float = 0.0,
@@ -56,9 +60,11 @@ def policy_table(
     without counts.
 
     Args:
-        agent: see above.
+        policy: see above.
         env: the environment as the agent sees it, wrappers included: Gymnasium, vector, a `VecEnv` of
-            Stable-Baselines3; or a `powerenvs.TabularMDP`, whose observation is the state's index.
+            Stable-Baselines3; or a `powerenvs.TabularMDP`, whose observation is the state's index. With ``agent``, one
+            of PettingZoo around a game, parallel or AEC, or a `powerenvs.TabularGame`.
+        agent: in a game, the name of the one whose policy it is.
         kind: what an array, a module or a callable gives: "probabilities", "logits", "q" or "counts".
         deterministic: the most probable action instead of the distribution; ties are split evenly.
         epsilon: probability of a uniform random action instead, as in ε-greedy behaviour.
@@ -90,43 +96,54 @@ def policy_table(
     _check_options(kind, epsilon, temperature, num_samples)
     batch_size = check_count("batch_size", batch_size)
     deterministic, check = flag("deterministic", deterministic), flag("check", check)
-    if is_array(agent):
-        mdp = env.mdp if isinstance(env, StateObservations) else resolve_model(env)
-        scores, kind = as_float64("agent", agent), kind or "probabilities"
+    if is_array(policy):
+        mdp = _model(env, agent)
+        scores, kind = as_float64("agent", policy), kind or "probabilities"
     else:
-        observed = state_observations(env, check)
+        observed = state_observations(env, check) if agent is None else joint_observations(env, agent, check)
         mdp = observed.mdp
-        if is_sb3(agent):
+        if is_sb3(policy):
             _refuse("Stable-Baselines3 models", kind=kind, num_samples=num_samples, preprocess=preprocess)
             from power_metrics.agents.sb3 import policy_scores
 
-            scores, kind = policy_scores(agent, observed, batch_size)
-        elif _is_rllib(agent):
+            scores, kind = policy_scores(policy, observed, batch_size)
+        elif _is_rllib(policy):
             _refuse("algorithms and modules of RLlib", kind=kind, num_samples=num_samples, preprocess=preprocess)
             from power_metrics.agents.rllib import policy_scores as rllib_scores
 
-            scores, kind = rllib_scores(agent, observed, batch_size, check)
-        elif _is_torch(agent, "nn.Module"):
+            scores, kind = rllib_scores(policy, observed, batch_size, check)
+        elif _is_torch(policy, "nn.Module"):
             _refuse("a torch module", num_samples=num_samples)
-            scores, kind = _module_scores(agent, observed, _needed(kind), preprocess, batch_size), _needed(kind)
-        elif callable(agent) and kind is not None:
+            scores, kind = _module_scores(policy, observed, _needed(kind), preprocess, batch_size), _needed(kind)
+        elif callable(policy) and kind is not None:
             _refuse("a callable with kind", num_samples=num_samples)
             scores = _batched(
-                lambda part: agent(part if preprocess is None else preprocess(part)), observed, batch_size
+                lambda part: policy(part if preprocess is None else preprocess(part)), observed, batch_size
             )
-        elif callable(agent):
+        elif callable(policy):
             _refuse("a callable without kind", preprocess=preprocess)
-            scores, kind = _ask(agent, observed, num_samples), "counts"
+            scores, kind = _ask(policy, observed, num_samples), "counts"
         else:
             raise ValueError(
                 "agent: expected a Stable-Baselines3 model, an RLlib algorithm or RLModule, a torch module, a callable "
-                f"or an array (states, actions), found {type(agent).__name__}"
+                f"or an array (states, actions), found {type(policy).__name__}"
             )
     table = scores_to_policy(scores, mdp, kind, temperature)
     if deterministic:
         table = split_greedy(table, mdp.available)
     share = float(epsilon)
     return (1.0 - share) * table + share * uniform_policy(mdp) if share else table
+
+
+def _model(env: Any, agent: str | None) -> TabularMDP:
+    """The model whose states and actions a table has."""
+    if agent is not None:
+        game = game_of(env)
+        if game is None:
+            raise ValueError(f"agent: expected None for what has one agent, found {agent!r}")
+        agent_position("agent", agent, game.agents)
+        return among_random(game, agent)
+    return env.mdp if isinstance(env, StateObservations) else resolve_model(env)
 
 
 def is_array(agent: Any) -> bool:

@@ -84,7 +84,7 @@ def rank_correlation(share: Floats, power: Floats, counted: NDArray[np.bool_]) -
 def p_value(correlation: Any, count: int) -> Any:
     """Of a rank correlation over so many states, two-sided, by the t distribution."""
     with np.errstate(divide="ignore"):
-        t = correlation * np.sqrt((count - 2) / (1.0 - correlation**2))
+        t = correlation * np.sqrt(np.divide(count - 2, 1.0 - np.square(correlation)))  # a float would not divide by 0
     return 2.0 * scipy.stats.t.sf(np.abs(t), count - 2)
 
 

@@ -5,6 +5,7 @@ Importing this package imports matplotlib, so nothing else here imports it befor
 
 from power_metrics.plots.comparison import plot_comparison
 from power_metrics.plots.films import animate, animate_figures
+from power_metrics.plots.games import plot_game_comparison
 from power_metrics.plots.generic import plot
 from power_metrics.plots.graphs import plot_mdp
 from power_metrics.plots.histograms import plot_power_histograms, plot_reward_histograms
@@ -28,6 +29,7 @@ __all__ = [
     "plot_alignment_sweep",
     "plot_comparison",
     "plot_correlation_sweep",
+    "plot_game_comparison",
     "plot_joint_power",
     "plot_learning_curve",
     "plot_mdp",

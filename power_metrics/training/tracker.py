@@ -16,8 +16,8 @@ from power_metrics.agents.table import scores_to_policy
 from power_metrics.arguments.checks import check_gamma, check_policy, resolve_model
 from power_metrics.chains.occupancy import occupancy, start_weights
 from power_metrics.comparison.behaviour import policy_entropy, power_while_alive
-from power_metrics.comparison.compare import compare_policies, judge_of, sampled_power
 from power_metrics.comparison.counted import Counted
+from power_metrics.comparison.judged import compare_policies, judge_of, sampled_power
 from power_metrics.comparison.references import RANDOM, TASK_OPTIMAL, References, power_values
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate

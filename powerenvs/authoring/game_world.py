@@ -40,7 +40,7 @@ class TableGameWorld(ABC, Generic[State]):
     """A finite game that gives its own tables; games of movement build them by array operations.
 
     Attributes:
-        agents: their names.
+        agents: their names; those that ``actions`` has, in its order, where a class does not say.
         actions: {agent: all its actions, in order}.
         legend: what each glyph of `board` means.
         level: the level the game is played on, when it has one.
@@ -50,6 +50,13 @@ class TableGameWorld(ABC, Generic[State]):
     actions: ClassVar[Mapping[str, tuple[str, ...]]]
     legend: ClassVar[Mapping[str, str]] = {}
     level: Level | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Names the agents by their actions."""
+        super().__init_subclass__(**kwargs)
+        actions = cls.__dict__.get("actions")
+        if isinstance(actions, Mapping) and "agents" not in cls.__dict__ and set(actions) != set(cls.agents):
+            cls.agents = tuple(actions)
 
     @abstractmethod
     def tables(self) -> TabularGame:
@@ -106,6 +113,8 @@ class GameWorld(TableGameWorld[State]):
     def tables(self, max_states: int = MAX_STATES, progress: bool | None = None) -> TabularGame:
         """The tables of all states that can be reached from the start; see `compile_game`."""
         name, agents = type(self).__name__, tuple(self.agents)
+        if set(self.actions) != set(agents):
+            raise ValueError(f"{name}.actions: expected those of each of {agents}, found those of {[*self.actions]}")
         labels = [tuple(self.actions[agent]) for agent in agents]
         counts = tuple(map(len, labels))
         strides = [math.prod(counts[i + 1 :]) for i in range(len(counts))]

@@ -17,7 +17,7 @@ from torch import nn
 
 import power_metrics as pm
 import powerenvs
-from power_metrics.comparison.behaviour import rank_correlation, share_to_more_power
+from power_metrics.comparison.behaviour import p_value, rank_correlation, share_to_more_power
 from power_metrics.comparison.references import LEAST, MOST, RANDOM, TASK_OPTIMAL, References
 from powerenvs import TabularMDP
 from powerenvs.model.transforms import reachable_states, restricted
@@ -134,6 +134,12 @@ def test_rank_correlation_is_scipys():
     nearly = np.repeat(rng.random(10), 2) * (1 + 1e-15 * np.arange(20))  # pairs that differ by rounding are ties
     clean, _ = rank_correlation(np.repeat(nearly[::2], 2), power[0], np.ones(20, bool))
     assert rank_correlation(nearly, power[0], np.ones(20, bool))[0] == clean
+
+
+@pytest.mark.parametrize("correlation", [1.0, -1.0, np.array([1.0])])
+def test_p_value_of_ranks_that_agree_entirely(correlation):
+    assert p_value(correlation, 5) == 0.0
+    assert p_value(0.5, 5) == pytest.approx(scipy.stats.t.sf(0.5 * np.sqrt(3 / 0.75), 3) * 2)
 
 
 def test_correlation_leaves_out_terminal_and_unreachable_states():
