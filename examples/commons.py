@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,12 +24,14 @@ MOST = 8
 class Commons(GameWorld[int]):
     """The state is the stock; who takes what is not there gets nothing."""
 
-    actions = {agent: ("wait", "take") for agent in ("ann", "bob", "cy")}
+    actions: ClassVar = dict.fromkeys(("ann", "bob", "cy"), ("wait", "take"))
 
     def initial(self) -> list[tuple[float, int]]:
+        """The stock is full."""
         return [(1.0, MOST)]
 
     def step(self, state: int, actions: tuple[str, ...]) -> list[JointOutcome]:
+        """What is there is shared by those who take; what is left grows by one."""
         takers = actions.count("take")
         share = min(state, takers) / max(takers, 1)
         left = state - min(state, takers)
@@ -36,6 +39,7 @@ class Commons(GameWorld[int]):
         return [JointOutcome(1.0, min(left + 1, MOST) if left else 0, paid)]
 
     def terminal(self, state: int) -> bool:
+        """Nothing grows again."""
         return state == 0
 
 
