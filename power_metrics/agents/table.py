@@ -29,8 +29,8 @@ TIES = 1e-14
 
 def policy_table(
     policy: Any,
-    env: Any,
     /,
+    env: Any,
     *,
     agent: str | None = None,
     kind: str | None = None,

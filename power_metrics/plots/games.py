@@ -79,7 +79,7 @@ def plot_game_comparison(comparison: GameComparison, path: str | os.PathLike[str
 
 
 def _groups(ax: Axes, comparison: GameComparison, values: Floats, gaps: Floats | None = None) -> None:
-    """Numbers (P, N) in a group for each agent: bars with what could be added to each, or dots, on a scale without 0."""
+    """Numbers (P, N) in a group for each agent: bars with what could be added, or dots on a scale without 0."""
     places, width = np.arange(values.shape[1]), 0.8 / len(values)
     for p, (profile, colour) in enumerate(zip(comparison.profiles, COLOURS, strict=True)):
         at = places + (p - (len(values) - 1) / 2) * width

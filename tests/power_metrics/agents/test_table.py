@@ -158,8 +158,9 @@ def test_sampled_callable_warns_and_estimates():
     ],
 )
 def test_bad_input(arguments, message):
+    given = {"agent": np.full((31, 5), 0.2), "env": make(), **arguments}
     with pytest.raises(ValueError, match=message):
-        pm.policy_table(**{"agent": np.full((31, 5), 0.2), "env": make(), **arguments})
+        pm.policy_table(given.pop("agent"), **given)
 
 
 def test_nothing_left_on_available_actions():
