@@ -36,6 +36,7 @@ from .chains.rates import Rates as Rates, long_run_rates as long_run_rates
 from .comparison.compare import compare as compare
 from .comparison.game_result import GameComparison as GameComparison
 from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
+from .measures.aup import AupAgents as AupAgents, aup as aup
 from .measures.corrupt_agents import CorruptAgents as CorruptAgents, corrupt_agents as corrupt_agents
 from .measures.deviations import Deviations as Deviations, deviation as deviation
 from .measures.empowerment import Empowerment as Empowerment, empowerment as empowerment
@@ -51,6 +52,10 @@ from .measures.no_free_lunch import NoFreeLunch as NoFreeLunch, no_free_lunch as
 from .measures.optimality import (
     OptimalityEstimate as OptimalityEstimate,
     optimality_probability as optimality_probability,
+)
+from .measures.penalised_learning import (
+    PenalisedLearning as PenalisedLearning,
+    penalised_learning as penalised_learning,
 )
 from .measures.policy_power import PolicyPower as PolicyPower, power_of_policies as power_of_policies
 from .measures.power import power as power

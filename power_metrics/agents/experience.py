@@ -245,7 +245,7 @@ def known_deviation(known: Known, terms: Terms, state: int, base: int, rows: Flo
 
 
 class Course(NamedTuple):
-    """A world with a single start in which every action has one result, as learners walk through it.
+    """A world in which every action has one result, as learners walk through it.
 
     Attributes:
         after: (S, A) where each action leads.
@@ -254,7 +254,7 @@ class Course(NamedTuple):
         terminal: (S,) where episodes end.
         listed: (S, A) the available actions of each state first.
         num_listed: (S,) how many there are.
-        start: where episodes start.
+        starts: (S,) cumulative start distribution.
     """
 
     after: Ints
@@ -263,7 +263,7 @@ class Course(NamedTuple):
     terminal: NDArray[np.bool_]
     listed: Counts
     num_listed: Counts
-    start: int
+    starts: Floats
 
 
 class Lessons(NamedTuple):
@@ -310,7 +310,10 @@ def learn_penalised(
     for episode in range(lessons.episodes):
         block = episode // lessons.smoothing
         size = min(lessons.smoothing, lessons.episodes - block * lessons.smoothing)
-        s = b = course.start
+        s, u = 0, uniform(generators, 0)
+        while course.starts[s] <= u:
+            s += 1
+        b = s
         see(known, s)
         for step in range(lessons.steps):
             count = course.num_listed[s]

@@ -21,21 +21,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--beta", metavar="X", type=float, nargs="+", help="prices of deviations; default 0.1 0.3 1 3 10 30 100"
     )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the auxiliary reward functions; default 0")
+    parser.add_argument("--learned", action="store_true", help="Q-learners instead of optimal agents")
+    parser.add_argument(
+        "--aup", action="store_true", help="the ablation of attainable utility preservation, beside what was published"
+    )
+    parser.add_argument("--episodes", metavar="N", type=int, help="of each learner; default 10000, with --aup 6000")
+    parser.add_argument("--learners", metavar="N", type=int, help="for each setting; default 10, with --aup 50")
     parser.add_argument("--json", metavar="FILE", help="write the table as JSON")
 
 
 def run(args: argparse.Namespace) -> None:
     """Computes, prints the table, and writes the file asked for."""
-    from power_metrics.measures.side_effects_table import BETAS, side_effects_table
+    from power_metrics.measures.side_effects_table import BETAS, learned_side_effects_table, side_effects_table
 
     check_outputs(args)
-    table = side_effects_table(BETAS if args.beta is None else args.beta, args.seed)
+    betas = BETAS if args.beta is None else args.beta
+    if args.aup:
+        if args.learned or args.beta is not None:
+            raise ValueError("--aup: expected without --learned and --beta")
+        run_aup(args)
+        return
+    if args.learned:
+        learners, episodes = _given(args.learners, 10), _given(args.episodes, 10_000)
+        table = learned_side_effects_table(betas, args.seed, episodes, learners)
+        who = f"What most of {learners:,} Q-learners do after {episodes:,} episodes of at most 100 steps"
+    else:
+        table, who = side_effects_table(betas, args.seed), "Optimal agents over 100 steps"
     if args.json is not None:
         json_text({"powerenvs": __version__, "rows": [vars(row) | {"right": row.right} for row in table]}, args.json)
-    show(report(table), [] if args.json is None else [args.json])
+    show(report(table, who), [] if args.json is None else [args.json])
 
 
-def report(table: Sequence[Row]) -> str:
+def _given(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def run_aup(args: argparse.Namespace) -> None:
+    """Prints which agents of the ablation pass where, and what was published."""
+    from power_metrics.measures.aup import ABLATION, WORLDS, aup_table
+
+    learners, episodes = _given(args.learners, 50), _given(args.episodes, 6_000)
+    table = aup_table(learners, args.seed, episodes)
+    rows = [("agent", *WORLDS)]
+    for name, shares in table.items():
+        published = zip(shares.values(), ABLATION[name][1], strict=True)
+        rows.append((name, *(f"{share:.2f} {'P' if share > 0.5 else 'f'}{letter}" for share, letter in published)))
+    if args.json is not None:
+        json_text({"powerenvs": __version__, "shares": table}, args.json)
+    heading = f"The share of {learners:,} agents with the best performance after {episodes:,} episodes"
+    meaning = "P, f: most pass or fail; the second letter is what was published"
+    show(f"{heading}\n\n{text_table(rows)}\n\n{meaning}", [] if args.json is None else [args.json])
+
+
+def report(table: Sequence[Row], who: str) -> str:
     """A line for each penalty and baseline, a letter for each price; what letters mean; what is right everywhere."""
     from power_metrics.measures.side_effects_table import LETTERS
 
@@ -45,9 +83,11 @@ def report(table: Sequence[Row]) -> str:
         right = " ".join(f"{beta:g}" for beta in row.right) or "-"
         about = (row.measure, row.function, row.baseline, "yes" if row.rollouts else "no")
         rows.append((*about, *row.letters.values(), right))
-    met = {letter for row in table for letters in row.letters.values() for letter in letters}
+    met = {letter.upper() for row in table for letters in row.letters.values() for letter in letters}
     meanings = "\n".join(f"{letter}: {meaning}" for letter, meaning in LETTERS.items() if letter in met)
-    return f"Optimal agents over 100 steps, a letter for each beta of {prices}\n\n{text_table(rows)}\n\n{meanings}"
+    if any(letters != letters.upper() for row in table for letters in row.letters.values()):
+        meanings += "\nlower case: most learners, not all"
+    return f"{who}, a letter for each beta of {prices}\n\n{text_table(rows)}\n\n{meanings}"
 
 
 COMMAND = Command(

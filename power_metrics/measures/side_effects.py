@@ -189,6 +189,18 @@ def spread(first: Any, last: Any) -> tuple[Places, Places]:
     return number, np.arange(counts.sum()) + np.repeat(first - np.cumsum(counts) + counts, counts)
 
 
+def check_betas(beta: Any) -> tuple[list[float], bool]:
+    """One price of at least 0 or several as a list, and whether several were given."""
+    several = isinstance(beta, Iterable) and not isinstance(beta, str) and getattr(beta, "ndim", 1) > 0
+    betas: list[Any] = list(beta) if several else [beta]
+    for price in betas:
+        if not 0 <= real(price) <= LARGEST:
+            raise ValueError(f"beta: expected a number of at least 0, found {price!r}")
+    if not betas:
+        raise ValueError("beta: expected at least one number, found none")
+    return [float(price) for price in betas], several
+
+
 @measure(together="beta")
 def penalised_optimum(
     env_or_mdp: Any,
@@ -256,13 +268,7 @@ def penalised_optimum(
         ((-1.0, -1.0), (1.0, 1.0))
     """
     mdp, steps = resolve_model(env_or_mdp), check_horizon(env_or_mdp, steps)
-    several = isinstance(beta, Iterable) and not isinstance(beta, str) and getattr(beta, "ndim", 1) > 0
-    betas: list[Any] = list(beta) if several else [beta]  # type: ignore[arg-type]  # looked at just before
-    for price in betas:
-        if not 0 <= real(price) <= LARGEST:
-            raise ValueError(f"beta: expected a number of at least 0, found {price!r}")
-    if not betas:
-        raise ValueError("beta: expected at least one number, found none")
+    betas, several = check_betas(beta)
     check_choice("baseline", baseline, BASELINES)
     check_choice("nonterminal", nonterminal, NONTERMINAL)
     settings = Deviating.checked(
@@ -277,7 +283,7 @@ def penalised_optimum(
     deviations[going_on] = settings.between(pairs.state[going_on], pairs.baseline[going_on])
     penalties = pairs.penalties(deviations, {"full": 1.0, "discount": 1 - settings.gamma, "none": 0.0}[nonterminal])
     found = []
-    for price in map(float, betas):
+    for price in betas:
         penalised = pairs.mdp.with_(reward=pairs.mdp.reward - price * penalties, performance=pairs.mdp.performance)
         values, actions, ranges = optimum(penalised, pairs.mdp, settings.gamma, steps, finite_horizon)
         found.append(

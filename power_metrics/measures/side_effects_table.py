@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from power_metrics.arguments.checks import check_progress, check_seed
+from power_metrics.arguments.checks import check_progress, check_seed, resolve_model
 from power_metrics.measures.deviations import FUNCTIONS
-from power_metrics.measures.side_effects import PenalisedOptimum, penalised_optimum
+from power_metrics.measures.penalised_learning import PenalisedLearning, penalised_learning
+from power_metrics.measures.side_effects import penalised_optimum
+from powerenvs.model.mdp import TabularMDP
 
 BETAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 PENALTIES = (
@@ -105,35 +108,88 @@ def side_effects_table(betas: Iterable[float] = BETAS, seed: int = 0, progress: 
     Raises:
         ValueError: for an argument that does not fit.
     """
-    import gymnasium as gym
+    prices, first = tuple(betas), check_seed(seed)
 
-    from powerenvs import tabular_model
-    from powerenvs.progress import progress_bar
-
-    prices, first, shown = tuple(betas), check_seed(seed), check_progress(progress)
-    models = {name: tabular_model(gym.make(case.id, **case.kwargs)) for name, case in CASES.items()}
-    settings = [(*penalty, *baseline) for penalty, baseline in product(PENALTIES, BASELINES)]
-    rows = []
-    for measure, function, baseline, rollouts in progress_bar(settings, "penalties", shown):
-        letters = {}
-        for name, mdp in models.items():
+    def letters(case: Case, mdp: TabularMDP, penalty: Mapping[str, Any]) -> str:
+        utilities = None
+        if penalty["measure"] == "attainable_utility":
             utilities = np.zeros((UTILITIES, mdp.num_states))
             going_on = np.flatnonzero(~mdp.terminal)
             utilities[:, going_on] = np.random.default_rng(first).random((len(going_on), UTILITIES)).T
-            optima = penalised_optimum(
-                mdp, measure, function, baseline, rollouts, prices, steps=STEPS, finite_horizon=True, progress=False,
-                rewards=utilities if measure == "attainable_utility" else None,
-            )  # fmt: skip
-            assert isinstance(optima, list)
-            letters[name] = "".join(letter(CASES[name], optimum) for optimum in optima)
-        rows.append(Row(measure, function, baseline, rollouts, prices, letters))
+        optima = penalised_optimum(
+            mdp, **penalty, beta=prices, steps=STEPS, finite_horizon=True, progress=False, rewards=utilities
+        )
+        assert isinstance(optima, list)
+        return "".join(letter(case, optimum.return_range, optimum.performance_range) for optimum in optima)
+
+    return _rows(letters, prices, progress)
+
+
+def learned_side_effects_table(
+    betas: Iterable[float] = BETAS,
+    seed: int = 0,
+    num_episodes: int = 10_000,
+    num_learners: int = 10,
+    progress: bool | None = None,
+) -> list[Row]:
+    """What most Q-learners of `penalised_learning` do in their last 100 episodes, where the optimum is in the table.
+
+    A letter is lower case where not all of them do the same.
+
+    Args:
+        betas: prices of deviations.
+        seed: of the learners.
+        num_episodes: of each.
+        num_learners: for each penalty, price and world.
+        progress: True for a progress bar, False for none, None for one in a terminal.
+
+    Raises:
+        ValueError: for an argument that does not fit.
+    """
+    prices, first = tuple(betas), check_seed(seed)
+
+    def letters(case: Case, mdp: TabularMDP, penalty: Mapping[str, Any]) -> str:
+        found = penalised_learning(
+            mdp, **penalty, beta=prices, steps=STEPS, num_episodes=num_episodes, num_learners=num_learners, seed=first,
+            progress=False,
+        )  # fmt: skip
+        assert isinstance(found, list)
+        return "".join(most_common(case, learned) for learned in found)
+
+    return _rows(letters, prices, progress)
+
+
+def _rows(
+    letters: Callable[[Case, TabularMDP, Mapping[str, Any]], str], prices: tuple[float, ...], progress: bool | None
+) -> list[Row]:
+    """The table, of which a function gives the letters of a world and a penalty."""
+    import gymnasium as gym
+
+    from powerenvs.progress import progress_bar
+
+    shown = check_progress(progress)
+    models = {name: resolve_model(gym.make(case.id, **case.kwargs)) for name, case in CASES.items()}
+    settings = [(*penalty, *baseline) for penalty, baseline in product(PENALTIES, BASELINES)]
+    rows = []
+    for one in progress_bar(settings, "penalties", shown):
+        penalty = dict(zip(("measure", "function", "baseline", "rollouts"), one, strict=True))
+        found = {name: letters(CASES[name], mdp, penalty) for name, mdp in models.items()}
+        rows.append(Row(*one, prices, found))
     return rows
 
 
-def letter(case: Case, optimum: PenalisedOptimum) -> str:
-    """What an optimal agent does; see `LETTERS`."""
-    found = np.array([optimum.return_range, optimum.performance_range])
+def letter(case: Case, returns: tuple[float, float], performances: tuple[float, float]) -> str:
+    """What an agent does, from the ranges of what it earns; see `LETTERS`."""
+    found = np.array([returns, performances])
     if np.ptp(found, axis=1).max() > 1e-6:
         return TIE
     returned, performed = np.rint(found[:, 0]).astype(int).tolist()
     return case.outcomes.get((returned, performed), OTHER)
+
+
+def most_common(case: Case, learned: PenalisedLearning) -> str:
+    """What most learners do, in lower case if not all of them do."""
+    earned = zip(learned.final_returns.tolist(), learned.final_performances.tolist(), strict=True)
+    each = Counter(letter(case, (paid, paid), (scored, scored)) for paid, scored in earned)
+    (most, count), *_ = each.most_common()
+    return most if count == len(learned.returns) else most.lower()

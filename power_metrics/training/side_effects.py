@@ -31,11 +31,11 @@ from power_metrics.measures.deviations import (
     check_choice,
     default_action,
 )
-from power_metrics.measures.side_effects import BASELINES, NONTERMINAL
+from power_metrics.measures.side_effects import BASELINES, NONTERMINAL, check_betas
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
-from powerenvs.model.checks import flag, real
+from powerenvs.model.checks import flag
 from powerenvs.model.labels import closest
-from powerenvs.model.rows import LARGEST, cumulative
+from powerenvs.model.rows import cumulative
 from powerenvs.sources.wrapped import check_numbering
 
 Floats = NDArray[np.float64]
@@ -129,8 +129,8 @@ class FromExperience:
         utilities = None if drawn is None else np.concatenate([old.utilities, drawn])
         self._known = nothing_known(2 * S, self._num_actions, utilities)
         self._known.counts[:] = old.counts
-        for new, kept in zip(self._known[:3], old[:3], strict=True):
-            new[tuple(map(slice, kept.shape))] = kept
+        self._known.after[:S], self._known.seen[:S] = old.after, old.seen
+        self._known.table[:S, : old.table.shape[1]] = old.table
         self._known.choice[: len(old.choice)] = old.choice
 
     def follow(self, states: Places, bases: Places, actions: Places, after: Places, rng: Any) -> Places:
@@ -191,8 +191,7 @@ class Price(NamedTuple):
         Raises:
             ValueError: for one that does not fit, naming it.
         """
-        if not 0 <= real(beta) <= LARGEST:
-            raise ValueError(f"beta: expected a number of at least 0, found {beta!r}")
+        (price,), _ = check_betas([beta])
         check_choice("baseline", baseline, BASELINES)
         check_choice("nonterminal", nonterminal, NONTERMINAL)
         judge: Judge
@@ -224,7 +223,7 @@ class Price(NamedTuple):
             space = getattr(env, "single_action_space", env.action_space)
             judge = FromExperience(terms, number, int(space.n), count if of_utilities else None, check_seed(seed))
         weight = {"full": 1.0, "discount": 1.0 - float(gamma), "none": 0.0}[nonterminal]
-        return cls(judge, float(beta), weight)
+        return cls(judge, price, weight)
 
 
 def _learned_default(env: Any, default: Any) -> int:
