@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from power_metrics.agents.observations import CHECK_STEPS, StateObservations, history_error, same_observation
 from power_metrics.agents.torch import evaluation
+from powerenvs.extras import install_line
 
 try:
     import tree
@@ -35,7 +36,7 @@ try:
 except ImportError as error:
     raise ImportError(
         f"power_metrics.agents.rllib needs RLlib, the new API stack of Ray ({error}); install it with: "
-        "pip install 'powerenvs[rllib]'"
+        f"{install_line('rllib')}"
     ) from None
 
 Floats = NDArray[np.float64]

@@ -23,6 +23,7 @@ from stable_baselines3.common.preprocessing import is_image_space, is_image_spac
 from stable_baselines3.common.vec_env import VecTransposeImage
 from stable_baselines3.dqn.policies import CnnPolicy as DQNCnnPolicy, DQNPolicy
 
+from powerenvs.extras import install_line
 from powerenvs.model.npz import check_unpacked_size
 
 _READ = ("net_arch", "activation_fn", "normalize_images", "share_features_extractor")
@@ -164,7 +165,7 @@ def _policy_class(name: str, weights: dict[str, Any]) -> Any:
         try:
             from sb3_contrib.qrdqn.policies import CnnPolicy as QRDQNCnnPolicy, QRDQNPolicy
         except ImportError:
-            raise ValueError(f"{name}: a QR-DQN model needs sb3-contrib: pip install 'powerenvs[contrib]'") from None
+            raise ValueError(f"{name}: a QR-DQN model needs sb3-contrib: {install_line('contrib')}") from None
         return QRDQNCnnPolicy if convolutional else QRDQNPolicy
     raise ValueError(
         f"{name}: expected a model of PPO, A2C, DQN, MaskablePPO or QR-DQN with discrete actions, found weights named "

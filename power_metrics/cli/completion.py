@@ -35,10 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints the script."""
-    from power_metrics.cli.main import build_parser
-
-    commands = build_parser().options_by_command()
-    print(script(args.shell, commands, names()), end="")
+    print(script(args.shell, args.options_by_command(), names()), end="")
 
 
 def names() -> list[str]:

@@ -7,6 +7,7 @@ import importlib.util
 import sys
 
 from power_metrics.cli.command import Command, add_samples
+from powerenvs.extras import install_line
 
 SAMPLES, PAIR_SAMPLES = 2000, 200
 
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Edits in the terminal until the user quits."""
     if importlib.util.find_spec("textual") is None:
-        raise ValueError("edit: needs textual: pip install 'powerenvs[edit]'")
+        raise ValueError(f"edit: needs textual: {install_line('edit')}")
     from power_metrics.arguments.checks import check_count, check_gamma
     from power_metrics.editor.app import WorldEditor
     from power_metrics.editor.live import LivePower

@@ -100,9 +100,9 @@ def build_parser(chosen: str | None = None) -> _Parser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        if chosen in (None, command.name):  # options of measures take time to make
+        if chosen in (None, "completion", command.name):  # options of measures take time to make
             command.add_arguments(own)
-        own.set_defaults(run=command.run)
+        own.set_defaults(run=command.run, options_by_command=parser.options_by_command)
     return parser
 
 

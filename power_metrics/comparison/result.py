@@ -300,7 +300,7 @@ class PowerComparison(Result):
             if not math.isnan(less):
                 _, low, high = self.difference(name) if self.has_intervals else (less, less, less)
                 spread = f" (95 % interval {low:+.3f} to {high:+.3f})" if high > low else ""
-                lines.append(f"{name} less {TASK_OPTIMAL}: normalised {less:+.3f}{spread}")
+                lines.append(f"{name} minus {TASK_OPTIMAL}: normalised {less:+.3f}{spread}")
         low, high = (self.scaled(value) for value in self.optimal_range)
         if high - low > 5e-4:
             lines.append(f"optimal policies: normalised {low:.3f} to {high:.3f}, by how ties are broken")

@@ -22,6 +22,7 @@ from typing import Any, Protocol, TypeVar
 
 from power_metrics.arguments.checks import check_count
 from power_metrics.solvers.dispatch import num_threads
+from powerenvs.extras import install_line
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 
@@ -281,7 +282,7 @@ def _import_ray() -> Any:
     try:
         import ray  # type: ignore[import-not-found]
     except ImportError:
-        raise ImportError("executor='ray' needs Ray; install it with: pip install 'powerenvs[ray]'") from None
+        raise ImportError(f"executor='ray' needs Ray; install it with: {install_line('ray')}") from None
     return ray
 
 

@@ -54,7 +54,7 @@ def plot_comparison(
 ) -> Figure:
     """Draws a policy beside POWER and beside the task-optimal policy.
 
-    On a board: POWER, the policy's share of time in each cell, and that share less the task-optimal policy's; for
+    On a board: POWER, the policy's share of time in each cell, and that share minus the task-optimal policy's; for
     models without a board the same as bars, of the states where the two differ most. Below, all policies on the
     scale of normalised power-seeking.
 
@@ -74,7 +74,7 @@ def plot_comparison(
         >>> random = model.available / model.available.sum(axis=1, keepdims=True)
         >>> figure = plot_comparison(pm.compare({"mine": random}, model, gamma=0.5))
         >>> [ax.get_title() for ax in figure.axes[:3]]
-        ['POWER', 'mine: visits', 'mine less task-optimal']
+        ['POWER', 'mine: visits', 'mine minus task-optimal']
     """
     name = comparison.learned[0] if name is None else name
     if name not in comparison.policies:
@@ -124,7 +124,7 @@ def _boards(figure: Figure, axes: list[Axes], comparison: PowerComparison, name:
     panels: list[tuple[str, Floats, Normalize, str | None, str]] = [
         ("POWER", power, _norm(power[alive], comparison.standard_error), None, SCALE_LABEL),
         (f"{name}: visits", share, PowerNorm(0.5, 0.0, float(share[alive].max(initial=1e-3))), None, VISITS),
-        (f"{name} less {TASK_OPTIMAL}", parting, TwoSlopeNorm(0.0, -most, most), PARTING, "difference of the shares"),
+        (f"{name} minus {TASK_OPTIMAL}", parting, TwoSlopeNorm(0.0, -most, most), PARTING, "difference of the shares"),
     ]
     for i, (ax, (title, values, norm, colours, label)) in enumerate(zip(axes, panels, strict=True)):
         image = heat_map(ax, mdp, values, norm, inches, 2, False if colours else None)
@@ -166,7 +166,7 @@ def _bars(figure: Figure, axes: list[Axes], comparison: PowerComparison, name: s
     axes[2].barh(place, (share - optimal)[shown], color=LEARNED)
     axes[2].axvline(0, color="0.15", linewidth=0.8)
     axes[2].set_xlabel("difference of the shares", fontsize=NORMAL)
-    axes[2].set_title(f"{name} less {TASK_OPTIMAL}", fontsize=LARGE)
+    axes[2].set_title(f"{name} minus {TASK_OPTIMAL}", fontsize=LARGE)
     for ax in axes:
         ax.invert_yaxis()
         plain(ax)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from power_metrics.sweeps.config import SweepConfig
 from power_metrics.sweeps.results import SweepPoint
+from powerenvs.extras import install_line
 
 
 class Log(Protocol):
@@ -43,7 +44,8 @@ def check_logs(tensorboard: bool, wandb: bool) -> None:
             try:
                 importlib.import_module(name)
             except ImportError:
-                raise ValueError(f"{package}: needs the package {package}; pip install {package}") from None
+                line = "pip install wandb" if package == "wandb" else install_line(package)
+                raise ValueError(f"{package}: needs the package {package}: {line}") from None
 
 
 def _scalars(point: SweepPoint) -> dict[str, float]:

@@ -17,6 +17,7 @@ from power_metrics.arguments.checks import check_count
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.training.tracker import PowerTracker
+from powerenvs.extras import install_line
 
 try:
     from ray.rllib.callbacks.callbacks import RLlibCallback
@@ -24,7 +25,7 @@ try:
 except ImportError as error:
     raise ImportError(
         f"power_metrics.training.rllib needs RLlib, the new API stack of Ray ({error}); install it with: "
-        "pip install 'powerenvs[rllib]'"
+        f"{install_line('rllib')}"
     ) from None
 
 Floats = NDArray[np.float64]

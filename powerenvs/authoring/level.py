@@ -152,7 +152,7 @@ class Level:
         if not len(starts):
             raise ValueError(
                 f"{self.name}: found no start; mark one with {start!r}, for example in "
-                f"line {self.cells[0][0] + 1}, column {self.cells[0][1] + 1}"
+                f"line {self.cells[0][0] + 1}, column {self.cells[0][1] + 1}{self._other_starts(start)}"
             )
         region = self._regions()
         lost = ~np.isin(region, region[self.state_grid[tuple(starts.T)]])
@@ -166,6 +166,13 @@ class Level:
                 f"{self.name}: the cell in line {line}, column {column} cannot be reached from a start; open a way or "
                 f"make it a wall {WALL!r}"
             )
+
+    def _other_starts(self, start: str) -> str:
+        """What to write where agents have starts of their own."""
+        named = [glyph for glyph, meaning in self.legend.items() if "start" in meaning and glyph != start]
+        if not named:
+            return ""
+        return f"; for a level whose starts are {' and '.join(map(repr, named))}, write Level.parse(..., start=None)"
 
     def _regions(self) -> NDArray[np.int32]:
         """(n,) the connected region of each free cell, named by its lowest cell.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
 AnyModel = TypeVar("AnyModel", bound="Model")
 
 
+INSTEAD = {
+    "label": "state_labels[state], and describe(state) in words",
+    "labels": "state_labels and action_labels",
+    "states": "num_states, and state_labels",
+    "actions": "num_actions, and action_labels",
+    "rewards": "reward, of each entry of the tables, and reward_tensor() (S, A, S)",
+    "R": "reward, of each entry of the tables, and reward_tensor() (S, A, S)",
+    "T": "transition_tensor() (S, A, S)",
+    "transitions": "transition_tensor() (S, A, S), and successors(state, action)",
+}
+"""Names that other programs have, and what is there for them."""
+
+
 class Model(ABC):
     """Frozen tables in compressed rows with labelled states; a subclass is a frozen dataclass.
 
@@ -42,6 +56,15 @@ class Model(ABC):
     """The arrays that say which model it is; pictures are left out."""
     pictures: ClassVar[tuple[str, ...]]
     """The arrays, or None, that only pictures and observations need."""
+
+    if not TYPE_CHECKING:  # else type checkers would take any name for one of a model's
+
+        def __getattr__(self, name: str) -> Any:
+            """Names what there is instead of a name that other programs have."""
+            near = difflib.get_close_matches(name, [known for known in dir(type(self)) if known[0] != "_"], n=1)
+            instead = INSTEAD.get(name, near[0] if near else None)
+            hint = f"; there is {instead}" if instead and not name.startswith("_") else ""
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}")
 
     @abstractmethod
     def _labels(self) -> Mapping[str, tuple[Hashable, ...]]:

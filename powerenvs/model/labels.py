@@ -8,6 +8,7 @@ features: ``Vase(agent=(2, 3), intact=True)`` prints as ``agent=(2, 3), intact=T
 from __future__ import annotations
 
 import difflib
+import re
 from collections import namedtuple
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property, lru_cache
@@ -98,6 +99,15 @@ class Lookup:
                 found[text] = None if text in found else i
         return found
 
+    @cached_property
+    def _compact(self) -> dict[str, int | None]:
+        """Labels with parts, such as (0, 1), as they are typed without spaces."""
+        found: dict[str, int | None] = {}
+        for text, i in self._texts.items():
+            short = "".join(text.split())
+            found[short] = i if found.get(short, i) == i else None
+        return found
+
     def _find(self, name: Any) -> int | None:
         try:
             found = self._exact.get(name)
@@ -105,7 +115,22 @@ class Lookup:
             return None
         if found is None and is_integer(name):
             return int(name) if self._numbered and 0 <= name < len(self.labels) else None
-        return self._texts.get(name if isinstance(name, str) else _parts_text(name)) if found is None else found
+        if found is not None:
+            return found
+        text = name if isinstance(name, str) else _parts_text(name)
+        return self._texts.get(text, self._compact.get("".join(text.split())) if text.startswith("(") else None)
+
+    def _hint(self, name: Any) -> str:
+        """The closest label; where only its numbers differ, which says nothing, the first label and the last."""
+        found = closest(name, self.labels)
+        near = next((str(label) for label in self.labels if found == f"did you mean {str(label)!r}?"), None)
+        if (
+            near is None
+            or not near.startswith("(")
+            or re.sub(r"[\d\s]+", "", str(name)) != re.sub(r"[\d\s]+", "", near)
+        ):
+            return found
+        return f"expected one of {len(self.labels)}, from {str(self.labels[0])!r} to {str(self.labels[-1])!r}"
 
     def __contains__(self, name: Hashable) -> bool:
         return self._find(name) is not None
@@ -119,7 +144,7 @@ class Lookup:
         found = self._find(name)
         if found is None:
             of = "" if argument is None else f"{argument}: "
-            raise ValueError(f"{of}unknown {self.kind} {name!r}; {closest(name, self.labels)}")
+            raise ValueError(f"{of}unknown {self.kind} {name!r}; {self._hint(name)}")
         return found
 
 

@@ -76,7 +76,7 @@ def load_arrays(
     if version > VERSION:
         raise ValueError(
             f"{source}: written by a newer release (format {version}, this one reads {VERSION}); "
-            "upgrade with: pip install -U powerenvs"
+            "upgrade with: pip install -U powerenvs, or by the newest checkout"
         )
     return arrays, header
 

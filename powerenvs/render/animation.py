@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from powerenvs.extras import install_line
 from powerenvs.model.files import atomic_path
 
 SUFFIXES = (".gif", ".mp4")
@@ -64,7 +65,7 @@ def check_animation_path(path: str | os.PathLike[str], name: str = "path") -> No
         try:
             import imageio_ffmpeg  # type: ignore[import-untyped]  # noqa: F401
         except ImportError:
-            raise ValueError(f'{name}: an .mp4 file needs imageio: pip install "powerenvs[video]"') from None
+            raise ValueError(f"{name}: an .mp4 file needs imageio-ffmpeg: {install_line('video')}") from None
 
 
 def _checked(frames: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:

@@ -8,6 +8,8 @@ import numpy as np
 from gymnasium.error import DependencyNotInstalled
 from numpy.typing import NDArray
 
+from powerenvs.extras import install_line
+
 
 class Window:
     """Shows frames on the screen, at most ``fps`` a second.
@@ -22,7 +24,7 @@ class Window:
         try:
             import pygame
         except ImportError:
-            raise DependencyNotInstalled('render_mode="human" needs pygame: pip install "powerenvs[render]"') from None
+            raise DependencyNotInstalled(f'render_mode="human" needs pygame: {install_line("render")}') from None
         self._pygame, self._title, self._fps = pygame, title, fps
         self._surface: Any = None
         self._clock: Any = None

@@ -15,6 +15,7 @@ from typing import Any
 from powerenvs.authoring.family import load
 from powerenvs.authoring.game_world import TableGameWorld
 from powerenvs.authoring.world import TableWorld
+from powerenvs.extras import install_line
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
@@ -214,7 +215,7 @@ def registered_id(given: str) -> str:
         try:
             importlib.import_module(module)
         except (ModuleNotFoundError, ValueError) as error:
-            advice = "pip install 'powerenvs[minigrid]'" if module == "minigrid" else "install the package that has it"
+            advice = install_line("minigrid") if module == "minigrid" else "install the package that has it"
             raise ValueError(f"{given}: cannot import {module!r} ({error}); {advice}") from None
     if name not in gym.registry:
         if not colon and game_name(name):

@@ -12,6 +12,7 @@ import pytest
 
 from power_metrics.cli import main as cli
 from power_metrics.editor.live import LivePower
+from powerenvs.extras import install_line
 from powerenvs.worlds.power.editing import EditedWorld
 
 
@@ -42,7 +43,7 @@ def test_a_missing_textual_is_said_with_the_command_that_installs_it(capsys, mon
         importlib.util, "find_spec", lambda name, *rest: None if name == "textual" else find(name, *rest)
     )
     assert cli.main(["edit"]) == 2
-    assert "pip install 'powerenvs[edit]'" in capsys.readouterr().err
+    assert install_line("edit") in capsys.readouterr().err
 
 
 def test_too_large_levels_are_edited_without_a_heat_map():

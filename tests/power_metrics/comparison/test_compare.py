@@ -248,7 +248,7 @@ def test_difference_from_the_task_optimal():
         comparison.difference("learned", statistic="entropy")[0]
         == comparison.difference("learned", statistic="entropy")[2]
     )
-    assert f"learned less {TASK_OPTIMAL}: normalised {value:+.3f} (95 % interval {low:+.3f} to {high:+.3f})" in str(
+    assert f"learned minus {TASK_OPTIMAL}: normalised {value:+.3f} (95 % interval {low:+.3f} to {high:+.3f})" in str(
         comparison
     )
 
@@ -382,7 +382,7 @@ def test_plot(make, tmp_path):
         comparison.plot(path=tmp_path / "comparison.txt")
     titles = [ax.get_title() for ax in figure.axes]
     assert "POWER" in titles
-    assert f"learned less {TASK_OPTIMAL}" in titles
+    assert f"learned minus {TASK_OPTIMAL}" in titles
     shown = [text.get_text() for ax in figure.axes for text in ax.texts]
     assert f"{comparison['learned'].normalised:.3f}".replace("-", "−") in shown
     figure.savefig(tmp_path / "comparison.png")

@@ -38,7 +38,7 @@ def test_the_table_by_hand():
         "most power-seeking    0.000          0.525       1.000    0.000     0.500        0.791  0.111    1.000",
         "least power-seeking   1.000          0.350      -0.750    0.000     0.000        0.000  1.000    0.000",
     ]
-    assert f"learned less {TASK_OPTIMAL}: normalised +0.750\n" in text
+    assert f"learned minus {TASK_OPTIMAL}: normalised +0.750\n" in text
     same = str(pm.compare(uniform(fork()), fork(), 0.5, np.full(5, 0.25))).splitlines()
     assert same[2].split() == ["learned", "0.500", "0.250", "-", "0.433", "0.250", "-", "-", "-"]
 
@@ -47,7 +47,7 @@ def test_the_table_by_hand():
 def test_what_is_exact_is_told_without_an_interval():
     exact = pm.power(fork(), 0.9, pm.Bernoulli(0.5), method="enumeration")
     text = str(pm.compare(uniform(fork()), fork(), power=exact))
-    assert f"learned less {TASK_OPTIMAL}: normalised +1.000\n" in text
+    assert f"learned minus {TASK_OPTIMAL}: normalised +1.000\n" in text
     assert "interval" not in text
 
 
