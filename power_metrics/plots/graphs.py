@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -139,7 +139,7 @@ def draw_graph(
             _loop(ax, places[i], size, away, label, style)
         else:
             bend = DETOUR if _blocked(places, i, j, size) else BEND if (j, i) in arrows else 0.0
-            _arrow(ax, places[i], places[j], boxes[i], boxes[j], bend, taken, label, style)
+            _arrow(ax, Course(places[i], places[j], boxes[i], boxes[j], bend), taken, label, style)
     figure.suptitle(heading, y=1 - 0.06 / height, fontsize=LARGE + 1)
     figure.supxlabel(text, y=(below - 0.05) / height, va="top", fontsize=SMALL, color=NOTE_COLOUR)
     return figure
@@ -236,11 +236,19 @@ def _blocked(places: Floats, i: int, j: int, size: tuple[float, float]) -> bool:
     return bool(np.any(np.all(inside, axis=2)))
 
 
-def _arrow(
-    ax: Axes, start: Floats, end: Floats, source: FancyBboxPatch, target: FancyBboxPatch,
-    bend: float, taken: list[Rectangle], label: str, style: dict[str, Any],
-) -> None:  # fmt: skip
-    """An arrow, to the right of the straight line by ``bend``; its label is where none other is ``taken``."""
+class Course(NamedTuple):
+    """Of an arrow between the middles of two boxes, to the right of the straight line by ``bend``."""
+
+    start: Floats
+    end: Floats
+    source: FancyBboxPatch
+    target: FancyBboxPatch
+    bend: float
+
+
+def _arrow(ax: Axes, course: Course, taken: list[Rectangle], label: str, style: dict[str, Any]) -> None:
+    """An arrow; its label is where none other is ``taken``."""
+    start, end, source, target, bend = course
     arrow = FancyArrowPatch(
         tuple(start), tuple(end), patchA=source, patchB=target, shrinkA=1, shrinkB=1, arrowstyle="-|>",
         mutation_scale=9 + style["linewidth"], connectionstyle=f"arc3,rad={bend}", zorder=2, gid="arrow", **style,

@@ -116,7 +116,7 @@ def plot_joint_power(
     if not isinstance(game, TabularGame):
         raise ValueError(f"estimate: expected POWER in a game, found that in {game!r}; see plot_power")
     heading = f"{quantity_title(quantity)}, γ = {estimate.gamma:g}" if title is None else title
-    panels = joint_panels(estimate, game, by, positions, values, heading, (vmin, vmax), quantity, where)
+    panels = joint_panels(estimate, game, by, positions, values, heading, (vmin, vmax), quantity=quantity, where=where)
     return panels.figure
 
 
@@ -128,6 +128,7 @@ def joint_panels(
     values: bool | None,
     heading: str,
     ends: tuple[float | None, float | None],
+    *,
     quantity: str = "mean",
     where: Where | None = None,
 ) -> Panels:

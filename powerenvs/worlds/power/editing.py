@@ -255,7 +255,8 @@ class EditedWorld:
         for name in self._chosen(agent):
             known = self.actions(cell, name)
             if not known.get(action):
-                raise ValueError(f"remove: {action} does not exist in {cell}; {_listed(known)}")
+                has = ", ".join(name for name, exists in known.items() if exists)
+                raise ValueError(f"remove: {action} does not exist in {cell}; it has {has}")
             if sum(known.values()) == 1:
                 raise ValueError(f"remove: {action} is the last action in {cell}, and every state keeps at least one")
             added.add(Removal(cell, action, name))
@@ -405,8 +406,6 @@ class EditedWorld:
             "give the noise that it was saved with"
         )
 
-    # Helpers
-
     def _world(self) -> PowerGrid | PowerPair:
         """The world without removals and places, checked, its tables not built yet."""
         if self.pair:
@@ -442,16 +441,9 @@ class EditedWorld:
 
     def _with_content(self, content: Content) -> EditedWorld:
         """The next world in the history; the same one if nothing changes."""
-        if content == self._content:
-            return self
-        return self._with(content, (*self._past, self._content), ())
+        return self if content == self._content else self._with(content, (*self._past, self._content), ())
 
     def _with(self, content: Content, past: tuple[Content, ...], future: tuple[Content, ...]) -> EditedWorld:
         world = copy.copy(self)
         world._content, world._past, world._future = content, past, future
         return world
-
-
-def _listed(actions: dict[str, bool]) -> str:
-    """The actions of a cell for a message."""
-    return f"it has {', '.join(name for name, exists in actions.items() if exists)}"
