@@ -113,6 +113,7 @@ from .sweeps.results import SweepResult as SweepResult, load_sweep as load_sweep
 from .sweeps.run import sweep as sweep
 from .training import rllib as rllib, sb3 as sb3
 from .training.pettingzoo import PowerParallelWrapper as PowerParallelWrapper
+from .training.rewards import PowerReward as PowerReward
 from .training.side_effects import (
     SideEffectPenalty as SideEffectPenalty,
     SideEffectPenaltyVector as SideEffectPenaltyVector,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import resolve_model
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.sources.copies import telling
 from powerenvs.sources.foreign import is_a, is_exactly
 from powerenvs.sources.neutral import NEUTRAL, OF_HISTORY
 from powerenvs.sources.wrapped import check_numbering
@@ -133,7 +134,8 @@ def _wrappers(env: Any) -> list[gym.Wrapper[Any, Any, Any, Any]]:
                 f"env: {name} changes actions, so the tables of the environment below are not those of the agent's "
                 "world. Train without it, or compile the wrapped environment with powerenvs.compile_env"
             )
-        if not is_exactly(env, *NEUTRAL) and not isinstance(env, gym.RewardWrapper):
+        read = found and hasattr(type(env), "telling")  # by those outside it
+        if read or not (is_exactly(env, *NEUTRAL) or isinstance(env, gym.RewardWrapper)):
             found.append(env)
         env = env.env
     return found[::-1]
@@ -200,7 +202,8 @@ def _rebuild(table: StateObservations, base: Any, wrappers: list[Any]) -> Any:
     chain: Any = _Replay(table, base)
     for wrapper in wrappers:
         try:
-            copied = copy.deepcopy(wrapper, {id(wrapper.env): chain})
+            told = telling(wrapper, chain)
+            copied = copy.deepcopy(wrapper, {id(wrapper.env): chain}) if told is chain else told
         except Exception as error:
             raise ValueError(
                 f"env: could not copy {type(wrapper).__name__} to see what it shows in each state ({error}); give the "

@@ -19,6 +19,25 @@ Floats = NDArray[np.float64]
 Power = PowerEstimate | ArrayLike | None
 
 
+class _PowerInfo(gym.Wrapper[Any, Any, Any, Any]):
+    """Puts ``info["power"]`` into every reset and step, and counts nothing."""
+
+    def __init__(self, env: gym.Env[Any, Any], values: list[float]):
+        super().__init__(env)
+        self._values = values
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        observation, info = self.env.reset(seed=seed, options=options)
+        return observation, self._told(info)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return observation, reward, terminated, truncated, self._told(info)
+
+    def _told(self, info: dict[str, Any]) -> dict[str, Any]:
+        return {**info, "power": self._values[current_state(self.env, info)]}
+
+
 class PowerWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
     """Puts ``info["power"]``, the POWER of the state that the agent is now in, into every reset and step.
 
@@ -64,6 +83,10 @@ class PowerWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorA
         self.tracker.counts[self._state, int(action)] += 1  # False, which is 0, would select nothing
         self._state = current_state(self.env, info)
         return observation, reward, terminated, truncated, {**info, "power": self._power[self._state]}
+
+    def telling(self, env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
+        """A copy of the environment below with the same infos, and without counts: what wrappers outside may read."""
+        return _PowerInfo(env, self._power)
 
     @property
     def visitation(self) -> Floats:

@@ -12,6 +12,11 @@ from powerenvs.sources.minigrid import is_minigrid, unchanging
 from powerenvs.sources.neutral import passes_on
 
 
+def telling(wrapper: Any, env: Any) -> Any:
+    """An environment with the infos that a wrapper adds, which others outside it may read; itself for most."""
+    return wrapper.telling(env) if hasattr(type(wrapper), "telling") else env
+
+
 class Copies:
     """Makes copies of an environment, without the wrappers that only pass on, and without what no step changes.
 
@@ -42,7 +47,7 @@ class Copies:
         copied = copy.deepcopy(chain[-1], memo)
         for wrapper in chain[-2::-1]:
             if passes_on(wrapper):
-                memo[id(wrapper)] = copied
+                copied = memo[id(wrapper)] = telling(wrapper, copied)
             else:
                 copied = copy.deepcopy(wrapper, memo)
         return copied

@@ -50,9 +50,9 @@ def below(env: Any) -> Any:
 def model_of_wrapped(env: Any) -> TabularMDP | TabularGame:
     """The model of a wrapped environment.
 
-    Wrappers that are known to change nothing are looked through. Sticky actions are applied to the tables. Any other
-    wrapper of a Gymnasium environment is stepped through everything that the environment below may do, so the
-    environment may be random while the wrapper may not.
+    Wrappers that are known to change nothing are looked through. Sticky actions are applied to the tables, and what a
+    wrapper's own ``shaped_model(mdp)`` makes of them is taken. Any other wrapper of a Gymnasium environment is stepped
+    through everything that the environment below may do, so the environment may be random while the wrapper may not.
 
     Raises:
         ValueError: for a wrapper whose effect cannot be found in this way; the message says what to do.
@@ -60,6 +60,8 @@ def model_of_wrapped(env: Any) -> TabularMDP | TabularGame:
     inner = below(env)
     if keeps_dynamics(env):
         return tabular_model(inner)
+    if hasattr(type(env), "shaped_model"):
+        return env.shaped_model(tabular_model(inner))
     name = type(env).__name__
     if not isinstance(env, gym.Wrapper):
         raise ValueError(
