@@ -38,6 +38,7 @@ from .comparison.game_result import GameComparison as GameComparison
 from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
 from .measures.aup import AupAgents as AupAgents, aup as aup
 from .measures.corrupt_agents import CorruptAgents as CorruptAgents, corrupt_agents as corrupt_agents
+from .measures.corrupt_learning import CorruptLearning as CorruptLearning, corrupt_learning as corrupt_learning
 from .measures.deviations import Deviations as Deviations, deviation as deviation
 from .measures.empowerment import Empowerment as Empowerment, empowerment as empowerment
 from .measures.learnable_rewards import (
@@ -113,6 +114,13 @@ from .sweeps.results import SweepResult as SweepResult, load_sweep as load_sweep
 from .sweeps.run import sweep as sweep
 from .training import rllib as rllib, sb3 as sb3
 from .training.pettingzoo import PowerParallelWrapper as PowerParallelWrapper
+from .training.returns import (
+    Episode as Episode,
+    EpisodeReturns as EpisodeReturns,
+    ReturnsVectorWrapper as ReturnsVectorWrapper,
+    ReturnsWrapper as ReturnsWrapper,
+    ReturnTracker as ReturnTracker,
+)
 from .training.rewards import PowerReward as PowerReward
 from .training.side_effects import (
     SideEffectPenalty as SideEffectPenalty,

@@ -72,7 +72,8 @@ def quantiliser_bound(delta: float, q: int, *, num_states: int | None = None, nu
     states = num_above if num_above is not None else num_states
     _check_numbers(q, states)
     above = float(num_above) if num_above is not None else (1.0 - delta) * float(num_states or 0)
-    return 1.0 - delta * (1.0 - min(1.0, q / above)) if above > 0 else 1.0
+    corrupt = 0.0 if q == 0 else min(1.0, q / above) if above > 0 else 1.0
+    return 1.0 - delta * (1.0 - corrupt)
 
 
 def _check_numbers(q: Any, states: Any) -> None:

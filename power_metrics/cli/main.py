@@ -19,6 +19,7 @@ from power_metrics.cli import (
     compare,
     completion,
     convert_config,
+    corrupt_reward,
     edit,
     list as list_environments,
     measure,
@@ -49,6 +50,7 @@ COMMANDS: tuple[Command, ...] = (
     rollout.COMMAND,
     safety.COMMAND,
     side_effects.COMMAND,
+    corrupt_reward.COMMAND,
     bench.COMMAND,
     completion.COMMAND,
 )

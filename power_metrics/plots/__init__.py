@@ -4,6 +4,7 @@ Importing this package imports matplotlib, so nothing else here imports it befor
 """
 
 from power_metrics.plots.comparison import plot_comparison
+from power_metrics.plots.corrupt_reward import plot_corrupt_learning, plot_corrupt_reward
 from power_metrics.plots.films import animate, animate_figures
 from power_metrics.plots.games import plot_game_comparison
 from power_metrics.plots.generic import plot
@@ -14,6 +15,7 @@ from power_metrics.plots.learners import plot_learning_curve, plot_policy_power
 from power_metrics.plots.pairwise import plot_power_correlations, plot_power_pairs
 from power_metrics.plots.policy import plot_policy
 from power_metrics.plots.power import plot_power, plot_powers
+from power_metrics.plots.returns import plot_returns
 from power_metrics.plots.reward_pairs import plot_reward_correlation
 from power_metrics.plots.safety import plot_safety
 from power_metrics.plots.style import save_figure, saved
@@ -29,6 +31,8 @@ __all__ = [
     "plot_alignment_sweep",
     "plot_comparison",
     "plot_correlation_sweep",
+    "plot_corrupt_learning",
+    "plot_corrupt_reward",
     "plot_game_comparison",
     "plot_joint_power",
     "plot_learning_curve",
@@ -40,6 +44,7 @@ __all__ = [
     "plot_power_histograms",
     "plot_power_pairs",
     "plot_powers",
+    "plot_returns",
     "plot_reward_correlation",
     "plot_reward_histograms",
     "plot_safety",

@@ -1,4 +1,4 @@
-"""`PowerCallback`: power-seeking in the results of RLlib's ``train()``; for RLlib's new API stack."""
+"""Power-seeking, and observed and true returns, in the results of RLlib's ``train()``; for the new API stack."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from power_metrics.agents.table import policy_table
 from power_metrics.arguments.checks import check_count
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
+from power_metrics.training.returns import WINDOW, performance_of
 from power_metrics.training.tracker import PowerTracker
 from powerenvs.extras import install_line
 
@@ -171,6 +172,35 @@ class PowerCallback(RLlibCallback):
         if self.tracker is None:
             raise RuntimeError("PowerCallback: nothing to measure yet; pass it to config.callbacks() and build")
         return self.tracker
+
+
+class ReturnsCallback(RLlibCallback):
+    """Reports what episodes pay beside what that is worth, as ``env_runners/returns_observed`` and ``.._true``.
+
+    Means of the last ``window`` episodes; for any environment of one agent with ``info["performance"]``, the hidden
+    performance of a step.
+
+    Example:
+        >>> config.callbacks(pm.rllib.ReturnsCallback)
+
+    Args:
+        window: episodes that means are over.
+    """
+
+    def __init__(self, window: int = WINDOW):
+        self.window = check_count("window", window)
+        self._sums: dict[str, NDArray[np.float64]] = {}
+
+    def on_episode_step(self, *, episode: Any, **kwargs: Any) -> None:
+        """Counts what a step pays: an episode may be cut into pieces, of which only the last is seen at its end."""
+        paid = float(episode.get_rewards(-1)), float(performance_of(episode.get_infos(-1)))
+        self._sums[episode.id_] = self._sums.get(episode.id_, np.zeros(2)) + paid
+
+    def on_episode_end(self, *, episode: Any, metrics_logger: Any = None, **kwargs: Any) -> None:
+        """Gives RLlib the sums."""
+        observed, true = self._sums.pop(episode.id_, np.zeros(2)).tolist()
+        metrics_logger.log_value("returns_observed", observed, window=self.window)
+        metrics_logger.log_value("returns_true", true, window=self.window)
 
 
 class _Visits:

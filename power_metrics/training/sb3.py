@@ -1,4 +1,4 @@
-"""`PowerCallback`: power-seeking in the logs of Stable-Baselines3, three lines from any training script."""
+"""Power-seeking, and observed and true returns, in the logs of Stable-Baselines3: three lines in a training script."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from power_metrics.agents.table import policy_table
 from power_metrics.arguments.checks import check_count
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
+from power_metrics.training.returns import WINDOW, EpisodeReturns, ReturnTracker, performance_of
 from power_metrics.training.tracker import PowerTracker
 
 LOGGED = (
@@ -182,3 +183,64 @@ class PowerCallback(BaseCallback):
         if self.tracker is None:
             raise RuntimeError("PowerCallback: nothing has been trained yet; pass it to model.learn(callback=...)")
         return self.tracker
+
+
+class ReturnsCallback(BaseCallback):
+    """Logs what episodes pay beside what that is worth: ``returns/observed``, ``returns/true`` and ``returns/gap``.
+
+    Means of the last ``window`` episodes; for any environment with ``info["performance"]``, the hidden performance of a
+    step. Rewards are those of the environment itself, also where `VecNormalize` changes what the algorithm sees.
+
+    Example:
+        >>> import gymnasium as gym, powerenvs
+        >>> from stable_baselines3 import A2C
+        >>> env = gym.make("powerenvs/CorruptReward-v0", max_episode_steps=20)
+        >>> callback = ReturnsCallback()
+        >>> model = A2C("MlpPolicy", env, seed=0).learn(200, callback=callback)
+        >>> callback.returns.steps.tolist()[:2], len(callback.returns.true)
+        ([20.0, 40.0], 10)
+
+    Args:
+        window: episodes that logged means are over.
+        verbose: as for all callbacks.
+
+    Attributes:
+        tracker: the `ReturnTracker` of all copies; None before training.
+
+    Raises:
+        ValueError: for a window below 1; in training, for environments that do not tell their performance.
+    """
+
+    def __init__(self, window: int = WINDOW, verbose: int = 0):
+        super().__init__(verbose)
+        self.window = check_count("window", window)
+        self.tracker: ReturnTracker | None = None
+
+    def _on_training_start(self) -> None:
+        if self.tracker is None or self.tracker.num_envs != self.training_env.num_envs:
+            self.tracker = ReturnTracker(self.training_env.num_envs)
+
+    def _on_step(self) -> bool:
+        assert self.tracker is not None, "training has started"
+        env: Any = self.training_env
+        rewards = env.get_original_reward() if hasattr(env, "get_original_reward") else self.locals["rewards"]
+        performances = [performance_of(info) for info in self.locals["infos"]]
+        self.tracker.add(rewards, performances, self.locals["dones"])
+        if self.tracker.episodes:
+            means = self.tracker.means(self.window)
+            self.logger.record("returns/observed", means["observed"])
+            self.logger.record("returns/true", means["true"])
+            self.logger.record("returns/gap", means["observed"] - means["true"])
+        return True
+
+    @property
+    def returns(self) -> EpisodeReturns:
+        """The episodes so far; ``.plot()`` draws them.
+
+        Raises:
+            RuntimeError: before training.
+            ValueError: before the first episode has ended.
+        """
+        if self.tracker is None:
+            raise RuntimeError("ReturnsCallback: nothing has been trained yet; pass it to model.learn(callback=...)")
+        return self.tracker.returns
