@@ -37,7 +37,6 @@ COMMANDS = {
     },
     "examples/power_seeking_over_training.py --out OUT": {"power_seeking_over_training": "power_seeking.png"},
     "-m power_metrics.cli corrupt-reward --runs 0 --plot OUT/corrupt.png": {"corrupt_reward": "corrupt.png"},
-    "examples/reward_hacking.py --out OUT": {"reward_hacking": "CorruptReward.png"},
     "-m power_metrics.cli safety --plot OUT/safety.png": {"safety": "safety.png"},
     "examples/safety_power.py --samples 1000 --plot OUT/power.png": {"safety_power": "power.png"},
     f"{BENCHMARK} --plot OUT/learning.png": {"safety_learning": "learning.png"},
