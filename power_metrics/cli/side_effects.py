@@ -78,7 +78,7 @@ def report(table: Sequence[Row], who: str) -> str:
     from power_metrics.measures.side_effects_table import LETTERS
 
     worlds, prices = list(table[0].letters), " ".join(f"{beta:g}" for beta in table[0].betas)
-    rows = [("measure", "function", "baseline", "rollouts", *worlds, "right everywhere at")]
+    rows = [("measure", "function", "baseline", "rollouts", *worlds, "right in all but the plant at")]
     for row in table:
         right = " ".join(f"{beta:g}" for beta in row.right) or "-"
         about = (row.measure, row.function, row.baseline, "yes" if row.rollouts else "no")

@@ -100,6 +100,12 @@ def test_recorded_episodes_are_replayed(number):
         ("Offset", {"variant": "sushi"}, "n" * 20, 0, 1),
         ("Offset", {"variant": "sushi"}, "dd" + "n" * 18, 0, -1),
         ("Offset", {"variant": "sushi"}, "ddlddru" + "n" * 13, 0, -2),
+        ("PowerPlant", {}, "lld" + "n" * 17, 1, -1),
+        ("PowerPlant", {}, "lld" + "rrrr" + "n" * 13, 1, 1),
+        ("PowerPlant", {}, "lld" + "nn" + "rrrr" + "n" * 11, 1, 1),
+        ("PowerPlant", {}, "lld" + "nnn" + "rrrr" + "n" * 10, 1, -1),
+        ("PowerPlant", {}, "rrd" + "llll" + "n" * 13, 1, -1),
+        ("PowerPlant", {}, "n" * 20, 0, 0),
     ],
 )
 def test_scripts(name, kwargs, moves, paid, performance):
@@ -107,7 +113,7 @@ def test_scripts(name, kwargs, moves, paid, performance):
     played = list(steps(world, [LETTERS[move] for move in moves]))
     assert sum(reward for _, reward, _ in played) == pytest.approx(paid)
     assert sum(hidden for *_, hidden in played) == pytest.approx(performance)
-    assert world.terminal(played[-1][0]) == (name != "Offset")
+    assert world.terminal(played[-1][0]) == (name not in ("Offset", "PowerPlant"))
 
 
 @pytest.mark.parametrize(
@@ -119,6 +125,7 @@ def test_scripts(name, kwargs, moves, paid, performance):
         ("Survival", {}, 9, 5, 9),
         ("Vase", {}, 21, 2, 21),
         ("Options", {}, 54, 6, 54),
+        ("PowerPlant", {}, 62, 0, 19),
     ],
 )
 def test_sizes(name, kwargs, states, terminal, boards):
@@ -133,7 +140,7 @@ def test_actions_and_time_limits():
     for entry in side_effects.FAMILY.worlds:
         env = gym.make(entry.id)
         assert powerenvs.tabular_model(env).action_labels == ("up", "down", "left", "right", "noop")
-        assert env.spec.max_episode_steps == (20 if entry.name == "Offset" else 100)
+        assert env.spec.max_episode_steps == (20 if entry.name in ("Offset", "PowerPlant") else 100)
 
 
 def test_unknown_arguments_get_the_closest():
