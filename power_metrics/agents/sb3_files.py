@@ -146,7 +146,7 @@ def _check_layers(name: str, kind: Any, net_arch: Any, weights: dict[str, torch.
         raise ValueError(f"{name}: expected lists of sizes of layers as net_arch, found {reprlib.repr(net_arch)}")
     shapes = Counter(tuple(weight.shape) for weight in weights.values())
     first = Counter(shape[0] for weight in weights.values() if len(shape := tuple(weight.shape)) == 2)
-    wanted = Counter((b, a) for branch in branches for a, b in itertools.pairwise(branch))
+    wanted: Counter[tuple[int, ...]] = Counter((b, a) for branch in branches for a, b in itertools.pairwise(branch))
     for shape in (wanted - shapes) or (Counter(branch[0] for branch in branches if branch) - first):
         raise ValueError(f"{name}: its settings say {reprlib.repr(net_arch)}, but no weights are of a layer {shape}")
 

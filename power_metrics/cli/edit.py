@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     if importlib.util.find_spec("textual") is None:
         raise ValueError(f"edit: needs textual: {install_line('edit')}")
     from power_metrics.arguments.checks import check_count, check_gamma
-    from power_metrics.editor.app import WorldEditor
+    from power_metrics.editor.app import WorldEditor, lenient_input
     from power_metrics.editor.live import LivePower
     from power_metrics.editor.screen import open_world
 
@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ValueError("edit: expected a terminal for keys and pictures, found none")
     title = args.level if path is None else path.name
-    WorldEditor(world, title, path, gamma, LivePower(samples, seed, correlation)).run()
+    with lenient_input():
+        WorldEditor(world, title, path, gamma, LivePower(samples, seed, correlation)).run()
 
 
 COMMAND = Command(

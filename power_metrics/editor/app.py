@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from textual.app import App
 
@@ -10,6 +15,22 @@ from power_metrics.editor.dialogs import Question
 from power_metrics.editor.live import LivePower
 from power_metrics.editor.screen import EditorScreen
 from powerenvs.worlds.power.editing import EditedWorld
+
+
+@contextmanager
+def lenient_input() -> Iterator[None]:
+    """Has textual read bytes that are no UTF-8 as a key that means nothing, on which its thread for input dies."""
+    try:
+        driver: Any = importlib.import_module("textual.drivers.linux_driver")
+    except ImportError:  # Windows, whose driver reads keys and no bytes
+        yield
+        return
+    strict = driver.getincrementaldecoder
+    driver.getincrementaldecoder = lambda encoding: partial(strict(encoding), errors="replace")
+    try:
+        yield
+    finally:
+        driver.getincrementaldecoder = strict
 
 
 class WorldEditor(App[None]):

@@ -198,7 +198,10 @@ def test_an_open_number_of_samples_is_left_to_the_method_and_the_tolerance():
         ({"reward": "unifrom(0, 1)"}, "did you mean 'uniform'?"),
         ({"reward": 3}, "reward: expected a distribution such as uniform(0, 1), or a mapping, found 3"),
         ({"reward": {"defualt": "beta(1, 2)"}}, "reward: unknown key 'defualt'; did you mean 'default'?"),
-        ({"reward": {"states": {"(0, 9)": "beta(1, 2)"}}}, "reward: unknown state '(0, 9)'; did you mean '(0, "),
+        (
+            {"reward": {"states": {"(0, 9)": "beta(1, 2)"}}},
+            "reward: unknown state '(0, 9)'; expected one of 9, from '(0, 0)' to '(2, 2)'",
+        ),
         ({"reward": {"states": "(0, 0)"}}, "reward: expected a mapping of states to distributions, found '(0, 0)'"),
         ({"reward": {"states": {"(0, 0)": 1}}}, "reward: expected a distribution such as uniform(0, 1) for each state"),
         ({"states_with_identical_rewards": [["(0, 0)", "(0, 1)"]]}, "states_with_identical_rewards: expected lists"),
