@@ -102,7 +102,7 @@ def reproduce(
     if num_samples is not None:
         count = check_count("num_samples", num_samples, least=2)
         place = place / f"{count}-samples"
-    return _made(figures, place, count, suffixes, executor, workers, progress)
+    return _each(figures, place, count, suffixes, executor, workers, progress)
 
 
 def _suffixes(formats: Sequence[str]) -> Suffixes:
@@ -123,7 +123,7 @@ def _suffixes(formats: Sequence[str]) -> Suffixes:
     return tuple(pictures) or PICTURES, tuple(films) or FILMS
 
 
-def _made(
+def _each(
     figures: list[PublishedFigure],
     folder: Path,
     num_samples: int | None,

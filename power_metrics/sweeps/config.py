@@ -97,7 +97,7 @@ class SweepConfig:
                 another kind, an empty list, equal values in a list, and values that are not plain (texts,
                 numbers, lists, mappings).
         """
-        return cls._made(mapping, Path(folder), checked=False, allow_imports=allow_imports)
+        return cls._from_mapping(mapping, Path(folder), checked=False, allow_imports=allow_imports)
 
     @classmethod
     def from_folder(cls, folder: str | os.PathLike[str]) -> SweepConfig:
@@ -109,12 +109,14 @@ class SweepConfig:
         """
         path = Path(folder) / CONFIG_FILE
         try:
-            return cls._made(read_mapping(path), path.parent, checked=True, allow_imports=True)  # which runs nothing
+            return cls._from_mapping(
+                read_mapping(path), path.parent, checked=True, allow_imports=True
+            )  # which runs nothing
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)!r}: expected the configuration of a sweep, found: {error}") from None
 
     @classmethod
-    def _made(cls, mapping: Mapping[str, Any], folder: Path, checked: bool, allow_imports: bool) -> SweepConfig:
+    def _from_mapping(cls, mapping: Mapping[str, Any], folder: Path, checked: bool, allow_imports: bool) -> SweepConfig:
         """From a mapping whose keys have been ``checked`` or have not."""
         if not isinstance(mapping, Mapping):
             raise ValueError(f"config: expected a mapping of keys to values, found {type(mapping).__name__}")

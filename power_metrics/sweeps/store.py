@@ -59,7 +59,7 @@ class StoredPoint:
                 )
 
 
-def _put(stored: Stored, points: Mapping[int, StoredPoint]) -> dict[str, Any]:
+def _packed(stored: Stored, points: Mapping[int, StoredPoint]) -> dict[str, Any]:
     """The JSON values of points, by number; their arrays and models are taken in."""
     return {
         str(number): {
@@ -75,7 +75,7 @@ def _put(stored: Stored, points: Mapping[int, StoredPoint]) -> dict[str, Any]:
 
 
 def _get(stored: Stored, entries: Mapping[str, Any]) -> dict[int, StoredPoint]:
-    """The points that `_put` took in."""
+    """The points that `_packed` took in."""
     return {
         int(number): StoredPoint(
             stored.get(result_class(entry["class"]), entry["result"], number),
@@ -118,7 +118,7 @@ def write_unit(folder: Path, unit: Unit, outcomes: Sequence[Outcome], seconds: f
     with naming_what_stays(path):
         stored = Stored()
         stored.header = {
-            "powerenvs": __version__, "points": _put(stored, points), "tables": stored.put(_tables(unit), "tables")
+            "powerenvs": __version__, "points": _packed(stored, points), "tables": stored.put(_tables(unit), "tables")
         }  # fmt: skip
         save_arrays(path, _UNIT, *stored.packed(), version=FORMAT)
     return points
@@ -197,7 +197,7 @@ def _read_unit(path: Path) -> _Unit:
 def write_results(path: Path, points: Mapping[int, StoredPoint]) -> None:
     """Writes all points to one file, whole or not at all."""
     stored = Stored()
-    stored.header = _put(stored, points)
+    stored.header = _packed(stored, points)
     save_arrays(path, _RESULTS, *stored.packed(), version=FORMAT)
 
 
