@@ -109,9 +109,8 @@ class SweepConfig:
         """
         path = Path(folder) / CONFIG_FILE
         try:
-            return cls._from_mapping(
-                read_mapping(path), path.parent, checked=True, allow_imports=True
-            )  # which runs nothing
+            # Allowing imports runs nothing here.
+            return cls._from_mapping(read_mapping(path), path.parent, checked=True, allow_imports=True)
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)!r}: expected the configuration of a sweep, found: {error}") from None
 
