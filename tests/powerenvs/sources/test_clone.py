@@ -127,7 +127,7 @@ class TestMiniGrid:
                 break
 
     def test_walls_anywhere(self):
-        env = gym.make("MiniGrid-SimpleCrossingS9N2-v0")
+        env = gym.make("MiniGrid-SimpleCrossingS9N1-v0")
         env.reset(seed=0)
         mdp = tabular_model(env)
         free = sum(row.count(".") for row in mdp.board)
