@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import resolve_model
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.seen import stacked, taken
 from powerenvs.sources.copies import telling
 from powerenvs.sources.foreign import is_a, is_exactly
 from powerenvs.sources.neutral import NEUTRAL, OF_HISTORY
@@ -21,6 +21,8 @@ CHECK_STEPS = 64
 """Steps of the walk that compares what wrappers show with the table."""
 
 _VEC_ENV = "stable_baselines3.common.vec_env"
+_NORMALIZE = f"{_VEC_ENV}:VecNormalize"
+
 _PASS_ON = (f"{_VEC_ENV}:VecMonitor", f"{_VEC_ENV}:VecCheckNan", f"{_VEC_ENV}:VecVideoRecorder")
 """Wrappers of vector environments that pass observations on as they are."""
 
@@ -31,15 +33,21 @@ class StateObservations:
 
     Attributes:
         mdp: the model.
-        values: (S, ...) one observation for each state.
+        values: (S, ...) one observation for each state; a dictionary or a tuple of such arrays where observations are.
         space: their space; None for a model without an environment, where a state's observation is its index.
         normalized: whether a ``VecNormalize`` of Stable-Baselines3 has been applied.
+        first_action: what the environment calls the first action.
     """
 
     mdp: TabularMDP
-    values: NDArray[Any]
+    values: Any
     space: gym.Space[Any] | None
     normalized: bool = False
+    first_action: int = 0
+
+    def part(self, index: Any) -> Any:
+        """A copy of the observations of some states, or of one."""
+        return taken(self.values, index)
 
     @property
     def discrete(self) -> bool:
@@ -55,7 +63,8 @@ def state_observations(env: Any, check: bool = True) -> StateObservations:
     show differs from the table, observations depend on more than the state.
 
     Args:
-        env: a Gymnasium environment (single or vector), a `VecEnv` of Stable-Baselines3, or a `TabularMDP`.
+        env: a Gymnasium environment (single or vector), a `VecEnv` of Stable-Baselines3, or a `TabularMDP`. Those that
+            `powerenvs.compile_env` takes show what they did while their model was found.
         check: whether to take that walk, where there are wrappers that could make a difference.
 
     Raises:
@@ -64,11 +73,14 @@ def state_observations(env: Any, check: bool = True) -> StateObservations:
     if isinstance(env, StateObservations):
         return env
     if isinstance(env, TabularMDP):
-        return StateObservations(env, np.arange(env.num_states), None)
+        return _of_compiled(env) if env.seen is not None else StateObservations(env, np.arange(env.num_states), None)
     if isinstance(env, gym.vector.VectorEnv):
         return _of_vector(env, check)
     if hasattr(env, "step_async"):
         return _of_vec_env(env, check)
+    if (mdp := _compiled(env)) is not None:
+        _refuse_history(env)
+        return _of_compiled(mdp)
     table = _base_observations(env)
     wrappers = _wrappers(env)
     if not wrappers:
@@ -76,10 +88,8 @@ def state_observations(env: Any, check: bool = True) -> StateObservations:
     chain = _rebuild(table, env.unwrapped, wrappers)
     values = [_show(chain, value) for value in table.values]
     try:
-        array = np.stack([np.asarray(value) for value in values])
-        if array.dtype == object:  # of dictionaries, for one
-            raise ValueError
-    except ValueError:
+        array = stacked(values)
+    except (ValueError, KeyError):
         raise ValueError(
             f"env: expected observations that are arrays of one shape, found {env.observation_space} after "
             f"{_names(wrappers)}"
@@ -124,11 +134,10 @@ def _wrappers(env: Any) -> list[gym.Wrapper[Any, Any, Any, Any]]:
     Raises:
         ValueError: for wrappers that stack frames or change actions.
     """
+    _refuse_history(env)
     found = []
     while isinstance(env, gym.Wrapper):
         name = type(env).__name__
-        if is_a(env, *OF_HISTORY):
-            raise history_error(name)
         if isinstance(env, gym.ActionWrapper):
             raise ValueError(
                 f"env: {name} changes actions, so the tables of the environment below are not those of the agent's "
@@ -139,6 +148,29 @@ def _wrappers(env: Any) -> list[gym.Wrapper[Any, Any, Any, Any]]:
             found.append(env)
         env = env.env
     return found[::-1]
+
+
+def _refuse_history(env: Any) -> None:
+    while isinstance(env, gym.Wrapper):
+        if is_a(env, *OF_HISTORY):
+            raise history_error(type(env).__name__)
+        env = env.env
+
+
+def _compiled(env: Any) -> TabularMDP | None:
+    """The model of an environment that has been found by stepping it; None for one that has tables."""
+    if hasattr(getattr(env, "unwrapped", env), "observation_table"):
+        return None
+    mdp = resolve_model(env)
+    return None if mdp.seen is None else mdp
+
+
+def _of_compiled(mdp: TabularMDP) -> StateObservations:
+    seen = mdp.seen
+    assert seen is not None, "asked for compiled models alone"
+    if seen.problem is not None:
+        raise ValueError(seen.problem)
+    return StateObservations(mdp, seen.values, seen.space, first_action=seen.first_action)
 
 
 def history_error(name: str) -> ValueError:
@@ -233,7 +265,7 @@ def _walk(chain: Any, shown: StateObservations, wrappers: list[Any]) -> None:
     seen, info = chain.reset(seed=0)
     for step in range(CHECK_STEPS):
         state = info["state"]
-        if not same_observation(seen, shown.values[state]):
+        if not same_observation(seen, shown.part(state)):
             raise ValueError(
                 f"env: after {step} steps of a walk, {_names(wrappers)} showed another observation of "
                 f"{shown.mdp.describe(state)} than when applied to the table of observations, so observations are "
@@ -249,7 +281,13 @@ def _walk(chain: Any, shown: StateObservations, wrappers: list[Any]) -> None:
 
 def same_observation(first: Any, second: Any) -> bool:
     """Whether two observations agree, to the precision of float32."""
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same_observation(first[name], second[name]) for name in first)
+    if isinstance(first, tuple):
+        return len(first) == len(second) and all(map(same_observation, first, second))
     first, second = np.asarray(first), np.asarray(second)
+    if first.dtype.kind not in "biuf":
+        return bool(np.array_equal(first, second))
     return first.shape == second.shape and bool(np.allclose(first, second, rtol=1e-5, atol=1e-6))
 
 
@@ -257,7 +295,12 @@ def _names(wrappers: list[Any]) -> str:
     return " and ".join(type(wrapper).__name__ for wrapper in wrappers)
 
 
-def _of_vec_env(env: Any, check: bool = True) -> StateObservations:
+def without_statistics(env: Any) -> StateObservations:
+    """The observations of all states as a `VecEnv` shows them, before its ``VecNormalize``, which goes on learning."""
+    return _of_vec_env(env, normalize=False)
+
+
+def _of_vec_env(env: Any, check: bool = True, normalize: bool = True) -> StateObservations:
     """The observations of all states as a `VecEnv` shows them.
 
     Raises:
@@ -274,7 +317,8 @@ def _of_vec_env(env: Any, check: bool = True) -> StateObservations:
         )
     shown = state_observations(env.envs[0], check)
     for wrapper in reversed(wrappers):
-        shown = _through_wrapper(wrapper, shown)
+        if normalize or not is_exactly(wrapper, _NORMALIZE):
+            shown = _through_wrapper(wrapper, shown)
     return shown
 
 
@@ -282,11 +326,14 @@ def _through_wrapper(wrapper: Any, shown: StateObservations) -> StateObservation
     name = type(wrapper).__name__
     if is_a(wrapper, f"{_VEC_ENV}:VecFrameStack"):
         raise history_error(name)
-    if is_exactly(wrapper, f"{_VEC_ENV}:VecNormalize"):
+    if is_exactly(wrapper, _NORMALIZE):
         return normalized_observations(wrapper, shown)
     if is_exactly(wrapper, f"{_VEC_ENV}:VecTransposeImage"):
-        values = np.ascontiguousarray(shown.values.transpose(0, 3, 1, 2))
-        return StateObservations(shown.mdp, values, wrapper.observation_space, shown.normalized)
+        values = wrapper.transpose_observations(shown.values)
+        values = values if isinstance(values, dict) else np.ascontiguousarray(values)
+        return replace(shown, values=values, space=wrapper.observation_space)
+    if is_exactly(wrapper, f"{_VEC_ENV}:VecExtractDictObs"):
+        return replace(shown, values=shown.values[wrapper.key], space=wrapper.observation_space)
     if not is_exactly(wrapper, *_PASS_ON):
         raise ValueError(
             f"env: it is not known what {name} does to observations; give the policy as a callable with kind, which "
@@ -299,4 +346,5 @@ def normalized_observations(wrapper: Any, shown: StateObservations) -> StateObse
     """The observations with the running statistics of a ``VecNormalize``, where it normalises observations."""
     if not wrapper.norm_obs:
         return shown
-    return StateObservations(shown.mdp, wrapper.normalize_obs(shown.values), wrapper.observation_space, True)
+    values = wrapper.normalize_obs(shown.values)
+    return replace(shown, values=values, space=wrapper.observation_space, normalized=True)

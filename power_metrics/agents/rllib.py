@@ -170,7 +170,7 @@ class _Connectors:
             )
 
     def _seen(self, state: int) -> tuple[Any, dict[str, Any]]:
-        value, mdp = self.observed.values[state], self.observed.mdp
+        value, mdp = self.observed.part(state), self.observed.mdp
         info = {"state": state, "action_mask": mdp.available[state].astype(np.int8), "performance": 0.0}
         return int(value) if self.observed.discrete else value.copy(), info
 

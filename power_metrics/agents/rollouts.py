@@ -58,6 +58,9 @@ def rollout_counts(
     """
     mdp = resolve_model(env)
     check_numbering(env, mdp)
+    if mdp.seen is not None and not hasattr(env, "step_async"):  # the model is that of an episode
+        env.reset(seed=check_seed(seed))
+        mdp = resolve_model(env)
     num_steps, seed = check_count("num_steps", num_steps), check_seed(seed)
     stretches = 1 if blocks is None else check_count("blocks", blocks, least=2)
     batched, deterministic = hasattr(env, "step_async"), flag("deterministic", deterministic)
@@ -67,12 +70,20 @@ def rollout_counts(
     return counts[0] if blocks is None else counts
 
 
-def current_state(env: Any, info: dict[str, Any]) -> int:
+def current_state(env: Any, info: dict[str, Any], mdp: TabularMDP | None = None, observation: Any = None) -> int:
     """The index of the state that an environment is in: ``info["state"]``, or the ``s`` of Gymnasium's toy text.
 
+    Args:
+        env: the environment.
+        info: what it told last.
+        mdp: its model; one that `powerenvs.compile_env` found tells the state by itself.
+        observation: what the environment shows.
+
     Raises:
-        ValueError: if it says neither.
+        ValueError: if it says neither, and if its model does not have the state that it is in.
     """
+    if mdp is not None and mdp.seen is not None:
+        return mdp.seen.locate(env, observation)
     state = info.get("state")
     if state is None:
         state = getattr(getattr(env, "unwrapped", env), "s", None)
@@ -86,6 +97,19 @@ def current_state(env: Any, info: dict[str, Any]) -> int:
 
 Act = Callable[[Any, Any, NDArray[np.bool_], NDArray[np.bool_]], tuple[Any, Any]]
 """(observations, memory, which start an episode, which actions exist) -> actions, memory."""
+
+
+def first_action(mdp: TabularMDP) -> int:
+    """What the environment of a model calls the first action."""
+    return 0 if mdp.seen is None else mdp.seen.first_action
+
+
+def raw_observations(base: Any) -> list[Any]:
+    """What each copy in a ``DummyVecEnv`` of Stable-Baselines3 shows, before wrappers of all copies; None elsewhere."""
+    if not hasattr(base, "buf_obs"):
+        return [None] * base.num_envs
+    kept = {name: values.copy() for name, values in base.buf_obs.items()}
+    return [kept[None][i] if None in kept else {name: kept[name][i] for name in kept} for i in range(base.num_envs)]
 
 
 def _caller(agent: Any, batched: bool) -> Act:
@@ -109,10 +133,10 @@ def _roll(act: Act, env: Any, mdp: TabularMDP, num_steps: int, seed: int, counts
     seen, info = env.reset(seed=seed)
     starts = np.ones(1, dtype=bool)
     for step in range(num_steps):
-        state = current_state(env, info)
+        state = current_state(env, info, mdp, seen)
         action, memory = act(seen, memory, starts, mdp.available[state].copy())
         action = int(np.asarray(action).item())
-        counts[step * len(counts) // num_steps, state, action] += 1
+        counts[step * len(counts) // num_steps, state, action - first_action(mdp)] += 1
         seen, _, terminated, truncated, info = env.step(action)
         starts[0] = terminated or truncated
         if starts[0]:
@@ -128,7 +152,8 @@ def _roll_vec_env(act: Act, env: Any, mdp: TabularMDP, num_steps: int, seed: int
     starts = np.ones(env.num_envs, dtype=bool)
     rounds = -(-num_steps // env.num_envs)
     for step in range(rounds):
-        states = np.array([current_state(copied, info) for copied, info in zip(base.envs, infos, strict=True)])
+        told = zip(base.envs, infos, raw_observations(base), strict=True)
+        states = np.array([current_state(copied, info, mdp, shown) for copied, info, shown in told])
         actions, memory = act(seen, memory, starts, mdp.available[states])
         np.add.at(counts[step * len(counts) // rounds], (states, np.asarray(actions)), 1)
         seen, _, starts, infos = env.step(actions)

@@ -38,12 +38,12 @@ def policy_scores(agent: Any, observed: StateObservations, batch_size: int) -> t
             f"agent: expected actions Discrete({mdp.num_actions}), those of the environment, found a model trained "
             f"with {policy.action_space}"
         )
-    values = _as_trained(agent, policy, observed)
+    shown = _as_trained(agent, policy, observed)
     scores = np.empty(mdp.available.shape)
     with evaluation(policy):
         for start in range(0, mdp.num_states, batch_size):
             part = slice(start, start + batch_size)
-            tensor, _ = policy.obs_to_tensor(values[part].copy())
+            tensor, _ = policy.obs_to_tensor(shown.part(part))
             given, kind = _forward(policy, tensor)
             scores[part] = given.double().cpu().numpy()
     return scores, kind
@@ -63,7 +63,7 @@ def _forward(policy: Any, observations: Any) -> tuple[Any, str]:
     )
 
 
-def _as_trained(agent: Any, policy: Any, observed: StateObservations) -> NDArray[Any]:
+def _as_trained(agent: Any, policy: Any, observed: StateObservations) -> StateObservations:
     """The observations in the form that the model was trained on."""
     trained = policy.observation_space
     statistics = getattr(agent, "get_vec_normalize_env", lambda: None)()
@@ -75,11 +75,16 @@ def _as_trained(agent: Any, policy: Any, observed: StateObservations) -> NDArray
             f"agent: trained on observations {trained}, but the environment shows {space}. Give the environment that "
             "it was trained with: the same level and observation=..., and the same wrappers"
         )
-    return observed.values
+    return observed
 
 
-def _same_form(trained: spaces.Space[Any], shown: spaces.Space[Any], values: NDArray[Any]) -> bool:
+def _same_form(trained: spaces.Space[Any], shown: spaces.Space[Any], values: Any) -> bool:
     """Whether a policy takes observations of another space: equal, but for bounds and the order of image axes."""
+    if isinstance(trained, spaces.Dict) and isinstance(shown, spaces.Dict):
+        pairs = trained.spaces, shown.spaces
+        return pairs[0].keys() == pairs[1].keys() and all(
+            _same_form(pairs[0][name], pairs[1][name], values[name]) for name in pairs[0]
+        )
     if not isinstance(trained, spaces.Box) or not isinstance(shown, spaces.Box):
         return trained == shown
     if trained.shape == shown.shape:

@@ -62,16 +62,18 @@ def policy_table(
     Args:
         policy: see above.
         env: the environment as the agent sees it, wrappers included: Gymnasium, vector, a `VecEnv` of
-            Stable-Baselines3; or a `powerenvs.TabularMDP`, whose observation is the state's index. With ``agent``, one
-            of PettingZoo around a game, parallel or AEC, or a `powerenvs.TabularGame`.
+            Stable-Baselines3; or a `powerenvs.TabularMDP`, whose observation is the state's index, or what the
+            environment showed that `powerenvs.compile_env` found it in. With ``agent``, one of PettingZoo around a
+            game, parallel or AEC, or a `powerenvs.TabularGame`.
         agent: in a game, the name of the one whose policy it is.
         kind: what an array, a module or a callable gives: "probabilities", "logits", "q" or "counts".
         deterministic: the most probable action instead of the distribution; ties are split evenly.
         epsilon: probability of a uniform random action instead, as in ε-greedy behaviour.
         temperature: softmax of Q-values or logits divided by this. None: greedy for Q-values, 1 for logits.
         num_samples: for a callable that acts at random, how often to ask it in each state.
-        preprocess: turns a batch of observations, (n, ...) as the environment gives them, into what a module or a
-            callable with ``kind`` takes. By default arrays as tensors of the module's own type, and for Discrete
+        preprocess: turns a batch of observations, (n, ...) as the environment gives them (a dictionary of arrays where
+            they are dictionaries), into what a module or a callable with ``kind`` takes.
+            By default arrays as tensors of the module's own type, and for Discrete
             observations int64.
         batch_size: observations in a batch.
         check: compare what wrappers show on a short walk with the table of observations.
@@ -287,23 +289,30 @@ def _module_scores(
     floating = (p.dtype for p in module.parameters() if p.is_floating_point())
     dtype = torch.int64 if observed.discrete else next(floating, torch.get_default_dtype())
 
-    def forward(part: NDArray[Any]) -> Any:
-        return module(torch.as_tensor(part).to(device, dtype) if preprocess is None else preprocess(part))
+    def tensors(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: tensors(value) for name, value in part.items()}
+        if isinstance(part, tuple):
+            return tuple(map(tensors, part))
+        return torch.as_tensor(part).to(device, dtype)
+
+    def forward(part: Any) -> Any:
+        return module(tensors(part) if preprocess is None else preprocess(part))
 
     with evaluation(module) as device:
         return _batched(forward, observed, batch_size)
 
 
-def _batched(forward: Callable[[NDArray[Any]], Any], observed: StateObservations, batch_size: int) -> Floats:
+def _batched(forward: Callable[[Any], Any], observed: StateObservations, batch_size: int) -> Floats:
     """(S, A) what a function of a batch of observations gives."""
     S, A = observed.mdp.available.shape
     scores = np.empty((S, A))
     for start in range(0, S, batch_size):
-        part = observed.values[start : start + batch_size].copy()
-        given = as_float64("agent", forward(part))
-        if given.shape != (len(part), A):
+        count = min(batch_size, S - start)
+        given = as_float64("agent", forward(observed.part(slice(start, start + count))))
+        if given.shape != (count, A):
             raise ValueError(
-                f"agent: expected {len(part)} observations to give an array of shape {(len(part), A)}, one number "
+                f"agent: expected {count} observations to give an array of shape {(count, A)}, one number "
                 f"for each action, found {given.shape}"
             )
         scores[start : start + batch_size] = given
@@ -316,8 +325,8 @@ def _ask(agent: Callable[[Any], Any], observed: StateObservations, num_samples: 
     counts = np.zeros(mdp.available.shape)
     for s in np.flatnonzero(~mdp.terminal).tolist():
         for _ in range(num_samples or 2):  # twice, to notice one that acts at random
-            value = observed.values[s]
-            counts[s, _action(agent(int(value) if observed.discrete else value.copy()), mdp, s)] += 1
+            value = observed.part(s)
+            counts[s, _action(agent(int(value) if observed.discrete else value), observed, s)] += 1
         if num_samples is None and counts[s].max() < 2:
             first, second = np.flatnonzero(counts[s])
             raise ValueError(
@@ -335,15 +344,16 @@ def _ask(agent: Callable[[Any], Any], observed: StateObservations, num_samples: 
     return counts
 
 
-def _action(given: Any, mdp: TabularMDP, state: int) -> int:
+def _action(given: Any, observed: StateObservations, state: int) -> int:
+    first, last = observed.first_action, observed.first_action + observed.mdp.num_actions - 1
     try:
         action = operator.index(np.asarray(given.cpu() if hasattr(given, "cpu") else given).item())
     except (TypeError, ValueError):
         raise ValueError(
-            f"agent: expected an action from 0 to {mdp.num_actions - 1} in state {state}, found {given!r}; a "
+            f"agent: expected an action from {first} to {last} in state {state}, found {given!r}; a "
             "callable that "
             'gives a number for each action needs kind="probabilities", "logits" or "q"'
         ) from None
-    if not 0 <= action < mdp.num_actions:
-        raise ValueError(f"agent: expected an action from 0 to {mdp.num_actions - 1} in state {state}, found {action}")
-    return action
+    if not first <= action <= last:
+        raise ValueError(f"agent: expected an action from {first} to {last} in state {state}, found {action}")
+    return action - first

@@ -24,7 +24,8 @@ def add_model_arguments(parser: argparse.ArgumentParser, option: str | None = No
     """
     meaning = (
         "an id of 'powerenvs list'; any Gymnasium id with exact tables, such as FrozenLake-v1, with the module "
-        "that registers it where it needs one, such as minigrid:MiniGrid-FourRooms-v0; or a file of TabularMDP.save"
+        "that registers it where it needs one, such as minigrid:MiniGrid-FourRooms-v0; a class of your own, as "
+        "module:Class, file.py:Class or file.py; or a file of TabularMDP.save"
     )
     if default is not None:
         parser.add_argument("id", metavar="ID", nargs="?", default=default, help=f"{meaning}; default {default}")

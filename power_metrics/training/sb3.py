@@ -10,8 +10,8 @@ from typing import Any
 from numpy.typing import ArrayLike
 from stable_baselines3.common.callbacks import BaseCallback
 
-from power_metrics.agents.observations import state_observations
-from power_metrics.agents.rollouts import current_state
+from power_metrics.agents.observations import state_observations, without_statistics
+from power_metrics.agents.rollouts import current_state, raw_observations
 from power_metrics.agents.table import policy_table
 from power_metrics.arguments.checks import check_count
 from power_metrics.comparison.result import PowerComparison
@@ -91,6 +91,7 @@ class PowerCallback(BaseCallback):
         self._power, self._gamma, self._env = power, gamma, env
         self._save_path, self._animation_path = save_path, animation_path
         self._options = policy_options
+        self._observed: Any = None
         self._states: list[int] = []
         self._evaluated = -1
         self._elapsed = 0.0
@@ -99,6 +100,8 @@ class PowerCallback(BaseCallback):
     def _on_training_start(self) -> None:
         if self.tracker is None:
             observed = state_observations(self.training_env if self._env is None else self._env)
+            if observed.mdp.seen is not None:  # found once, not at each evaluation
+                self._observed = observed if self._env is not None else without_statistics(self.training_env)
             self._options.setdefault("check", False)  # checked here, once
             gamma = self._gamma
             if gamma is None and not isinstance(self._power, PowerEstimate):
@@ -143,14 +146,15 @@ class PowerCallback(BaseCallback):
         base = self.training_env.unwrapped
         copies = getattr(base, "envs", [None] * base.num_envs)
         return [
-            current_state(copies[i], base.reset_infos[i] if done else info)
-            for i, (info, done) in enumerate(zip(infos, dones, strict=True))
+            current_state(copies[i], base.reset_infos[i] if done else info, self._tracked().mdp, seen)
+            for i, (info, done, seen) in enumerate(zip(infos, dones, raw_observations(base), strict=True))
         ]
 
     def _evaluate(self) -> None:
         began = time.perf_counter()
         tracker = self._tracked()
-        table = policy_table(self.model, self.training_env if self._env is None else self._env, **self._options)
+        shown = self._observed or (self.training_env if self._env is None else self._env)
+        table = policy_table(self.model, shown, **self._options)
         found = tracker.evaluate(table, self.num_timesteps)
         found["seconds"] = time.perf_counter() - began
         self.seconds += found["seconds"]

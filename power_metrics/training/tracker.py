@@ -25,6 +25,7 @@ from powerenvs.model.checks import real
 from powerenvs.model.files import atomic_path
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.npz import save_arrays
+from powerenvs.sources.wrapped import check_numbering
 
 if TYPE_CHECKING:
     import pandas
@@ -76,6 +77,7 @@ class PowerTracker:
         initial: Any = None,
     ):
         self.mdp: TabularMDP = resolve_model(env_or_mdp)
+        self._unchecked: Any = env_or_mdp
         gamma = check_gamma(gamma if gamma is not None else power.gamma if isinstance(power, PowerEstimate) else 0.9)
         start = start_weights(self.mdp, initial)
         if power is None:
@@ -104,8 +106,12 @@ class PowerTracker:
         """Counts actions taken: ``states`` and ``actions`` are indices, arrays of one shape.
 
         Raises:
-            ValueError: for other shapes, and what is no state or action.
+            ValueError: for other shapes, what is no state or action, and if wrappers make more states than the
+                environment tells of; a tracker of the model itself counts those.
         """
+        if self._unchecked is not None:
+            check_numbering(self._unchecked, self.mdp)
+            self._unchecked = None
         s, a = np.asarray(states), np.asarray(actions)
         if s.shape != a.shape or s.dtype.kind not in "iu" or a.dtype.kind not in "iu":
             raise ValueError(

@@ -7,9 +7,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from gymnasium.vector.utils import iterate
 from numpy.typing import ArrayLike, NDArray
 
-from power_metrics.agents.rollouts import current_state
+from power_metrics.agents.rollouts import current_state, first_action
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.training.tracker import PowerTracker
@@ -70,18 +71,20 @@ class PowerWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorA
         check_numbering(env, self.tracker.mdp)
         self._power = self.tracker.references.power.tolist()
         self._state: int | None = None
+        self._first_action = first_action(self.tracker.mdp)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Starts an episode."""
         observation, info = self.env.reset(seed=seed, options=options)
-        self._state = current_state(self.env, info)
+        self._state = current_state(self.env, info, self.tracker.mdp, observation)
         return observation, {**info, "power": self._power[self._state]}
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Takes an action and counts it."""
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self.tracker.counts[self._state, int(action)] += 1  # False, which is 0, would select nothing
-        self._state = current_state(self.env, info)
+        # as a whole number: False, which is 0, would select nothing
+        self.tracker.counts[self._state, int(action) - self._first_action] += 1
+        self._state = current_state(self.env, info, self.tracker.mdp, observation)
         return observation, reward, terminated, truncated, {**info, "power": self._power[self._state]}
 
     def telling(self, env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
@@ -129,6 +132,8 @@ class PowerVectorWrapper(VectorWrapper):
     def __init__(self, env: VectorEnv[Any, Any, Any], power: Power = None, gamma: float | None = None):
         super().__init__(env)
         self.tracker = PowerTracker(env, power, gamma)
+        check_numbering(env, self.tracker.mdp)
+        self._first_action = first_action(self.tracker.mdp)
         self._state: NDArray[np.int64] = np.zeros(self.num_envs, dtype=np.int64)
         self._restarting = np.zeros(self.num_envs, dtype=bool)
         self._waits = env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP
@@ -136,7 +141,7 @@ class PowerVectorWrapper(VectorWrapper):
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Starts episodes in all copies, or in those of ``options["reset_mask"]``."""
         observations, infos = self.env.reset(seed=seed, options=options)
-        infos = self._with_power(infos)
+        infos = self._with_power(observations, infos)
         self._restarting &= ~infos["_state"]
         return observations, infos
 
@@ -144,11 +149,16 @@ class PowerVectorWrapper(VectorWrapper):
         """Takes an action in every copy and counts it; not where it only starts the next episode."""
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
         acting = ~self._restarting
-        self.tracker.update(self._state[acting], np.asarray(actions)[acting])
+        self.tracker.update(self._state[acting], np.asarray(actions)[acting] - self._first_action)
         self._restarting = (terminated | truncated) & self._waits
-        return observations, rewards, terminated, truncated, self._with_power(infos)
+        return observations, rewards, terminated, truncated, self._with_power(observations, infos)
 
-    def _with_power(self, infos: dict[str, Any]) -> dict[str, Any]:
+    def _with_power(self, observations: Any, infos: dict[str, Any]) -> dict[str, Any]:
+        mdp = self.tracker.mdp
+        if mdp.seen is not None and hasattr(self.env.unwrapped, "envs"):
+            shown = iterate(self.env.observation_space, observations)
+            states = [mdp.seen.locate(one, seen) for one, seen in zip(self.env.unwrapped.envs, shown, strict=True)]
+            infos = {**infos, "state": np.array(states), "_state": np.ones(self.num_envs, dtype=bool)}
         if "state" not in infos:
             raise ValueError(f'env: expected infos["state"], the state of each copy, found only {sorted(infos)}')
         present = infos["_state"]

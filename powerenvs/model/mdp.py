@@ -16,6 +16,7 @@ from powerenvs.model.arrays import dense_arrays, read_arrays
 from powerenvs.model.base import Model
 from powerenvs.model.checks import checked_board, flag, real
 from powerenvs.model.labels import Lookup, check_labels, closest, decode_label, encode_label, label_text
+from powerenvs.model.seen import Seen
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +45,8 @@ class TabularMDP(Model):
         cells: (S, 2) int32, the (row, column) on ``board`` of each state; -1 where it has none.
         observation: (S,) int32, equal for states that an observer of the world's board cannot tell apart; None
             where every state looks different. Not part of the model either.
+        seen: what an agent sees in each state, of models that `powerenvs.compile_env` has found. Neither in files nor
+            in pickles.
 
     Raises:
         ValueError: naming the field, what was expected and what was found (states and actions by label).
@@ -74,6 +77,7 @@ class TabularMDP(Model):
     board: tuple[str, ...] | None = None
     cells: NDArray[np.int32] | None = None
     observation: NDArray[np.int32] | None = None
+    seen: Seen | None = None
 
     content = ("indptr", "successor", "probability", "reward", "performance", "available", "terminal", "initial")
     pictures = ("cells", "observation")
@@ -145,6 +149,9 @@ class TabularMDP(Model):
                 f"available: expected at least one action in every state, found none in {self.state_name(s)}"
             )
         self._check_terminal()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "seen": None}  # it holds functions
 
     def _labels(self) -> Mapping[str, tuple[Hashable, ...]]:
         return {"states": self.state_labels, "actions": self.action_labels}

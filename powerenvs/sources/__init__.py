@@ -9,9 +9,9 @@ from powerenvs.model.base import Model
 from powerenvs.model.formats import POLICIES, Format
 from powerenvs.sources import by_name, environments, wrapped
 from powerenvs.sources.any_model import Source, register_source, sources, tabular_model
-from powerenvs.sources.clone import compile_env
+from powerenvs.sources.clone import compiled_model
+from powerenvs.sources.compiled import can_be_compiled
 from powerenvs.sources.graphviz.files import load_gv, load_gv_policy, save_gv, save_gv_policy
-from powerenvs.sources.minigrid import is_minigrid
 from powerenvs.sources.model_files import load, register_format, save
 from powerenvs.sources.p_dict import from_gymnasium, has_p
 
@@ -28,7 +28,7 @@ for _source in (
     Source("environments of powerenvs", environments.has_model, environments.model_of),
     Source("environments without tables", environments.is_lazy, environments.refuse_lazy),
     Source("P of Gymnasium", has_p, from_gymnasium),
-    Source("MiniGrid", is_minigrid, compile_env),
+    Source(wrapped.COMPILED, can_be_compiled, compiled_model),
 ):
     register_source(*_source, last=True)
 

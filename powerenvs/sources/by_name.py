@@ -203,20 +203,25 @@ def make_environment(name: str, kwargs: Mapping[str, Any], **options: Any) -> An
 def registered_id(given: str) -> str:
     """The id without its module, which is imported first.
 
+    ``module:Class`` is the environment of a class, which gets an id, ``file.py:Class`` that of a class in a file, and
+    ``file.py`` the only one that the file defines.
+
     Raises:
         ValueError: for an unknown id, with the closest known one, or a module that cannot be imported.
     """
     import gymnasium as gym
 
     import powerenvs  # noqa: F401  # registers the ids
+    from powerenvs.sources.own_code import id_in_module, module_of_file
 
-    module, colon, name = given.rpartition(":")
+    module, colon, name = (given, ":", "") if given.endswith(".py") else given.rpartition(":")
     if colon:
         try:
-            importlib.import_module(module)
+            loaded = module_of_file(module) if module.endswith(".py") else importlib.import_module(module)
         except (ModuleNotFoundError, ValueError) as error:
             advice = install_line("minigrid") if module == "minigrid" else "install the package that has it"
             raise ValueError(f"{given}: cannot import {module!r} ({error}); {advice}") from None
+        name = id_in_module(loaded, name)
     if name not in gym.registry:
         if not colon and game_name(name):
             raise ValueError(f"{name!r} is a game of two agents, which power, rollout, show and sweep take")

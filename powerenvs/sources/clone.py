@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order
 
+from powerenvs.model.checks import checked_board
+from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.seen import Seen, stacked
 from powerenvs.sources.beginnings import first_copy
+from powerenvs.sources.compiled import beginning, known_model, remember
 from powerenvs.sources.copies import Copies
 from powerenvs.sources.exploration import Found, Outcome, RandomStepError, explore
 from powerenvs.sources.minigrid import (
@@ -33,12 +40,19 @@ def compile_env(
     cell: Callable[[Any], tuple[int, int]] | None = None,
     max_states: int = 100_000,
     progress: bool | None = None,
+    *,
+    board: Sequence[str] | Callable[[Any], Sequence[str]] | None = None,
 ) -> TabularMDP:
     """The tables of a deterministic finite environment that can be deep-copied, such as MiniGrid's.
 
     The environment itself is left alone; copies of it are stepped through every action of every state,
     wrappers included. Truncation by time limits is left out, since time is not part of the state. MiniGrid
     pays less reward the later a goal is reached; the table has the reward of reaching it on the first step.
+
+    The model knows what an agent sees in each state (``mdp.seen``), through all wrappers, so that policies that were
+    trained on the environment can be asked in each: `power_metrics.policy_table` and `power_metrics.compare` take
+    ``(agent, mdp)``. It is remembered for the environment as well, as long as that is in the same episode:
+    `tabular_model` and all that takes environments find it.
 
     Every step is watched: one that draws random numbers is repeated with others. Copies that reach the same state but
     remember something else are stepped too, and random walks follow the finished tables. Where what is remembered
@@ -52,9 +66,11 @@ def compile_env(
             in, from its beginning, or that of seed 0 if it has not been reset.
         key: what identifies the state of an environment, hashable; used as the state's label. Needed for
             environments other than MiniGrid unless the observation says it all.
-        cell: the (row, column) of the agent, for pictures.
+        cell: from an environment to the (row, column) of the agent, for pictures.
         max_states: stop with an error when more states than this are found.
         progress: show a progress bar: True, False, or None to show one on a terminal after two seconds.
+        board: rows of text that pictures draw states on ('#' is a wall), or a function of the environment that gives
+            them. With ``cell`` alone an empty board that is large enough.
 
     Raises:
         ValueError: if the action space is not Discrete, a step turns out to be random, the state is not
@@ -68,6 +84,8 @@ def compile_env(
         >>> mdp = compile_env(lake, key=lambda env: int(env.unwrapped.s), progress=False)
         >>> mdp.num_states, mdp.describe(0)
         (16, '0 [start with probability 1]')
+        >>> mdp.seen.values[:5].tolist()
+        [0, 4, 1, 8, 5]
     """
     if not isinstance(getattr(env, "action_space", None), gym.spaces.Discrete):
         raise ValueError(f"env: expected a Discrete action space, found {getattr(env, 'action_space', None)}")
@@ -76,18 +94,133 @@ def compile_env(
     subject = Copied(env, copies, key, cell, minigrid)
     with subject.generators.left_alone():
         subject.begin(*first_copy(env, copies, seed))
+        mark = beginning(env, subject.first[0]) if seed is None else None
         found = explore(subject, max_states, progress)
     initial = np.zeros(len(found.keys))
     initial[found.starts[0]] = 1.0
     base = subject.first[0].unwrapped
-    return read_p(
+    first_action = int(env.action_space.start)
+    actions: Any = [first_action + a for a in range(int(env.action_space.n))] if first_action else None
+    mdp = read_p(
         dict(enumerate(found.rows)),
         initial,
         state_labels(found, minigrid),
-        [action.name for action in base.actions] if minigrid else None,
-        minigrid_board(base) if minigrid else None,
+        [action.name for action in base.actions] if minigrid and env.action_space == base.action_space else actions,
+        _board(board, subject, found),
         None if subject.cell is None else found.places,  # type: ignore[arg-type]  # each has one then
     )
+    mdp = mdp.with_(seen=_seen(env, subject, found, mdp))
+    if mark is not None:
+        remember(env, mark, mdp)
+    return mdp
+
+
+def compiled_model(env: Any) -> TabularMDP:
+    """The model of an environment that `compile_env` takes as it is; found once for each episode."""
+    known = known_model(env)
+    return compile_env(env) if known is None else known
+
+
+def _board(board: Any, subject: Copied, found: Found) -> Sequence[str] | None:
+    """The board that was asked for; where only places are known, an empty one."""
+    if callable(board):
+        return list(board(subject.first[0]))
+    if board is not None:
+        return checked_board(board)
+    if subject.identifies_minigrid:
+        return minigrid_board(subject.first[0].unwrapped)
+    if subject.cell is None:
+        return None
+    places = np.array(found.places)
+    if places.ndim != 2 or places.shape[1] != 2 or places.min() < 0:
+        raise ValueError(f"cell: expected pairs (row, column) of at least 0, found {found.places[0]!r} for one state")
+    height, width = (int(most) + 1 for most in places.max(axis=0))
+    return ["." * width] * height
+
+
+def _seen(env: Any, subject: Copied, found: Found, mdp: TabularMDP) -> Seen:
+    """What an agent sees in each state; states that are ended in show what they do while the episode goes on."""
+    number = {label: s for s, label in enumerate(mdp.state_labels)}
+    shown = [*found.observations]
+    shown += [found.observations[number[label[0]]] for label in mdp.state_labels[len(shown) :]]  # type: ignore[index]
+    unclear = sorted(s for s in found.unclear if found.rows[s])
+    values, problem = None, None
+    if unclear:
+        problem = (
+            f"env: {subject.name} showed different observations of {mdp.state_name(unclear[0])}, so what an agent sees "
+            "is not a function of the state; give compile_env a key= that tells such states apart, or the policy as an "
+            "array (S, A), or as counts from rollout_counts(agent, env, num_steps)"
+        )
+    else:
+        try:
+            values = stacked(shown)
+        except (ValueError, KeyError) as error:
+            problem = f"env: the observations of {subject.name} are no arrays of one shape ({error})"
+    locate, first_action = Locator(subject, found), int(env.action_space.start)
+    return Seen(values, env.observation_space, locate, Rebuild(subject, mdp, locate), first_action, problem)
+
+
+class Rebuild:
+    """Makes copies of an environment in any of its states."""
+
+    def __init__(self, subject: Copied, mdp: TabularMDP, locate: Locator):
+        self._subject, self._locate = subject, locate
+        self._A, self._indptr, self._successor, self._initial = mdp.num_actions, mdp.indptr, mdp.successor, mdp.initial
+        self._labels = mdp.state_labels
+
+    def __call__(self, state: int) -> Any:
+        """A copy in this state.
+
+        Raises:
+            ValueError: if there is no such state, and for one that only ended episodes are in.
+        """
+        start = int(self._initial.argmax())
+        graph = csr_array(
+            (np.ones(len(self._successor), np.int8), self._successor, self._indptr[:: self._A]),
+            shape=(len(self._labels), len(self._labels)),
+        )
+        order, before = breadth_first_order(graph, start)
+        if state not in order:
+            raise ValueError(f"state: expected one from 0 to {len(self._labels) - 1}, found {state!r}")
+        path = [int(state)]
+        while path[-1] != start:
+            path.append(int(before[path[-1]]))
+        copied, _ = self._subject.first
+        copied = self._subject.copied(copied)
+        for s, t in pairwise(path[::-1]):
+            entries = range(self._indptr[s * self._A], self._indptr[(s + 1) * self._A])
+            entry = next(e for e in entries if self._successor[e] == t)
+            action = int(np.searchsorted(self._indptr, entry, side="right")) - 1 - s * self._A
+            self._subject.step(copied, action, 0)
+        return copied
+
+
+class Locator:
+    """Finds the state that an environment is in."""
+
+    def __init__(self, subject: Copied, found: Found):
+        self._subject, self._numbers, self._relevant = subject, found.numbers, found.relevant
+
+    def __call__(self, env: Any, observation: Any) -> int:
+        """The number of the state.
+
+        Args:
+            env: the environment.
+            observation: what it shows; it need not be known where a key tells states apart.
+
+        Raises:
+            ValueError: if it is in none.
+        """
+        remembered = self._subject.memory(env) if self._relevant else {}
+        key = self._subject.key(env, observation)
+        state = self._numbers.get((key, *map(remembered.get, self._relevant)))
+        if state is None:
+            raise ValueError(
+                f"env: {self._subject.name} is in state {label_text(key)}, which its model does not have: it holds one "
+                "episode, and this is another one. Reset it with the same seed each time, as minigrid's ReseedWrapper "
+                "does"
+            )
+        return state
 
 
 def state_labels(found: Found, minigrid: bool) -> list[Hashable]:
@@ -114,8 +247,9 @@ class Copied:
         self.generators = Generators(copies.layers(env), (env.unwrapped.observation_space, env.unwrapped.action_space))
         self.first: tuple[Any, Any] = (None, None)
         self._copies, self._minigrid, self._key = copies, is_minigrid(env), key
+        self.identifies_minigrid = minigrid
         self._identify = minigrid_key() if minigrid else None
-        self._compared = minigrid and not any(map(shows_history, copies.layers(env)))
+        self.splits = minigrid and not any(map(shows_history, copies.layers(env)))
         self._offset, self._actions = int(env.action_space.start), range(int(env.action_space.n))
         self._memories = Memories(copies.shared, NO_MEMORY if self._minigrid else ("_np_random",))
 
@@ -172,9 +306,9 @@ class Copied:
         """All that a copy remembers."""
         return self._memories.of(self._copies.layers(copied))
 
-    def shown(self, observation: Any) -> Hashable:
-        """The form of an observation; None where observations are not compared."""
-        return self._memories.form(observation) if self._compared else None
+    def form(self, observation: Any) -> Hashable:
+        """The form of an observation."""
+        return self._memories.form(observation)
 
     def place(self, copied: Any) -> tuple[int, int] | None:
         """Where the agent is."""

@@ -44,22 +44,22 @@ class Copies:
         if base is not None:
             memo[id(env.unwrapped)] = base
         chain = list(self.layers(env))
-        copied = copy.deepcopy(chain[-1], memo)
+        copied = _deep(chain[-1], memo)
         for wrapper in chain[-2::-1]:
             if passes_on(wrapper):
                 copied = memo[id(wrapper)] = telling(wrapper, copied)
             else:
-                copied = copy.deepcopy(wrapper, memo)
+                copied = _deep(wrapper, memo)
         return copied
 
     def of(self, source: Any) -> Any:
         """A copy."""
-        return copy.deepcopy(source, self._memo())
+        return _deep(source, self._memo())
 
     def with_parts(self, source: Any) -> tuple[Any, list[Any]]:
         """A copy, and all objects in it that are copies."""
         memo = self._memo()
-        copied = copy.deepcopy(source, memo)
+        copied = _deep(source, memo)
         return copied, list(memo.values())[len(self.shared) :]
 
     def layers(self, env: Any) -> Iterator[Any]:
@@ -76,3 +76,13 @@ class Copies:
 
     def _memo(self) -> dict[int, Any]:
         return {id(item): item for item in self.shared}
+
+
+def _deep(source: Any, memo: dict[int, Any]) -> Any:
+    try:
+        return copy.deepcopy(source, memo)
+    except (TypeError, AttributeError, RuntimeError, NotImplementedError) as error:  # of windows and files, for one
+        raise ValueError(
+            f"env: {type(source).__name__} cannot be deep-copied ({error}); leave out what cannot, such as a window to "
+            "draw in, or write the environment as a powerenvs.World"
+        ) from error

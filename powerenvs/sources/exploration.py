@@ -65,9 +65,15 @@ class RandomStepError(Exception):
 
 
 class Subject(Protocol):
-    """An environment to explore."""
+    """An environment to explore.
+
+    Attributes:
+        name: what it is called.
+        splits: whether states are told apart by what they show.
+    """
 
     name: str
+    splits: bool
 
     def starts(self) -> Sequence[tuple[Any, Any, bool]]:
         """Copies to begin with, each in a state of its own, what they show, and whether the episode has ended there."""
@@ -90,7 +96,7 @@ class Subject(Protocol):
     def memory(self, copied: Any) -> dict[str, Hashable]:
         """All that a copy remembers."""
 
-    def shown(self, observation: Any) -> Hashable:
+    def form(self, observation: Any) -> Hashable:
         """The form of an observation, for comparisons."""
 
     def place(self, copied: Any) -> tuple[int, int] | None:
@@ -107,6 +113,11 @@ class Found:
         places: of each state.
         rows: ``rows[state][action]`` lists what may happen; empty for states in which episodes have ended.
         starts: the states of the copies that the search began with.
+        observations: what each state showed first.
+        forms: of these, for comparisons; None where episodes have ended.
+        unclear: states that showed something else later.
+        relevant: the attributes that tell states of one key apart.
+        numbers: the state of each key, with the values of these attributes.
     """
 
     keys: list[Hashable] = field(default_factory=list)
@@ -114,6 +125,11 @@ class Found:
     places: list[tuple[int, int] | None] = field(default_factory=list)
     rows: list[dict[int, list[Entry]]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
+    observations: list[Any] = field(default_factory=list)
+    forms: list[Hashable] = field(default_factory=list)
+    unclear: set[int] = field(default_factory=set)
+    relevant: tuple[str, ...] = ()
+    numbers: dict[Hashable, int] = field(default_factory=dict)
 
 
 class _DifferenceError(Exception):
@@ -176,11 +192,9 @@ class _Search:
         self, subject: Subject, relevant: tuple[str, ...], told: str, max_states: int, count: Callable[[], Any]
     ):
         self.subject, self.relevant, self.told, self.max_states, self.count = subject, relevant, told, max_states, count
-        self.found = Found()
-        self._numbers: dict[Hashable, int] = {}
+        self.found = Found(relevant=relevant)
         self._versions: dict[Hashable, int] = {}
         self._memories: list[dict[str, Hashable]] = []  # of the first copy in which the episode goes on
-        self._shown: list[Hashable] = []
         self._stepped: list[list[dict[str, Hashable]]] = []
         self._queue: deque[tuple[int, Any, dict[str, Hashable]]] = deque()
         self._clocks: dict[str, float] | None = None
@@ -245,7 +259,7 @@ class _Search:
             taken.append((action, choice))
             key = subject.key(copied, after.observation)
             remembered = subject.memory(copied) if self.relevant else {}
-            target = self._numbers.get((key, *map(remembered.get, self.relevant)))
+            target = self.found.numbers.get((key, *map(remembered.get, self.relevant)))
             entry = row[action][choice]
             if (target, after.reward, after.ended, after.performance) != entry[1:]:
                 again = subject.copied(self._starts[number])
@@ -277,18 +291,19 @@ class _Search:
         """The number of a copy's state; a copy that remembers something new there is stepped later."""
         key = self.subject.key(copied, observation)
         try:
-            state = self._numbers.setdefault((key, *map(memory.get, self.relevant)), len(self._numbers))
+            state = self.found.numbers.setdefault((key, *map(memory.get, self.relevant)), len(self.found.numbers))
         except TypeError:
             raise ValueError(f"key: expected a hashable state, found {type(key).__name__}") from None
         if state == len(self.found.keys):
-            self._add(key, copied)
+            self._add(key, copied, observation)
         for component, value in memory.items():
             self._values.setdefault(component, set()).add(value)
         if ended:
             return state
         known = self._stepped[state]
         if not known:
-            self._memories[state], self._shown[state] = memory, self.subject.shown(observation)
+            self._memories[state] = memory
+            self.found.observations[state], self.found.forms[state] = observation, self.subject.form(observation)
         else:
             self._compare_shown(state, observation, lambda: memory)
         if len(known) <= VARIANTS and all(_names(memory, other) - (self._clocks or {}).keys() for other in known):
@@ -296,7 +311,7 @@ class _Search:
             self._queue.append((state, copied, memory))
         return state
 
-    def _add(self, key: Hashable, copied: Any) -> None:
+    def _add(self, key: Hashable, copied: Any, observation: Any) -> None:
         if len(self.found.keys) >= self.max_states:
             raise ValueError(
                 f"{self.subject.name}: found more than max_states={self.max_states:,} states; raise max_states if time "
@@ -315,12 +330,14 @@ class _Search:
         self.found.places.append(self.subject.place(copied))
         self.found.rows.append({})
         self._memories.append({})
-        self._shown.append(None)
+        self.found.observations.append(observation)
+        self.found.forms.append(None)
         self._stepped.append([])
 
     def _compare_shown(self, state: int, observation: Any, memory: Callable[[], dict[str, Hashable]]) -> None:
-        if self.subject.shown(observation) != self._shown[state]:
-            components = self._differing(state, memory())
+        if self.subject.form(observation) != self.found.forms[state]:
+            self.found.unclear.add(state)
+            components = self._differing(state, memory()) if self.subject.splits else None
             if components:
                 raise _DifferenceError(
                     f"state {label_text(self.found.keys[state])} showed one observation once and another later",
@@ -382,13 +399,20 @@ def _merged(found: Found) -> Found:
     kept = sorted(set(block))
     number = {b: i for i, b in enumerate(kept)}
     versions: dict[Hashable, int] = {}
-    merged = Found(starts=[number[block[i]] for i in found.starts])
+    merged = Found(starts=[number[block[i]] for i in found.starts], relevant=found.relevant)
+    merged.numbers = {key: number[block[i]] for key, i in found.numbers.items()}
+    merged.unclear = {number[block[i]] for i in found.unclear}
+    for i, row in enumerate(found.rows):
+        if row and found.forms[i] != found.forms[block[i]]:
+            merged.unclear.add(number[block[i]])
     for b in kept:
         key = found.keys[b]
         merged.keys.append(key)
         merged.versions.append(versions.get(key, 0))
         versions[key] = merged.versions[-1] + 1
         merged.places.append(found.places[b])
+        merged.observations.append(found.observations[b])
+        merged.forms.append(found.forms[b])
         merged.rows.append(
             {
                 action: [(p, number[block[t]], reward, ended, performance) for p, t, reward, ended, performance in row]

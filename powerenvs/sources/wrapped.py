@@ -10,18 +10,22 @@ import numpy as np
 
 from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
-from powerenvs.sources.any_model import tabular_model
-from powerenvs.sources.clone import Copied, compile_env, state_labels
+from powerenvs.sources import environments
+from powerenvs.sources.any_model import sources, tabular_model
+from powerenvs.sources.clone import Copied, compiled_model, state_labels
+from powerenvs.sources.compiled import can_be_compiled
 from powerenvs.sources.copies import Copies
 from powerenvs.sources.exploration import Outcome, explore
 from powerenvs.sources.foreign import is_a, is_exactly
-from powerenvs.sources.minigrid import is_minigrid
-from powerenvs.sources.neutral import keeps_dynamics
+from powerenvs.sources.neutral import keeps_dynamics, shows_history
 from powerenvs.sources.p_dict import entries_of, has_p, read_p
 from powerenvs.sources.sticky import sticky_model
 
 STICKY = "gymnasium.wrappers:StickyAction"
 MAX_STATES = 1_000_000
+
+COMPILED = "environments that are compiled"
+"""The source of those without tables, which are found by stepping them."""
 
 
 def is_wrapped(env: Any) -> bool:
@@ -58,6 +62,13 @@ def model_of_wrapped(env: Any) -> TabularMDP | TabularGame:
         ValueError: for a wrapper whose effect cannot be found in this way; the message says what to do.
     """
     inner = below(env)
+    if is_exactly(env, STICKY):
+        model = tabular_model(inner)
+        assert isinstance(model, TabularMDP)  # which is what environments of Gymnasium have
+        durations = getattr(env, "repeat_action_duration_range", (1, 1))  # which came with Gymnasium 1.2
+        return sticky_model(model, env.get_wrapper_attr("repeat_action_probability"), durations)
+    if _is_stepped_whole(env):
+        return compiled_model(env)
     if keeps_dynamics(env):
         return tabular_model(inner)
     if hasattr(type(env), "shaped_model"):
@@ -68,14 +79,18 @@ def model_of_wrapped(env: Any) -> TabularMDP | TabularGame:
             f"env: it is not known what {name} does to dynamics, rewards and ends. Give the environment without it if "
             "it leaves them as they are; or wrap a single environment of Gymnasium, whose wrappers are stepped"
         )
-    if is_exactly(env, STICKY):
-        model = tabular_model(inner)
-        assert isinstance(model, TabularMDP)  # which is what environments of Gymnasium have
-        durations = getattr(env, "repeat_action_duration_range", (1, 1))  # which came with Gymnasium 1.2
-        return sticky_model(model, env.get_wrapper_attr("repeat_action_probability"), durations)
-    if is_minigrid(env):
-        return compile_env(env)
     return _stepped_through(env)
+
+
+def _is_stepped_whole(env: Any) -> bool:
+    """Whether it is compiled with its wrappers, so that what they show is known.
+
+    It is not where nothing is left of a state in what they show.
+    """
+    if not can_be_compiled(env):
+        return False
+    source = next((one.name for one in sources() if one.fits(env.unwrapped)), None)
+    return source == COMPILED and not (keeps_dynamics(env) and any(map(shows_history, Copies(env).layers(env))))
 
 
 def check_numbering(env: Any, mdp: TabularMDP) -> None:
@@ -84,6 +99,11 @@ def check_numbering(env: Any, mdp: TabularMDP) -> None:
     Raises:
         ValueError: if wrappers make several states of one of the environment below.
     """
+    if mdp.seen is not None:  # which tells the state by itself
+        return
+    if environments.holds_copies(env):
+        base = env.unwrapped
+        env = base.envs[0] if hasattr(base, "envs") else base.env_fns[0]()
     if below(env) is None:
         return
     base = tabular_model(getattr(env, "unwrapped", env))
