@@ -225,7 +225,7 @@ def checked_policies(given: Any, mdp: TabularMDP, count: int) -> Floats:
     Raises:
         ValueError: if it is something else.
     """
-    policies = as_float64("learner", given)
+    policies = as_float64("learner", given, (mdp.state_labels, mdp.action_labels))
     if policies.ndim == 2:
         policies = np.broadcast_to(policies, (count, *policies.shape))
     if policies.shape != (count, *mdp.available.shape):

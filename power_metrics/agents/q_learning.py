@@ -103,7 +103,7 @@ class QLearners:
 
     def __init__(self, mdp: TabularMDP, rewards: Any, gamma: float, settings: QLearning, rng: np.random.Generator):
         self.mdp, self.gamma, self.settings = mdp, check_gamma(gamma), settings
-        self._rewards = np.array(check_rewards(rewards, mdp.num_states))
+        self._rewards = np.array(check_rewards(rewards, mdp))
         B, (S, A) = len(self._rewards), mdp.available.shape
         self.q: Floats = np.zeros((B, S, A))
         self.visits: NDArray[np.int64] = np.zeros((B, S, A), dtype=np.int64)

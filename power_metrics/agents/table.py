@@ -100,7 +100,7 @@ def policy_table(
     deterministic, check = flag("deterministic", deterministic), flag("check", check)
     if is_array(policy):
         mdp = _model(env, agent)
-        scores, kind = as_float64("agent", policy), kind or "probabilities"
+        scores, kind = as_float64("agent", policy, (mdp.state_labels, mdp.action_labels)), kind or "probabilities"
     else:
         observed = state_observations(env, check) if agent is None else joint_observations(env, agent, check)
         mdp = observed.mdp

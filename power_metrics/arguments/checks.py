@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from powerenvs.model.base import Model
 from powerenvs.model.checks import array_of, real
+from powerenvs.model.given import Labels
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.policy_checks import checked_policy
 from powerenvs.model.rows import LARGEST
@@ -84,16 +86,21 @@ def check_gammas(gamma: float | Iterable[float], name: str = "gamma") -> tuple[l
     return values, True
 
 
-def as_float64(name: str, values: Any) -> NDArray[np.float64]:
-    """An array or tensor (on any device) as a contiguous float64 array."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
-    return array_of(name, values, np.float64)
+def as_float64(name: str, values: Any, axes: Sequence[Labels] = ()) -> NDArray[np.float64]:
+    """An array or tensor (on any device), or an object of pandas, as a contiguous float64 array.
+
+    Args:
+        name: what messages call it.
+        values: the numbers.
+        axes: labels of the last axes, as for `powerenvs.model.given.plain`.
+    """
+    return array_of(name, values, np.float64, axes)
 
 
-def check_rewards(rewards: Any, num_states: int, name: str = "rewards") -> NDArray[np.float64]:
+def check_rewards(rewards: Any, model: Model, name: str = "rewards") -> NDArray[np.float64]:
     """State rewards as (B, S) float64; a single reward function (S,) becomes (1, S)."""
-    array = as_float64(name, rewards)
+    num_states = model.num_states
+    array = as_float64(name, rewards, (model.state_labels,))
     if array.ndim == 1:
         array = array[None, :]
     if array.ndim != 2 or array.shape[1] != num_states or len(array) == 0:

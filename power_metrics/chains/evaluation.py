@@ -65,7 +65,7 @@ def policy_values(
     elif flag("performance", performance):
         raise ValueError("performance: expected False where rewards are given, found True")
     else:
-        given = check_rewards(rewards, mdp.num_states)
+        given = check_rewards(rewards, mdp)
     if gamma == 1.0:
         pairs = zip(policies, given, strict=True)
         return torch.from_numpy(np.stack([_totals(mdp, policy_chain(mdp, one), paid) for one, paid in pairs]))

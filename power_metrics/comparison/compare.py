@@ -120,7 +120,7 @@ def compare(
     counted = {}
     if policy_options.get("kind") == "counts":
         for name in [name for name, one in agents.items() if is_array(one)]:
-            counts = as_float64("agent", agents[name])
+            counts = as_float64("agent", agents[name], (mdp.state_labels, mdp.action_labels))
             counted[name] = Counted(counts, lambda one: policy_table(one, observed, **policy_options))
             agents[name] = counted[name].total
     learned = {name: policy_table(one, observed, **policy_options) for name, one in agents.items()}

@@ -116,7 +116,7 @@ def power_values(power: Any, mdp: TabularMDP) -> Floats:
                 "and start states may differ, states and transitions may not"
             )
         return power.mean
-    values = as_float64("power", power)
+    values = as_float64("power", power, (mdp.state_labels,))
     if values.shape != (mdp.num_states,) or not np.all(np.isfinite(values)):
         raise ValueError(
             f"power: expected a PowerEstimate or {mdp.num_states} finite numbers, one for each state, found "

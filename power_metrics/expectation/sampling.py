@@ -84,7 +84,7 @@ class Sampling:
         allow_all_equal: bool = True,
         methods: Collection[str] = tuple(SAMPLED),
         sampler: Callable[..., Sampler] = reward_sampler,
-        check_given: Callable[[Any, int], NDArray[np.float64]] = check_rewards,
+        check_given: Callable[[Any, Any], NDArray[np.float64]] = check_rewards,
         rows: int | None = None,
         moments: bool = True,
         **others: bool,
@@ -104,7 +104,7 @@ class Sampling:
             allow_all_equal: whether to keep reward functions that are the same everywhere.
             methods: what the measure offers.
             sampler: (model, reward, sets, allow_all_equal) to what draws: `reward_sampler`, or one of pairs.
-            check_given: (rewards, S) to an array.
+            check_given: (rewards, model) to an array.
             rows: in a block of given ones; None for `block_rows`.
             moments: whether what is averaged has no more moments than rewards have; a chance has all.
             **others: further arguments of the measure that say how to draw: whether they are not the defaults.
@@ -127,7 +127,7 @@ class Sampling:
                 allow_all_equal=not allow_all_equal,
                 **others,
             )
-            given = check_given(rewards, model.num_states)
+            given = check_given(rewards, model)
             return cls(GIVEN, "given", given=given, rows=rows or block_rows(model.num_states))
         count = None if num_samples is None else check_count("num_samples", num_samples)
         first = check_seed(seed)

@@ -219,7 +219,7 @@ class Deviating:
             flag("rollouts", rollouts),
             check_gamma(gamma),
             check_gamma(value_discount, "value_discount", closed=not of_utilities),
-            check_rewards(rewards, mdp.num_states) if of_utilities else None,
+            check_rewards(rewards, mdp) if of_utilities else None,
             baseline_chain(mdp, default_policy(mdp, default)),
             check_progress(progress),
         )

@@ -294,7 +294,7 @@ def _seed_table(game: TabularGame, agent: str, policy: SeedPolicy) -> NDArray[np
         return game.uniform_policy(agent)
     if callable(policy):
         policy = np.array([_probabilities(game, agent, label, policy(label)) for label in game.state_labels])
-    table = as_float64("seed_policy", policy)
+    table = as_float64("seed_policy", policy, (game.state_labels, game.action_labels[agent]))
     try:
         game.against({agent: table})
     except ValueError as error:
@@ -310,7 +310,7 @@ def _probabilities(game: TabularGame, agent: str, label: Hashable, given: Any) -
         for action, probability in given.items():
             row[game.action_index(agent, action)] = probability
         return row
-    row = as_float64("seed_policy", given)
+    row = as_float64("seed_policy", given, (game.action_labels[agent],))
     if row.shape != (count,):
         raise ValueError(
             f"seed_policy: expected {count} probabilities, one for each action of {agent}, found shape {row.shape} "
@@ -319,11 +319,11 @@ def _probabilities(game: TabularGame, agent: str, label: Hashable, given: Any) -
     return row
 
 
-def _given_pairs(rewards: tuple[Any, Any], num_states: int) -> NDArray[np.float64]:
+def _given_pairs(rewards: tuple[Any, Any], game: TabularGame) -> NDArray[np.float64]:
     """(B, 2, S) from a pair of reward functions (B, S) each."""
     if not isinstance(rewards, (tuple, list)) or len(rewards) != 2:
         raise ValueError(f"rewards: expected a pair (R_H, R_A), found {type(rewards).__name__}")
-    human, ai = (check_rewards(given, num_states, f"rewards[{i}]") for i, given in enumerate(rewards))
+    human, ai = (check_rewards(given, game, f"rewards[{i}]") for i, given in enumerate(rewards))
     if len(human) != len(ai):
         raise ValueError(f"rewards: expected as many reward functions for H as for A, found {len(human)} and {len(ai)}")
     return np.stack([human, ai], axis=1)

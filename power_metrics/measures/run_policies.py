@@ -186,10 +186,11 @@ def pair_policies(
     gamma_a = gamma if gamma_a is None else check_gamma(gamma_a, "gamma_a")
     if not isinstance(rewards, tuple | list) or len(rewards) != 2:
         raise ValueError(f"rewards: expected a pair (R_H, R_A), found {type(rewards).__name__}")
-    given = [check_rewards(one, game.num_states, f"rewards[{i}]") for i, one in enumerate(rewards)]
+    given = [check_rewards(one, game, f"rewards[{i}]") for i, one in enumerate(rewards)]
     if any(len(one) != 1 for one in given):
         raise ValueError(f"rewards: expected one reward function for each agent, found {[len(one) for one in given]}")
-    ai = game.uniform_policy(a) if seed_policy is None else as_float64("seed_policy", seed_policy)
+    axes = game.state_labels, game.action_labels[a]
+    ai = game.uniform_policy(a) if seed_policy is None else as_float64("seed_policy", seed_policy, axes)
     for _ in range(check_count("rounds", rounds)):
         human = optimal_policies(game.against({a: ai}), given[0], gamma, tie_tolerance=tie_tolerance)[0].numpy()
         ai = optimal_policies(game.against({h: human}), given[1], gamma_a, tie_tolerance=tie_tolerance)[0].numpy()

@@ -93,7 +93,7 @@ def plot_reward_histograms(
         >>> len(figure.axes)
         9
     """
-    values = check_rewards(rewards, model.num_states)
+    values = check_rewards(rewards, model)
     heading = "Reward samples" if title is None else title
     return _histograms(model, values, states, bins, "reward", [f"{len(values):,} reward functions"], heading)
 

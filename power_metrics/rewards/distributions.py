@@ -349,6 +349,8 @@ class Empirical:
         Raises:
             ValueError: for no values, values that are not finite, or probabilities that do not fit.
         """
+        if probabilities is None and hasattr(values, "to_numpy"):
+            values = values.to_numpy()  # of data whose order does not matter
         array = array_of("values", values, np.float64)
         if array.ndim != 1 or array.size == 0 or not np.all(np.isfinite(array)):
             raise ValueError(f"values: expected a list of finite numbers, found {values!r}")

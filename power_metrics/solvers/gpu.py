@@ -23,6 +23,7 @@ from power_metrics.arguments.checks import check_rewards
 from power_metrics.solvers.dispatch import check_residual
 from power_metrics.solvers.limits import EVALUATION, MAX_ITERATIONS, SWITCH
 from power_metrics.solvers.solver import SolverTables
+from powerenvs.model.base import Model
 
 TAIL = 1e-18
 """Pointer doubling stops where what follows is discounted below this: far below rounding."""
@@ -334,18 +335,18 @@ def torch_powers(
     return powers, solution.residual.cpu().numpy(), solution.iterations.cpu().numpy()
 
 
-def torch_rewards(rewards: Any, num_states: int) -> Tensor:
+def torch_rewards(rewards: Any, model: Model) -> Tensor:
     """Rewards (B, S) as a float64 tensor where they are: `power_metrics.arguments.checks.check_rewards` without a copy.
 
     Raises:
         ValueError: for a wrong shape, or numbers that are not finite.
     """
     if not isinstance(rewards, Tensor) or rewards.device.type == "cpu" or rewards.ndim not in (1, 2):
-        return torch.from_numpy(np.require(check_rewards(rewards, num_states), requirements="W"))
+        return torch.from_numpy(np.require(check_rewards(rewards, model), requirements="W"))
     tensor = rewards.detach().to(torch.float64)
     tensor = tensor[None] if tensor.ndim == 1 else tensor
-    if tensor.shape[1] != num_states or len(tensor) == 0 or not bool(torch.isfinite(tensor).all()):
-        check_rewards(rewards, num_states)  # says what is wrong
+    if tensor.shape[1] != model.num_states or len(tensor) == 0 or not bool(torch.isfinite(tensor).all()):
+        check_rewards(rewards, model)  # says what is wrong
     return tensor
 
 

@@ -59,7 +59,7 @@ def solve(env_or_mdp: Any, rewards: Any, gamma: float, *, threads: int | None = 
     """
     mdp = resolve_model(env_or_mdp)
     gamma = check_gamma(gamma)
-    rewards = check_rewards(rewards, mdp.num_states)
+    rewards = check_rewards(rewards, mdp)
     return solve_all(solver_tables(mdp), rewards, gamma, _threads(threads))
 
 
@@ -155,7 +155,7 @@ def optimal_values(
     mdp = resolve_model(env_or_mdp)
     gamma = check_gamma(gamma)
     place = check_device(device)
-    return solve_torch(solver_tables(mdp), torch_rewards(rewards, mdp.num_states), gamma, place).values
+    return solve_torch(solver_tables(mdp), torch_rewards(rewards, mdp), gamma, place).values
 
 
 def optimal_policies(
@@ -213,7 +213,7 @@ def optimal_policies(
     elif flag("performance", performance):
         raise ValueError("performance: expected False where rewards are given, found True")
     else:
-        actions, given = Actions.of(mdp, 1.0 if gamma == 0.0 else gamma), check_rewards(rewards, mdp.num_states)
+        actions, given = Actions.of(mdp, 1.0 if gamma == 0.0 else gamma), check_rewards(rewards, mdp)
         solution = solve_all(solver_tables(mdp), given, gamma, _threads(threads))
     return torch.from_numpy(tied_policies(mdp, actions, given, gamma, solution, tolerance))
 

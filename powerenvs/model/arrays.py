@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from powerenvs.model import rows
+from powerenvs.model.checks import array_of
+from powerenvs.model.given import plain
 
 ORDERS = ("sas", "ass")
 
@@ -69,7 +71,7 @@ def read_arrays(
 
 
 def _of_dense(T: Any, order: str | None) -> Any:
-    array = np.asarray(T)
+    array = np.asarray(plain("T", T))
     if array.ndim == 2:
         if array.dtype.kind not in "iu" and not np.all(array == np.floor(array)):
             raise ValueError("T: expected next states (S, A) as whole numbers, found others")
@@ -123,15 +125,15 @@ def _of_sparse(T: Any) -> Any:
 
 def _of_pairs(T: Any, R: Any, pairs: tuple[ArrayLike, ArrayLike]) -> Entries:
     """From a row for each pair of a state and an action."""
-    states, actions = (np.asarray(part) for part in pairs)
-    matrix = sparse.coo_array(T)
+    states, actions = (np.asarray(plain("pairs", part)) for part in pairs)
+    matrix = sparse.coo_array(T if sparse.issparse(T) else plain("T", T))
     S = int(matrix.shape[1])
     if states.shape != actions.shape or states.shape != (matrix.shape[0],):
         raise ValueError(
             f"pairs: expected a state and an action for each of {matrix.shape[0]} rows of T, found {states.shape} and "
             f"{actions.shape}"
         )
-    reward = np.zeros(len(states)) if R is None else np.asarray(R, dtype=np.float64)
+    reward = np.zeros(len(states)) if R is None else array_of("R", R, np.float64)
     if reward.shape != states.shape:
         raise ValueError(f"R: expected shape {states.shape}, one reward for each pair, found {reward.shape}")
     if len(states) and (states.min() < 0 or states.max() >= S or actions.min() < 0):
@@ -149,7 +151,7 @@ def _rewards(
         return np.zeros(len(source)), np.ones(len(source), dtype=bool)
     if isinstance(R, Sequence) and any(sparse.issparse(part) for part in R):
         R = np.stack([np.asarray(part.todense()) for part in R])
-    array = np.asarray(R.todense() if sparse.issparse(R) else R, dtype=np.float64)
+    array = array_of("R", R, np.float64)
     cube = (S, A, S) if order == "sas" else (A, S, S)
     if array.shape == (S,):
         found = array[source]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from powerenvs.model.given import Labels, plain
 
 
 def real(value: object) -> float:
@@ -57,12 +59,19 @@ def mapped(name: str, values: object, expected: str) -> Mapping[Any, Any]:
     return values
 
 
-def array_of(name: str, values: Any, dtype: Any) -> NDArray[Any]:
+def array_of(name: str, values: Any, dtype: Any, axes: Sequence[Labels] = ()) -> NDArray[Any]:
     """The values as a contiguous array of this type; themselves if they are one.
 
+    Args:
+        name: what messages call them.
+        values: an array, a tensor, an object of pandas, or anything that NumPy makes an array of.
+        dtype: the type.
+        axes: labels of the last axes, by which objects of pandas are aligned (see `powerenvs.model.given.plain`).
+
     Raises:
-        ValueError: for what is no array of real numbers, and for numbers that the type cannot hold.
+        ValueError: for what is no array of real numbers, for numbers that the type cannot hold, and for other labels.
     """
+    values = plain(name, values, axes)
     try:
         given = np.asarray(values)
         if given.dtype.kind not in "biufO":

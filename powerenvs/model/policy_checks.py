@@ -27,7 +27,8 @@ def checked_policy(
 
     Args:
         model: with S states.
-        policy: an array, a torch tensor on any device, or anything that NumPy makes an array of.
+        policy: an array, a torch tensor on any device, a DataFrame labelled by states and actions, or anything that
+            NumPy makes an array of.
         name: what messages call it.
         labels: the A actions.
         available: (S, A) the actions that may have probability; None for all of them.
@@ -51,9 +52,7 @@ def given_policy(
     batched: bool = False,
 ) -> NDArray[np.float64]:
     """A policy as an array, checked as by `checked_policy`, its rows as they were given."""
-    if hasattr(policy, "detach"):
-        policy = policy.detach().cpu()
-    table = array_of(name, policy, np.float64)
+    table = array_of(name, policy, np.float64, (model.state_labels, labels))
     shape = (model.num_states, len(labels))
     dimensions = (2, 3) if batched else (2,)
     if table.ndim not in dimensions or table.shape[-2:] != shape or 0 in table.shape:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs.model.checks import array_of, as_list, real
+from powerenvs.model.given import plain
 from powerenvs.model.labels import Lookup, closest, encode_label, is_integer
 
 TOLERANCE = 1e-12
@@ -398,8 +399,8 @@ def start_distribution(initial: Any, labels: Sequence[Hashable], terminal: NDArr
             if real(weight) < 0:  # which could vanish in a sum: two names may mean one state
                 raise ValueError(f"initial: expected probabilities of at least 0, found {weight!r} for {state!r}")
             array[states.index(state, "initial")] += real(weight)
-    elif isinstance(initial, np.ndarray) and initial.ndim:
-        array = array_of("initial", initial, np.float64)
+    elif isinstance(given := plain("initial", initial, (labels,)), np.ndarray) and given.ndim:
+        array = array_of("initial", given, np.float64)
     elif initial in (states := Lookup("state", tuple(labels))):
         array[states.index(initial)] = 1.0
     elif isinstance(initial, (str, int)) or (isinstance(initial, tuple) and len(initial) != len(labels)):
@@ -415,6 +416,8 @@ def terminal_mask(terminal: Iterable[Hashable] | None, labels: Sequence[Hashable
     mask = np.zeros(len(labels), dtype=bool)
     if terminal is None:
         return mask
+    if str(getattr(terminal, "dtype", None)) in ("bool", "boolean", "torch.bool"):
+        terminal = plain("terminal", terminal, (labels,))
     if isinstance(terminal, np.ndarray) and terminal.dtype == bool:
         return terminal
     states = Lookup("state", tuple(labels))

@@ -200,6 +200,23 @@ class Locator:
 
     def __init__(self, subject: Copied, found: Found):
         self._subject, self._numbers, self._relevant = subject, found.numbers, found.relevant
+        self._values = found.values
+
+    def begins(self, first: Any, observation: Any) -> int | None:
+        """The state in which another episode of the same world begins; None if it is none, or may be another world.
+
+        It is the same world if all that differs has been different within the first episode too.
+
+        Args:
+            first: a copy of the environment at the beginning of the other episode.
+            observation: what it shows.
+        """
+        remembered = self._subject.memory(first)
+        if self._subject.identifies_minigrid or any(
+            value not in self._values.get(name, ()) for name, value in remembered.items()
+        ):
+            return None
+        return self._numbers.get((self._subject.key(first, observation), *map(remembered.get, self._relevant)))
 
     def __call__(self, env: Any, observation: Any) -> int:
         """The number of the state.

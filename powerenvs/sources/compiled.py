@@ -90,6 +90,15 @@ def known_model(env: Any) -> TabularMDP | None:
     layers = list(copies.layers(env))
     generators = Generators(layers, (env.unwrapped.observation_space, env.unwrapped.action_space))
     with generators.left_alone():
-        first, _ = first_copy(env, copies, None)
+        first, observation = first_copy(env, copies, None)
         now = beginning(env, first, mark.memories)
-    return mdp if now == mark else None
+        if now == mark:
+            return mdp
+        if now.functions != mark.functions or mdp.seen is None:
+            return None
+        start = mdp.seen.locate.begins(first, observation)  # type: ignore[attr-defined]  # a Locator, of compile_env
+    if start is None:
+        return None
+    mdp = mdp.with_(initial=np.eye(mdp.num_states)[start])  # with the numbers that states had before
+    remember(env, now, mdp)
+    return mdp

@@ -118,6 +118,7 @@ class Found:
         unclear: states that showed something else later.
         relevant: the attributes that tell states of one key apart.
         numbers: the state of each key, with the values of these attributes.
+        values: all values of each attribute that copies remember.
     """
 
     keys: list[Hashable] = field(default_factory=list)
@@ -130,6 +131,7 @@ class Found:
     unclear: set[int] = field(default_factory=set)
     relevant: tuple[str, ...] = ()
     numbers: dict[Hashable, int] = field(default_factory=dict)
+    values: dict[str, set[Hashable]] = field(default_factory=dict)
 
 
 class _DifferenceError(Exception):
@@ -198,7 +200,6 @@ class _Search:
         self._stepped: list[list[dict[str, Hashable]]] = []
         self._queue: deque[tuple[int, Any, dict[str, Hashable]]] = deque()
         self._clocks: dict[str, float] | None = None
-        self._values: dict[str, set[Hashable]] = {}
         self._starts = []
         for copied, observation, ended in subject.starts():
             self._starts.append(subject.copied(copied))
@@ -206,7 +207,7 @@ class _Search:
 
     def rank(self, component: str) -> tuple[bool, int, str]:
         """The order in which attributes are tried: those that tell the time last, those with few values first."""
-        return component in (self._clocks or ()), len(self._values.get(component, ())), component
+        return component in (self._clocks or ()), len(self.found.values.get(component, ())), component
 
     def fill(self) -> None:
         """Steps all states, and some further copies of each that remember something else."""
@@ -297,7 +298,7 @@ class _Search:
         if state == len(self.found.keys):
             self._add(key, copied, observation)
         for component, value in memory.items():
-            self._values.setdefault(component, set()).add(value)
+            self.found.values.setdefault(component, set()).add(value)
         if ended:
             return state
         known = self._stepped[state]
@@ -399,7 +400,8 @@ def _merged(found: Found) -> Found:
     kept = sorted(set(block))
     number = {b: i for i, b in enumerate(kept)}
     versions: dict[Hashable, int] = {}
-    merged = Found(starts=[number[block[i]] for i in found.starts], relevant=found.relevant)
+    starts = [number[block[i]] for i in found.starts]
+    merged = Found(starts=starts, relevant=found.relevant, values=found.values)
     merged.numbers = {key: number[block[i]] for key, i in found.numbers.items()}
     merged.unclear = {number[block[i]] for i in found.unclear}
     for i, row in enumerate(found.rows):

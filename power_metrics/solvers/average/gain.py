@@ -132,7 +132,7 @@ def optimal_gain(
     elif flag("performance", performance):
         raise ValueError("performance: expected False where rewards are given, found True")
     else:
-        tables, given = solver_tables(mdp), check_rewards(rewards, mdp.num_states)
+        tables, given = solver_tables(mdp), check_rewards(rewards, mdp)
     threads = num_threads(None if threads is None else check_count("threads", threads))
     return torch.from_numpy(solve_gain(tables, given, threads, policies=False).gain)
 

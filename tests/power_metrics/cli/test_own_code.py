@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from power_metrics.cli import main
+from power_metrics.cli.main import main
 from powerenvs import tabular_model
 from tests.own_envs import FromZero
 
