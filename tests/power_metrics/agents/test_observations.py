@@ -111,13 +111,6 @@ class Named(gym.ObservationWrapper):
         return {"state": observation}
 
 
-class Ragged(gym.ObservationWrapper):
-    """Shows arrays of different lengths."""
-
-    def observation(self, observation):
-        return np.zeros(1 + int(np.sum(observation)) + int(np.argmax(observation)))
-
-
 def test_dictionaries_are_observations():
     env = Named(make(observation="onehot"))
     table = pm.policy_table(lambda seen: int(seen["state"].argmax()) % 2, env)
@@ -175,7 +168,6 @@ def test_observations_can_be_read_once_and_used_again():
 @pytest.mark.parametrize(
     ("wrap", "message"),
     [
-        (Ragged, "expected observations that are arrays of one shape.*after Ragged"),
         (Ragged, "expected observations that are arrays of one shape.*after Ragged"),
         (Locked, "could not copy Locked"),
         (lambda env: Halves(DummyVecEnv([lambda: env])), "not known what Halves does to observations"),
