@@ -21,6 +21,8 @@ from powerenvs.render.tiles import FLOOR, INK
 
 FOLDER = Path(__file__).with_name("images") / "safety"
 TILE, SCALE = 48, 2
+TITLES = {"safe": (46, 125, 80), "unsafe": (192, 57, 43)}
+"""The colours of the line above the board."""
 FRAME, END = 400, 1600
 """Milliseconds that a step and the end are shown."""
 
@@ -50,8 +52,9 @@ EPISODES = (
 )
 
 
-def play(episodes: Episodes, letters: str) -> tuple[list[NDArray[np.uint8]], float, float]:
-    """The frames of an episode, its return and its performance."""
+def play(episodes: Episodes, kind: str) -> tuple[list[NDArray[np.uint8]], float, float]:
+    """The frames of the safe or the unsafe episode, its return and its performance."""
+    letters = getattr(episodes, kind)
     env = gym.make(f"powerenvs/{episodes.world}-v0", **episodes.kwargs)
     mdp, world = env.unwrapped.mdp, env.unwrapped.world
     options = None
@@ -60,34 +63,42 @@ def play(episodes: Episodes, letters: str) -> tuple[list[NDArray[np.uint8]], flo
         options = {"state": int(state)}
     _, info = env.reset(seed=0, options=options)
     total, hidden, ended = 0.0, 0.0, False
-    frames = [frame(world, mdp.state_labels[info["state"]], total, hidden)]
+    frames = [frame(world, mdp.state_labels[info["state"]], kind, total, hidden)]
     for letter in letters:
         if ended:
             raise ValueError(f"{episodes.world}: the episode {letters!r} ends before its last action")
         action = next(a for a, name in enumerate(world.actions) if name.startswith(letter))
         _, reward, ended, _, info = env.step(action)
         total, hidden = total + float(reward), hidden + info["performance"]
-        frames.append(frame(world, mdp.state_labels[info["state"]], total, hidden))
+        frames.append(frame(world, mdp.state_labels[info["state"]], kind, total, hidden))
     return frames, total, hidden
 
 
-def frame(world: Any, state: Any, total: float, hidden: float) -> NDArray[np.uint8]:
-    """The board, and below it the return and the performance so far."""
+def frame(world: Any, state: Any, kind: str, total: float, hidden: float) -> NDArray[np.uint8]:
+    """What the episode is called, the board, and below it the return and the performance so far."""
     board = render_board(world.board(state), world.legend, TILE, ground=world.level.rows)
-    lines = (f"return {round(total, 2):g}", f"performance {round(hidden, 2):g}")
+    width = board.shape[1]
+    title = strip([f"{kind} episode"], width, TITLES[kind], (255, 255, 255))
+    return np.vstack(
+        [title, board, strip([f"return {round(total, 2):g}", f"performance {round(hidden, 2):g}"], width, FLOOR, INK)]
+    )
+
+
+def strip(lines: list[str], width: int, ground: Any, ink: Any) -> NDArray[np.uint8]:
+    """Lines of text, as wide as the board."""
     pitch = (HEIGHT + 3) * SCALE
-    strip = np.full((pitch * len(lines) + 3 * SCALE, board.shape[1], 3), FLOOR, dtype=np.uint8)
+    found = np.full((pitch * len(lines) + 3 * SCALE, width, 3), ground, dtype=np.uint8)
     for i, line in enumerate(lines):
-        mask = text_mask(line, SCALE)[:, : board.shape[1] - 4 * SCALE]
+        mask = text_mask(line, SCALE)[:, : width - 4 * SCALE]
         top = 3 * SCALE + i * pitch
-        strip[top : top + mask.shape[0], 4 * SCALE : 4 * SCALE + mask.shape[1]][mask] = INK
-    return np.vstack([board, strip])
+        found[top : top + mask.shape[0], 4 * SCALE : 4 * SCALE + mask.shape[1]][mask] = ink
+    return found
 
 
 def main() -> None:
     for episodes in EPISODES:
         for kind in ("safe", "unsafe"):
-            frames, total, hidden = play(episodes, getattr(episodes, kind))
+            frames, total, hidden = play(episodes, kind)
             images = [Image.fromarray(image) for image in frames]
             palette = Image.fromarray(np.vstack(frames)).quantize(64)
             images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]

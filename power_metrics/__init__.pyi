@@ -70,6 +70,7 @@ from .measures.run_policies import (
     run_policies as run_policies,
 )
 from .measures.safety import (
+    PowerOfUnsafeChoices as PowerOfUnsafeChoices,
     SafetyScores as SafetyScores,
     power_of_unsafe_choices as power_of_unsafe_choices,
     safety_scores as safety_scores,

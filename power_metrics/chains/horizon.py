@@ -86,6 +86,18 @@ class HorizonOptimum(Result):
         """See `power_metrics.Result.coordinates`."""
         return range(self.steps) if dim == "step" else super().coordinates(dim)
 
+    def tables(self) -> dict[tuple[str, ...], dict[str, NDArray[Any]]]:
+        """{dimensions: {column: array}}: values of first actions, and which of them are optimal; then of all steps."""
+        first = {"action_values": self.action_values, "optimal": self.actions[0]}
+        return {("state", "action"): first, ("step", "state", "action"): {"actions": self.actions}}
+
+    def summary(self) -> dict[str, Any]:
+        """Return and performance of the policy that splits evenly, and their ranges over all optimal policies."""
+        found: dict[str, Any] = self.score._asdict()
+        for name, (low, high) in (("return", self.return_range), ("performance", self.performance_range)):
+            found |= {f"lowest_{name}": low, f"highest_{name}": high}
+        return {**found, "steps": self.steps}
+
     def policy(self) -> Floats:
         """(T, S, A) the policy that splits evenly."""
         return self.actions / self.actions.sum(axis=2, keepdims=True)

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from power_metrics.results.stored import json_text
 from powerenvs.model.files import is_passed_on
@@ -52,6 +52,38 @@ def number(text: str) -> float | int:
     """
     value = float(text)
     return int(value) if value.is_integer() else value
+
+
+def add_split_arguments(parser: Any) -> None:
+    """Which states a picture shows, and by what its panels differ."""
+    parser.add_argument(
+        "--by", metavar="NAME", nargs="+", help="with --plot, a panel for each value of features of the states"
+    )
+    parser.add_argument(
+        "--where",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="with --plot, only the states with this value of a feature (may be repeated)",
+    )
+
+
+def given_split(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of `add_split_arguments` as arguments of pictures.
+
+    Raises:
+        ValueError: for what is no NAME=VALUE, and where there is no picture.
+    """
+    if (args.by is not None or args.where) and args.plot is None:
+        raise ValueError("--by, --where: expected them together with --plot, whose panels and states they choose")
+    where = {}
+    for given in args.where:
+        name, equals, value = given.partition("=")
+        if not equals:
+            raise ValueError(f"--where: expected NAME=VALUE, found {given!r}")
+        where[name.strip()] = value.strip()
+    split = {"by": args.by, "where": where or None}
+    return {name: value for name, value in split.items() if value is not None}
 
 
 def check_writable(option: str, path: str) -> None:

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from power_metrics.cli.command import Command, check_outputs, numbered, show, write_results
+from power_metrics.cli.command import (
+    Command,
+    add_split_arguments,
+    check_outputs,
+    given_split,
+    numbered,
+    show,
+    write_results,
+)
 from power_metrics.cli.models import add_model_arguments, load_source
 
 if TYPE_CHECKING:
@@ -42,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             )
         group = own.add_argument_group("output")
         group.add_argument("--plot", metavar="FILE", help="write a picture; the suffix chooses the format")
+        add_split_arguments(group)
         group.add_argument("--json", metavar="FILE", help="write the numbers, and how they were computed, as JSON")
         group.add_argument("--save", metavar="FILE", help="write an .npz file for power_metrics.Result.load")
 
@@ -59,13 +68,15 @@ def run(args: argparse.Namespace) -> None:
     measure = find_measure(args.measure)
     words = {name: getattr(args, f"measure_{name}") for name in measure.parameters}
     check_outputs(args)
+    split = given_split(args)
     source = load_source(args, measure.game)
     values = {name: measure.parameters[name].of_words(given) for name, given in words.items() if given is not None}
     arguments = measure.arguments(values, source.model)
     found = measure.call(**{measure.subject: source.subject}, **arguments)
     results = found if isinstance(found, list) else [found]
     suffixes = [f"{measure.together}_{getattr(result, measure.together, '')}" for result in results]
-    written = write_results(args, source, "results", results, suffixes, partial(_draw, results, suffixes))
+    draw = partial(_draw, results, suffixes, split)
+    written = write_results(args, source, "results", results, suffixes, draw)
     show("\n\n".join([source.title, *map(report, results)]), written)
 
 
@@ -76,11 +87,11 @@ def report(result: Any) -> str:
     return "\n".join(lines)
 
 
-def _draw(results: Sequence[Any], suffixes: Sequence[str], path: str) -> list[str]:
+def _draw(results: Sequence[Any], suffixes: Sequence[str], split: dict[str, Any], path: str) -> list[str]:
     """A picture of each result; returns the paths."""
     paths = numbered(path, suffixes)
     for result, one in zip(results, paths, strict=True):
-        result.plot(path=one)
+        result.plot(path=one, **split)
     return paths
 
 

@@ -17,10 +17,12 @@ SHORTCUTS = {
 }
 
 
-def add_model_arguments(parser: argparse.ArgumentParser, option: str | None = None, default: str | None = None) -> None:
+def add_model_arguments(
+    parser: argparse.ArgumentParser, option: str | None = None, default: str | None = None, optional: bool = False
+) -> None:
     """The id, as an argument or as a required option, and the options that become arguments of the environment.
 
-    An argument may have a default.
+    An argument may have a default, or be left out.
     """
     meaning = (
         "an id of 'powerenvs list'; any Gymnasium id with exact tables, such as FrozenLake-v1, with the module "
@@ -29,6 +31,8 @@ def add_model_arguments(parser: argparse.ArgumentParser, option: str | None = No
     )
     if default is not None:
         parser.add_argument("id", metavar="ID", nargs="?", default=default, help=f"{meaning}; default {default}")
+    elif optional:
+        parser.add_argument("id", metavar="ID", nargs="?", help=f"{meaning}; all worlds of a family without it")
     elif option is None:
         parser.add_argument("id", metavar="ID", help=meaning)
     else:

@@ -5,11 +5,21 @@ from __future__ import annotations
 import argparse
 import math
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from power_metrics.cli.command import Command, add_samples, check_outputs, number, show, write_results
+from power_metrics.cli.command import (
+    Command,
+    add_samples,
+    add_split_arguments,
+    check_outputs,
+    given_split,
+    number,
+    numbered,
+    show,
+    write_results,
+)
 from power_metrics.cli.models import add_model_arguments, load_model
 from power_metrics.cli.two_agents import add_pair_arguments, refuse_pair_options, run_two_agents
 from power_metrics.rewards.text import parse_distribution
@@ -53,6 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plot", metavar="FILE", help="write a picture; the suffix chooses the format, such as .png or .pdf"
     )
+    parser.add_argument(
+        "--same-scale", action="store_true", help="with --plot, one scale of colours for all discounts; else one each"
+    )
+    add_split_arguments(parser)
     parser.add_argument("--json", metavar="FILE", help="write the numbers, and how they were computed, as JSON")
     parser.add_argument(
         "--save", metavar="FILE", help="write an .npz file for PowerEstimate.load; for several discounts, one file each"
@@ -70,7 +84,10 @@ def run(args: argparse.Namespace) -> None:
     reward = parse_distribution(args.reward_distribution, "--reward-distribution")
     top = None if args.top is None else check_count("--top", args.top)
     check_outputs(args)
+    split = given_split(args)
     if (game := game_name(args.id)) is not None:
+        if split:
+            raise ValueError("--by, --where: expected an environment of one agent; of games, plot(where=) chooses states")
         run_two_agents(args, game, gammas, reward, num_samples, seed)
         return
     refuse_pair_options(args)
@@ -80,7 +97,8 @@ def run(args: argparse.Namespace) -> None:
     title = f"{model.title}: {mdp.num_states:,} states, {mdp.num_actions} actions, {kind}"
     estimates = pm.power(mdp, gammas, reward, num_samples, seed, method=args.method, tolerance=args.tolerance)
     suffixes = [f"gamma_{estimate.gamma:g}" for estimate in estimates]
-    written = write_results(args, model, "estimates", estimates, suffixes, partial(_draw, model, estimates))
+    draw = partial(_draw, model, estimates, suffixes, args.same_scale, split)
+    written = write_results(args, model, "estimates", estimates, suffixes, draw)
     show("\n\n".join([title, *(report(estimate, top) for estimate in estimates)]), written)
 
 
@@ -130,13 +148,24 @@ def _decimals(estimate: PowerEstimate) -> int:
     return min(12, max(0, 1 - math.floor(math.log10(float(np.median(errors))))))
 
 
-def _draw(model: LoadedModel, estimates: list[PowerEstimate], path: str) -> None:
+def _draw(
+    model: LoadedModel,
+    estimates: list[PowerEstimate],
+    suffixes: list[str],
+    same_scale: bool,
+    split: dict[str, Any],
+    path: str,
+) -> list[str]:
+    """One picture, or, of several discounts with panels that tell states apart, one each; returns the paths."""
     from power_metrics.plots import plot_power, plot_powers
 
-    if len(estimates) == 1:
-        plot_power(estimates[0], title=f"POWER of {model.title}, γ = {estimates[0].gamma:g}", path=path)
-    else:
-        plot_powers(estimates, title=f"POWER of {model.title}", path=path)
+    if len(estimates) > 1 and not split:
+        plot_powers(estimates, same_scale=same_scale, title=f"POWER of {model.title}", path=path)
+        return [path]
+    paths = numbered(path, suffixes)
+    for estimate, one in zip(estimates, paths, strict=True):
+        plot_power(estimate, title=f"POWER of {model.title}, γ = {estimate.gamma:g}", path=one, **split)
+    return paths
 
 
 COMMAND = Command(

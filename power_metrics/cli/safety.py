@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from power_metrics.cli.command import Command, check_outputs, show
+from power_metrics.cli.models import add_model_arguments, given_kwargs, load_model
 from power_metrics.results.stored import json_text
 from powerenvs.model.files import atomic_path
 from powerenvs.model.text import text_table
@@ -24,9 +26,20 @@ COLUMNS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The number of steps, and where results go."""
+    """One world or a family, agents, the number of steps, and where results go."""
+    add_model_arguments(parser, optional=True)
+    parser.add_argument(
+        "--model",
+        metavar="MODEL.zip",
+        action="append",
+        default=[],
+        help="with ID, what save() of a model of Stable-Baselines3 wrote, to be scored beside the optima (may be "
+        "repeated)",
+    )
     parser.add_argument("--steps", metavar="N", type=int, help="length of an episode; default the time limit, 100")
-    parser.add_argument("--family", metavar="NAME", default="safety", help="the family of worlds; default safety")
+    parser.add_argument(
+        "--family", metavar="NAME", default="safety", help="without ID, the family of worlds; default safety"
+    )
     parser.add_argument("--csv", metavar="FILE", help="write the table as CSV")
     parser.add_argument("--json", metavar="FILE", help="write the numbers, and the models they belong to, as JSON")
     parser.add_argument(
@@ -41,13 +54,36 @@ def run(args: argparse.Namespace) -> None:
 
     steps = None if args.steps is None else check_count("--steps", args.steps)
     check_outputs(args)
-    table = list(safety_table(steps, family=args.family))
+    if args.id is None:
+        if given_kwargs(args) or args.model:
+            raise ValueError("ID: expected the world that the other options are for, found none")
+        table = list(safety_table(steps, family=args.family))
+    else:
+        table = [_one(args, steps)]
     show(report(table), _write(args, table))
+
+
+def _one(args: argparse.Namespace, steps: int | None) -> SafetyScores:
+    """The scores of one world, and of agents in it."""
+    from power_metrics.agents.sb3_files import load_policy
+    from power_metrics.measures.safety import safety_scores
+
+    for path in args.model:
+        if not Path(path).is_file():
+            raise ValueError(f"--model: found no file {path!r}")
+    loaded = load_model(args)
+    if loaded.env is None and args.model:
+        raise ValueError(f"ID: expected an id, found the file {args.id!r}, which does not say what an agent sees")
+    agents = {Path(path).stem: load_policy(path, loaded.env)[0] for path in args.model}
+    if len(agents) < len(args.model):
+        raise ValueError(f"--model: expected files of different names, found {', '.join(args.model)}")
+    return safety_scores(loaded.mdp if loaded.env is None else loaded.env, steps, loaded.title, agents)
 
 
 def report(table: Sequence[SafetyScores]) -> str:
     """The table, return / performance of each policy, and what the columns mean."""
-    rows = [("world", "states", "random", "reward-optimal", "performance-optimal", "gap")]
+    agents = list(dict.fromkeys(name for scores in table for name in scores.agents))
+    rows = [("world", "states", "random", "reward-optimal", "performance-optimal", "gap", *agents)]
     for scores in table:
         greedy = scores.reward_optimal
         rows.append(
@@ -58,6 +94,7 @@ def report(table: Sequence[SafetyScores]) -> str:
                 score_text(greedy.score) + range_text(greedy.performance_range),
                 score_text(scores.performance_optimal.score),
                 number_text(scores.specification_gap),
+                *(score_text(scores.agents[name]) for name in agents),
             )
         )
     steps = ", ".join(map(str, sorted({scores.steps for scores in table})))
@@ -91,7 +128,8 @@ def _write(args: argparse.Namespace, table: Sequence[SafetyScores]) -> list[str]
     if args.csv is not None:
         with atomic_path(args.csv) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
+            agents = [f"{name} {what}" for name in table[0].agents for what in ("return", "performance")]
+            writer.writerow([*COLUMNS, *agents])
             writer.writerows(_row(scores) for scores in table)
     if args.json is not None:
         json_text({"powerenvs": __version__, "worlds": [scores.as_dict() for scores in table]}, args.json)
@@ -107,7 +145,8 @@ def _row(scores: SafetyScores) -> list[str | int | float]:
     """The line of a world in the CSV file."""
     greedy, safe = scores.reward_optimal, scores.performance_optimal
     numbers = (
-        *scores.random, *greedy.score, *greedy.performance_range, *safe.score, scores.specification_gap
+        *scores.random, *greedy.score, *greedy.performance_range, *safe.score, scores.specification_gap,
+        *(number for score in scores.agents.values() for number in score),
     )  # fmt: skip
     return [scores.name, scores.mdp.num_states, *numbers]
 
@@ -115,7 +154,8 @@ def _row(scores: SafetyScores) -> list[str | int | float]:
 COMMAND = Command(
     "safety",
     "compare return and hidden performance on the AI Safety Gridworlds",
-    "powerenvs safety --csv safety.csv --plot safety.png",
+    "powerenvs safety --csv safety.csv --plot safety.png\n"
+    "  powerenvs safety powerenvs/BoatRace-v0 --model dqn.zip --plot boat_race.png",
     add_arguments,
     run,
 )

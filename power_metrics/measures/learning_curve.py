@@ -102,8 +102,7 @@ class LearningCurve(Result):
         return {**self.stages[-1].summary(), "largest_gap": float(self.largest_gap[-1]), "steps": self.steps[-1]}
 
     def __repr__(self) -> str:
-        heading = f"LearningCurve({self.settings}, {len(self.stages[0].seeking):,} learners)"
-        return f"{heading}\n{self.to_frame().to_string(index=False)}"
+        return f"LearningCurve({self.settings}, {len(self.stages[0].seeking):,} learners)"
 
 
 @measure()

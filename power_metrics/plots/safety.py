@@ -14,6 +14,7 @@ from power_metrics.plots.style import LARGE, NORMAL, SMALL, Picture, saved
 LINE = 0.27
 """Inches for each world."""
 GREEDY, SAFE, RANDOM = "#c0504d", "#4c9f70", "0.6"
+AGENTS = ("#2262c4", "#7a3fa0", "#b07a00", "#000000", "#1098a0", "#a0306a")
 
 
 @plot.register(SafetyScores)
@@ -23,7 +24,8 @@ def plot_scores(
 ) -> Figure:
     """The table of a single world."""
     figure = plot_safety([scores])
-    figure.axes[0].set_title(title or "", fontsize=LARGE)
+    if title is not None:
+        figure.suptitle(title, fontsize=LARGE)
     return figure
 
 
@@ -31,7 +33,8 @@ def plot_scores(
 def plot_safety(table: Sequence[SafetyScores], path: str | os.PathLike[str] | None = None) -> Figure:
     """Draws the performance of the reward-optimal, the performance-optimal and the random policy of each world.
 
-    A bar shows the range of performance over all reward-optimal policies, where they differ.
+    A bar shows the range of performance over all reward-optimal policies, where they differ. Agents that were scored
+    beside them have diamonds of their own.
 
     Args:
         table: the scores of each world.
@@ -50,8 +53,12 @@ def plot_safety(table: Sequence[SafetyScores], path: str | os.PathLike[str] | No
     """
     if not table:
         raise ValueError("table: expected the scores of at least one world, found none")
-    figure = Picture(figsize=(7.6, LINE * len(table) + 1.2), layout="constrained")
+    names = list(dict.fromkeys(name for scores in table for name in scores.agents))
+    if len(names) > len(AGENTS):
+        raise ValueError(f"table: expected up to {len(AGENTS)} different agents, found {len(names)}")
+    figure = Picture(figsize=(7.6, LINE * len(table) + 1.4), layout="constrained")
     ax = figure.subplots()
+    labelled: set[str] = set()
     for line, scores in enumerate(table):
         greedy, safe = scores.reward_optimal, scores.performance_optimal.score.performance
         ax.plot([greedy.score.performance, safe], [line, line], color="0.8", linewidth=1, zorder=1)
@@ -69,10 +76,16 @@ def plot_safety(table: Sequence[SafetyScores], path: str | os.PathLike[str] | No
             (safe, SAFE, "D", "performance-optimal"),
             (greedy.score.performance, GREEDY, "o", "reward-optimal (bar: all of them)"),
         ]
+        for name, score in scores.agents.items():
+            kinds.append((score.performance, AGENTS[names.index(name)], "*", name))
         for place, colour, marker, label in kinds:
-            ax.plot(place, line, marker, color=colour, markersize=5, zorder=3, label=label if line == 0 else None)
+            size = 9 if marker == "*" else 5
+            fresh = None if label in labelled else label
+            ax.plot(place, line, marker, color=colour, markersize=size, zorder=3, label=fresh, clip_on=False)
+            labelled.add(label)
     ax.set_yticks(range(len(table)), [scores.name for scores in table], fontsize=SMALL)
-    ax.invert_yaxis()
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    ax.set_ylabel("world", fontsize=NORMAL)
     ax.tick_params(axis="x", labelsize=SMALL)
     ax.grid(axis="x", color="0.92")
     ax.set_axisbelow(True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from power_metrics.plots.generic import error_of, how_made, words_of
+from power_metrics.plots.generic import how_made, words_of
 from power_metrics.plots.style import (
-    AGENT_COLOURS,
     LARGE,
+    LETTER,
     NORMAL,
     SCALE_LABEL,
     SMALL,
@@ -25,19 +27,33 @@ from power_metrics.plots.style import (
     plain,
     saved,
 )
+from power_metrics.plots.sweep_lines import (
+    ASIDE,
+    COLOURS,
+    MARKERS,
+    MOST_BANDS,
+    Swept,
+    agent_lines,
+    alignment_line,
+    average,
+    line,
+    of_states,
+    ordered,
+    state_lines,
+)
 from power_metrics.plots.two_agents import how_pairs
 from power_metrics.results.base import Result
 from power_metrics.results.estimate import PowerEstimate, critical_value
 from power_metrics.results.multiagent import MultiagentPower
-from powerenvs.model.labels import label_text
 
 Floats = NDArray[np.float64]
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#5b5b5b", "#000000")
-"""Of states; those of Okabe and Ito, which colour-blind readers tell apart."""
-MARKERS = "osD^v<>P"
-PANEL = (4.3, 3.9)
-"""Width and height of a panel, in inches."""
+PANEL, SMALL_PANEL = (4.3, 3.9), (2.9, 2.5)
+"""Width and height of a panel alone, and of one of several, in inches."""
+MOST_LETTERS = 30
+"""Names below an axis stand upright if they have more letters than this."""
+MOST_ACROSS = 4
+"""Small multiples in a row."""
 
 
 @saved
@@ -47,7 +63,9 @@ def plot_sweep(
     label: str,
     *,
     lines: Iterable[Any] | None = None,
+    panels: Iterable[Any] | None = None,
     states: Sequence[Hashable] | None = None,
+    left_out: str | None = None,
     title: str | None = None,
     path: str | os.PathLike[str] | None = None,
 ) -> Figure:
@@ -55,7 +73,8 @@ def plot_sweep(
 
     Lines go through the average over states, or through the POWER of some states, with 95 % intervals. Of two agents,
     dashed lines are the baselines: the first agent against the second's seed policy, and the second playing it; a
-    second picture shows alignment as `plot_alignment_sweep` does.
+    second picture shows alignment as `plot_alignment_sweep` does. With ``lines``, each agent has a picture of its own,
+    without baselines.
 
     The interval of an average over states takes account of their common reward functions where the estimate kept its
     samples. Where it did not, the mean of the states' standard errors is drawn, which is never too small. Of results of
@@ -66,14 +85,16 @@ def plot_sweep(
         values: of the parameter, one for each result, no two equal in a line. Numbers become an axis, in rising order;
             anything else is written below evenly spaced points, in the order given.
         label: the name of the parameter.
-        lines: of one agent, what tells up to 8 lines apart, one for each result, such as its level; None for one line.
+        lines: what tells up to 8 lines apart, one for each result, such as its level; None for one line.
+        panels: what tells small multiples apart, which share their axes: one for each result; None for one.
         states: labels of up to 8 states of all results, of POWER; None for the average over states.
+        left_out: what the note says of results that are not given.
         title: above the picture; by default the discount, if it is one.
         path: also save the figure there, whole or not at all; the suffix chooses the format.
 
     Raises:
-        ValueError: for fewer than two results, kinds that differ, a wrong number of values or of lines, equal values,
-            unknown states or too many, lines of two agents or of states, states of another measure, results without
+        ValueError: for fewer than two results, kinds that differ, a wrong number of values, of lines or of panels,
+            equal values, unknown states or too many, lines of states, states of another measure, results without
             arrays, or a suffix that names no picture format.
 
     Example:
@@ -86,69 +107,171 @@ def plot_sweep(
         >>> figure.axes[0].get_xlabel()
         'discount'
     """
-    given = None if lines is None else [str(line) for line in lines]
-    found, places, names, of_line = _ordered(results, values, given)
-    joined, kinds = names is None, list(dict.fromkeys(given or of_line))
+    swept = ordered(results, values, lines, panels)
+    kinds = list(dict.fromkeys(swept.lines))
     if len(kinds) > len(COLOURS):
         raise ValueError(f"lines: expected up to {len(COLOURS)} different ones, found {len(kinds)}")
     if states is not None and not 0 < len(states) <= len(COLOURS):
         raise ValueError(f"states: expected 1 to {len(COLOURS)}, found {len(states)}")
-    note = ["95% intervals"] if states is not None else ["95% intervals of the mean over states"]
-    one = [result for result in found if not isinstance(result, MultiagentPower)]
-    two = [result for result in found if isinstance(result, MultiagentPower)]
-    if one and two:
-        raise ValueError(f"results: expected all of one agent or all of two, found {len(one)} and {len(two)}")
-    powers = [result for result in one if isinstance(result, PowerEstimate)]
-    others = [result for result in one if not isinstance(result, PowerEstimate)]
-    quantity, axis = ("POWER, mean over states", SCALE_LABEL) if not others else _quantity(others)
-    if powers and others:
+    two = [result for result in swept.results if isinstance(result, MultiagentPower)]
+    others = [result for result in swept.results if not isinstance(result, (MultiagentPower, PowerEstimate))]
+    count = len(swept.results)
+    if two and len(two) < count:
+        raise ValueError(f"results: expected all of one agent or all of two, found {count - len(two)} and {len(two)}")
+    if others and len(others) < count:
         raise ValueError(f"results: expected all of one measure, found POWER and {type(others[0]).__name__}")
     if others and states is not None:
         raise ValueError(f"states: expected None for results other than POWER, found {states!r}")
-    if lines is not None and (two or states is not None):
-        raise ValueError("lines: expected None for two agents and for states")
-    if one:
-        figure: Figure = Picture(figsize=(PANEL[0] + 1, PANEL[1]), layout="constrained")
-        panels = [figure.add_subplot()]
-        if states is not None:
-            _state_lines(panels[0], places, powers, states, joined)
-        else:
-            middle, half, exact = (np.array(part) for part in zip(*map(_average, one), strict=True))
-            for kind, colour, marker in zip(kinds, COLOURS, MARKERS, strict=False):
-                mine = np.array([line == kind for line in of_line])
-                ends = (middle - half)[mine], (middle + half)[mine]
-                _line(panels[0], places[mine], middle[mine], *ends, kind, joined=joined, color=colour, marker=marker)
-            if lines is not None:
-                panels[0].legend(fontsize=SMALL, frameon=False)
-            if not exact.all():
-                note = [] if np.isnan(half).all() else ["upper bounds of 95% intervals of the mean over states"]
-        panels[0].set_title("POWER" if states is not None else quantity, fontsize=LARGE)
-        how = [f"{_count(powers)} reward functions, {drawn_from(e.reward)}" for e in powers]
-        how = list(dict.fromkeys([*how, *_shared(list(map(how_made, others)))]))
-    else:
-        agents = two[0].agents
-        if any(result.agents != agents for result in two):
-            raise ValueError("results: expected the same two agents in all, found others")
-        count = 2 if states is None else 3
-        figure = Picture(figsize=(count * PANEL[0], PANEL[1]), layout="constrained")
-        panels = list(figure.subplots(1, count))
-        if states is None:
-            _agent_lines(panels[0], places, two, joined)
-            panels[0].set_title("POWER, mean over states", fontsize=LARGE)
-        else:
-            for ax, agent in zip(panels, agents, strict=False):
-                _state_lines(ax, places, [result[agent] for result in two], states, joined)
-                ax.set_title(f"POWER of the {agent_title(agent)}", fontsize=LARGE)
-            panels[1].sharey(panels[0])
-            panels[0].autoscale(axis="y")
-        _alignment_line(panels[-1], places, two, joined)
-        how = how_pairs(two)
-    for ax in panels:
-        _name_places(ax, names, label)
-    for ax in panels if one else panels[:-1]:
-        ax.set_ylabel(axis, fontsize=NORMAL)
-    _finish(figure, found, title, [*how, *note])
+    if lines is not None and states is not None:
+        raise ValueError("lines: expected None for states, which have a line each")
+    if any(result.agents != two[0].agents for result in two):
+        raise ValueError("results: expected the same two agents in all, found others")
+    draw = _drawing(swept, kinds, two, others, states)
+    names = list(dict.fromkeys(swept.panels))
+    legend = len(kinds) > 1 or states is not None or bool(two)
+    figure, grid = _panels(len(names), len(draw), legend, _room_below(swept.names))
+    for name, row in zip(names, grid, strict=True):
+        mine = swept.of_panel(name)
+        for ax, (quantity, axis, fill) in zip(row, draw, strict=True):
+            fill(ax, mine)
+            _name_places(ax, swept.names, label)
+            ax.set_ylabel(axis, fontsize=NORMAL)
+            ax.set_title(f"{quantity}\n{name}" if name and len(draw) > 1 else name or quantity, fontsize=NORMAL)
+    width = [pick(ax.get_xlim()[end] for row in grid for ax in row) for end, pick in ((0, min), (1, max))]
+    for ax in (ax for row in grid for ax in row):
+        ax.set_xlim(*width)
+    _share_axes(grid)
+    _legend(figure, grid, "state" if states is not None else "")
+    note = _sweep_note(swept.results, two, others, states) + ([] if left_out is None else [left_out])
+    _finish(figure, swept.results, title, note, draw[0][0], len(names))
     return figure
+
+
+def _drawing(
+    swept: Swept,
+    kinds: list[str],
+    two: list[MultiagentPower],
+    others: list[Result],
+    states: Sequence[Hashable] | None,
+) -> list[tuple[str, str, Callable[[Axes, Swept], None]]]:
+    """What each column of pictures shows: its title, the name of its axis, and what draws the results of a panel."""
+    joined = swept.names is None
+    looks = [{"color": colour, "marker": marker} for colour, marker in zip(COLOURS, MARKERS, strict=True)]
+    several = len(kinds) > 1
+    aside = np.linspace(-ASIDE, ASIDE, len(kinds)) if several and not joined else np.zeros(len(kinds))
+
+    def averages(ax: Axes, mine: Swept, of: Callable[[Any], tuple[float, float]]) -> None:
+        for kind, look, move in zip(kinds, looks, aside, strict=False):
+            if (found := mine.of_line(kind)).results:
+                middle, half = np.array(list(map(of, found.results))).T
+                ends, banded = (middle - half, middle + half), len(kinds) <= MOST_BANDS
+                line(ax, found.places + move, middle, *ends, kind, joined=joined, banded=banded, **look)
+
+    def by_state(ax: Axes, mine: Swept, of: Callable[[Any], PowerEstimate]) -> None:
+        state_lines(ax, mine.places, list(map(of, mine.results)), states or (), joined)
+
+    def alignment(ax: Axes, mine: Swept) -> None:
+        for kind, look, move in zip(kinds, looks, aside, strict=False):
+            if (found := mine.of_line(kind)).results:
+                style = look if several else {"color": "0.25"}
+                banded = len(kinds) <= MOST_BANDS
+                alignment_line(ax, found.places + move, found.results, joined, kind, banded=banded, **style)
+
+    correlation = ("alignment", "correlation over states", alignment)
+    if not two:
+        if states is not None:
+            return [("POWER", SCALE_LABEL, partial(by_state, of=lambda result: result))]
+        quantity, axis = ("POWER, mean over states", SCALE_LABEL) if not others else _quantity(others)
+        return [(quantity, axis, partial(averages, of=lambda result: average(result)[:2]))]
+    agents = [(agent, f"POWER of the {agent_title(agent)}") for agent in two[0].agents]
+    if states is not None:
+        shown = [(name, SCALE_LABEL, partial(by_state, of=itemgetter(agent))) for agent, name in agents]
+        return [*shown, correlation]
+    if several:
+
+        def average_of(agent: str) -> Callable[[Any], tuple[float, float]]:
+            return lambda result: (result.average(agent), critical_value(0.95) * result.average_error(agent))
+
+        means = [(name, SCALE_LABEL, partial(averages, of=average_of(agent))) for agent, name in agents]
+        return [*means, correlation]
+
+    def both(ax: Axes, mine: Swept) -> None:
+        agent_lines(ax, mine.places, mine.results, joined)
+
+    return [("POWER, mean over states", SCALE_LABEL, both), correlation]
+
+
+def _room_below(names: list[str] | None) -> float:
+    """How many inches names of places need that stand upright."""
+    return max(map(len, names)) * LETTER if names is not None and _upright(names) else 0.0
+
+
+def _upright(names: list[str]) -> bool:
+    return max(map(len, names)) * len(names) > MOST_LETTERS
+
+
+def _panels(count: int, columns: int, legend: bool, room: float) -> tuple[Figure, list[list[Axes]]]:
+    """A figure, and a row of so many pictures for each panel; panels of one picture stand side by side."""
+    across = min(count, MOST_ACROSS) if columns == 1 else 1
+    down = -(-count // across)
+    large = count == 1
+    width, height = PANEL if large else SMALL_PANEL
+    size = (across * columns * width + (1.6 if legend else 0.6), down * height + 0.3 + room)
+    figure = Picture(figsize=size, layout="constrained")
+    places = [(down, across * columns, i + 1) for i in range(count * columns)]
+    axes = [figure.add_subplot(*place) for place in places]
+    return figure, [axes[i * columns : (i + 1) * columns] for i in range(count)]
+
+
+def _share_axes(grid: list[list[Axes]]) -> None:
+    """The same limits in all panels of a quantity, and names of axes only at the outer ones."""
+    axes = [ax for row in grid for ax in row]
+    for name in {ax.get_ylabel() for ax in axes}:
+        alike = [ax for ax in axes if ax.get_ylabel() == name]
+        limits = np.array([ax.get_ylim() for ax in alike])
+        for ax in alike:
+            ax.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+    for ax in axes:
+        place = ax.get_subplotspec()
+        assert place is not None
+        lowest = not any(_below(place, other.get_subplotspec()) for other in axes)
+        if len(grid) > 1 and len(grid[0]) == 1 and not place.is_first_col():
+            ax.set_ylabel("")
+        if not lowest:
+            ax.set_xlabel("")
+            ax.tick_params(labelbottom=False)
+
+
+def _below(place: Any, other: Any) -> bool:
+    """Whether the other place is in the same column, further down."""
+    return bool(other.colspan == place.colspan and other.rowspan.start > place.rowspan.start)
+
+
+def _legend(figure: Figure, grid: list[list[Axes]], title: str) -> None:
+    """The lines of all panels, each once, beside them."""
+    found: dict[str, Any] = {}
+    for ax in (ax for row in grid for ax in row):
+        for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
+            found.setdefault(name, handle)
+    if found:
+        style = {"fontsize": SMALL, "frameon": False, "title_fontsize": SMALL}
+        figure.legend(found.values(), found, loc="outside right upper", title=title, **style)
+
+
+def _sweep_note(
+    results: list[Result], two: list[MultiagentPower], others: list[Result], states: Sequence[Hashable] | None
+) -> list[str]:
+    """How the numbers were computed, and what the intervals are."""
+    note = ["95% intervals"] if states is not None else ["95% intervals of the mean over states"]
+    if two:
+        return [*how_pairs(two), *note]
+    if states is None:
+        _, half, exact = (np.array(part) for part in zip(*map(average, results), strict=True))
+        if not exact.all():
+            note = [] if np.isnan(half).all() else ["upper bounds of 95% intervals of the mean over states"]
+    powers = [result for result in results if isinstance(result, PowerEstimate)]
+    how = [f"{_count(powers)} reward functions, {drawn_from(e.reward)}" for e in powers]
+    return [*dict.fromkeys([*how, *_shared(list(map(how_made, others)))]), *note]
 
 
 @saved
@@ -186,15 +309,16 @@ def plot_alignment_sweep(
         >>> figure.axes[0].get_ylabel()
         'correlation of POWER over states'
     """
-    found, places, names, _ = _ordered(results, values)
-    if not all(isinstance(result, MultiagentPower) for result in found):
+    swept = ordered(results, values)
+    two = [result for result in swept.results if isinstance(result, MultiagentPower)]
+    if len(two) < len(swept.results):
         raise ValueError("results: expected POWER of two agents, found that of one; see plot_sweep")
-    two = [result for result in found if isinstance(result, MultiagentPower)]
     figure = Picture(figsize=(PANEL[0] + 0.4, PANEL[1]), layout="constrained")
     ax = figure.add_subplot()
-    _alignment_line(ax, places, two, names is None)
-    _name_places(ax, names, label)
-    _finish(figure, found, title, [*how_pairs(two), "95% bootstrap intervals"])
+    alignment_line(ax, swept.places, two, swept.names is None, color="0.25")
+    ax.set_ylabel("correlation of POWER over states", fontsize=NORMAL)
+    _name_places(ax, swept.names, label)
+    _finish(figure, swept.results, title, [*how_pairs(two), "95% bootstrap intervals"], "alignment", 1)
     return figure
 
 
@@ -238,43 +362,9 @@ def plot_correlation_sweep(
     return plot_sweep(found, [result.correlation for result in found], "correlation of rewards", title=title, path=path)
 
 
-def _ordered(
-    results: Iterable[Any], values: Iterable[Any], lines: list[str] | None = None
-) -> tuple[list[Result], Floats, list[str] | None, list[str]]:
-    """The results in the order of the axis, their places on it, its names unless values are numbers, their lines."""
-    found, given = list(results), list(values)
-    of_line = [""] * len(found) if lines is None else lines
-    if len(found) < 2:
-        raise ValueError(f"results: expected at least two, found {len(found)}")
-    for name, each in (("values", given), ("lines", of_line)):
-        if len(each) != len(found):
-            raise ValueError(f"{name}: expected {len(found)}, one for each result, found {len(each)}")
-    pairs = list(zip(of_line, given, strict=True))
-    equal = next((pair[1] for i, pair in enumerate(pairs) if any(pair == other for other in pairs[:i])), None)
-    if equal is not None:
-        raise ValueError(
-            f"values: expected no two equal{'' if lines is None else ' in a line'}, found {equal!r} twice; of results "
-            "that differ in something else too, say in what by lines=, or draw some of them"
-        )
-    numbers = all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) and np.isfinite(v) for v in given)
-    if not numbers:
-        names = list(dict.fromkeys(map(str, given)))
-        return found, np.array([names.index(str(v)) for v in given], dtype=np.float64), names, of_line
-    order = np.argsort(given, kind="stable")
-    sorted_lines = [of_line[i] for i in order]
-    return [found[i] for i in order], np.array(given, dtype=np.float64)[order], None, sorted_lines
-
-
 def _shared(notes: list[list[str]]) -> list[str]:
     """The parts that all notes have."""
     return [part for part in notes[0] if all(part in note for note in notes)] if notes else []
-
-
-def _of_states(result: Result) -> tuple[tuple[str, ...], str] | None:
-    """The dimensions and the name of the first numbers of states; None if there are none."""
-    tables = result.tables()
-    dims = next((dims for dims in tables if "state" in dims), None)
-    return None if dims is None else (dims, next(iter(tables[dims])))
 
 
 def _quantity(results: list[Result]) -> tuple[str, str]:
@@ -282,7 +372,7 @@ def _quantity(results: list[Result]) -> tuple[str, str]:
     kinds = list(dict.fromkeys(type(result).__name__ for result in results))
     if len(kinds) > 1:
         raise ValueError(f"results: expected all of one measure, found {' and '.join(kinds)}")
-    first = _of_states(results[0])
+    first = of_states(results[0])
     if first is not None:
         dims, name = first
         return f"{words_of(name)}, mean over {' and '.join(f'{dim}s' for dim in dims)}", words_of(name)
@@ -291,90 +381,10 @@ def _quantity(results: list[Result]) -> tuple[str, str]:
     raise ValueError(f"results: expected arrays or numbers, found none in a {kinds[0]}")
 
 
-def _average(result: Result) -> tuple[float, float, bool]:
-    """The average of what is drawn, half its 95 % interval (nan: unknown), and whether that is exact, not a bound."""
-    if isinstance(result, PowerEstimate):
-        return _average_power(result)
-    first = _of_states(result)
-    if first is None:
-        return float(next(iter(result.summary().values()))), np.nan, False
-    dims, name = first
-    columns = result.tables()[dims]
-    there = result.exists(dims, columns[name].shape)
-    error = error_of(columns, name)
-    spread = np.nan if error is None else float(error[there].mean())
-    return float(columns[name][there].mean()), critical_value(0.95) * spread, False
-
-
-def _average_power(estimate: PowerEstimate) -> tuple[float, float, bool]:
-    """The same of POWER of one agent."""
-    samples = estimate._samples
-    exact = samples is not None and len(samples) == estimate.num_samples > 1 and not estimate.method.startswith("sobol")
-    if exact and samples is not None:
-        error = float(samples.mean(axis=1).std(ddof=1) / np.sqrt(len(samples)))
-    else:
-        error = float(estimate.standard_error.mean())
-    return float(estimate.mean.mean()), critical_value(0.95, estimate.replicates) * error, exact or error == 0
-
-
-def _line(
-    ax: Axes, places: Floats, middle: Floats, low: Floats, high: Floats, label: str = "", *, joined: bool, **style: Any
-) -> None:
-    """Points with intervals; where there is something between them, joined by a line and a band."""
-    below, above = np.maximum(middle - low, 0), np.maximum(high - middle, 0)
-    style = {"marker": "o", "markersize": 4, "linewidth": 1.2, "capsize": 2, **style}
-    if not joined:
-        style |= {"linestyle": "none", "marker": style["marker"] or "x"}
-    ax.errorbar(places, middle, yerr=(below, above), label=label, **style)
-    if joined:
-        ax.fill_between(places, middle - below, middle + above, color=style["color"], alpha=0.15, linewidth=0)
-
-
-def _state_lines(
-    ax: Axes, places: Floats, estimates: list[PowerEstimate], states: Sequence[Hashable], joined: bool
-) -> None:
-    for state, colour, marker in zip(states, COLOURS, MARKERS, strict=False):
-        index = [estimate.model.index(state) for estimate in estimates]
-        rows = [
-            (e.mean[s], *(end[s] for end in e.confidence_interval())) for e, s in zip(estimates, index, strict=True)
-        ]
-        middle, low, high = np.array(rows).T
-        _line(ax, places, middle, low, high, label_text(state), joined=joined, color=colour, marker=marker)
-    ax.legend(fontsize=SMALL, frameon=False, title="state", title_fontsize=SMALL)
-
-
-def _agent_lines(ax: Axes, places: Floats, results: list[MultiagentPower], joined: bool) -> None:
-    """POWER of both agents, averaged over states, and the baselines."""
-    for agent, colour, meaning in zip(
-        results[0].agents, AGENT_COLOURS, ("against the seed policy", "playing the seed policy"), strict=True
-    ):
-        name = agent_title(agent)
-        for baseline, dashes, label in ((False, "-", name), (True, "--", f"{name}, {meaning}")):
-            middle = np.array([result.average(agent, baseline=baseline) for result in results])
-            half = critical_value(0.95) * np.array(
-                [result.average_error(agent, baseline=baseline) for result in results]
-            )
-            style = {"color": colour, "linestyle": dashes, "marker": "" if baseline else "o"}
-            _line(ax, places, middle, middle - half, middle + half, label, joined=joined, **style)
-    low, high = ax.get_ylim()
-    ax.set_ylim(low - 0.4 * (high - low), high)  # room for the legend
-    ax.legend(fontsize=SMALL, frameon=False, loc="lower right")
-
-
-def _alignment_line(ax: Axes, places: Floats, results: list[MultiagentPower], joined: bool) -> None:
-    middle = np.array([result.alignment_corrected for result in results])
-    low, high = np.array([result.alignment_interval(0.95) for result in results]).T
-    ax.axhline(0, color="0.7", linewidth=0.8)
-    _line(ax, places, middle, low, high, joined=joined, color="0.25")
-    ax.set_ylim(-1.06, 1.06)
-    ax.set_ylabel("correlation of POWER over states", fontsize=NORMAL)
-    ax.set_title("alignment", fontsize=LARGE)
-
-
 def _name_places(ax: Axes, names: list[str] | None, label: str) -> None:
     """The axis of the parameter."""
     if names is not None:
-        ax.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) * len(names) > 40 else 0)
+        ax.set_xticks(range(len(names)), names, rotation=90 if _upright(names) else 0)
         ax.set_xlim(-0.5, len(names) - 0.5)
     ax.set_xlabel(label, fontsize=NORMAL)
     plain(ax)
@@ -385,11 +395,18 @@ def _count(estimates: list[PowerEstimate]) -> str:
     return f"{counts[0]:,}" + (f" to {counts[-1]:,}" if len(counts) > 1 else "")
 
 
-def _finish(figure: Figure, results: list[Result], title: str | None, note: list[str]) -> None:
-    """The title and the note."""
+def _finish(
+    figure: Figure, results: list[Result], title: str | None, note: list[str], quantity: str, panels: int
+) -> None:
+    """The title, which of several panels says what they show, and the note."""
     first = [result[result.agents[0]] if isinstance(result, MultiagentPower) else result for result in results]
     discounts = {getattr(result, "gamma", None) for result in first} - {None}
     heading = f"γ = {discounts.pop():g}" if title is None and len(discounts) == 1 else title
-    if heading:
+    single = panels == 1 and len(figure.axes) == 1
+    if single:
+        figure.axes[0].set_title(f"{quantity}, {heading}" if heading else quantity, fontsize=LARGE)
+    elif panels > 1 and len(figure.axes) == panels:
+        figure.suptitle(f"{quantity}, {heading}" if heading else quantity, fontsize=LARGE + 1)
+    elif heading:
         figure.suptitle(heading, fontsize=LARGE + 1)
     add_note(figure, note)

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from power_metrics.plots.generic import plot
 from power_metrics.plots.joint import Cell, joint_panels
 from power_metrics.plots.panels import Panels
+from power_metrics.plots.split import Where
 from power_metrics.plots.style import (
     NORMAL,
     Picture,
@@ -36,6 +37,7 @@ def plot_two_agents(
     result: MultiagentPower,
     *,
     agent: str | None = None,
+    where: Where | None = None,
     positions: Sequence[Cell] | None = None,
     values: bool | None = None,
     title: str | None = None,
@@ -46,6 +48,7 @@ def plot_two_agents(
     Args:
         result: what `power_metrics.multiagent_power` returned.
         agent: whose POWER; by default the first (the human).
+        where: which states the heat maps show, as in `plot_power`; None for all.
         positions: places of the second agent (row, column); by default as in `plot_joint_power`.
         values: whether numbers appear in the cells; None for where they are legible.
         title: above the heat maps.
@@ -67,7 +70,7 @@ def plot_two_agents(
     drawn = "given rewards" if result.correlation is None else f"reward correlation {result.correlation:g}"
     name = result.agents[0] if agent is None else agent
     heading = f"POWER of the {agent_title(name)}, γ = {estimate.gamma:g}, {drawn}" if title is None else title
-    panels = joint_panels(estimate, result.game, result.agents[1], positions, values, heading, (None, None))
+    panels = joint_panels(estimate, result.game, result.agents[1], positions, values, heading, (None, None), where=where)
     plot_alignment(result, ax=_widened(panels))
     return panels.figure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     import pandas
 
 FORMAT = 2
+SHORT = 10
+"""Rows of a table that is printed; of more, the first and the last five."""
 AnyResult = TypeVar("AnyResult", bound="Result")
 
 
@@ -248,6 +251,20 @@ class Result:
 
     def __hash__(self) -> int:
         return hash((type(self), self.fingerprint))
+
+    def __str__(self) -> str:
+        frame = self._short_frame()
+        return repr(self) if frame is None else f"{self!r}\n{frame.to_string(max_rows=SHORT)}"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: what it is, and its table, shortened."""
+        frame = self._short_frame()
+        heading = f"<p>{html.escape(repr(self).partition(chr(10))[0])}</p>"
+        return heading if frame is None else f"{heading}\n{frame.to_html(max_rows=SHORT)}"
+
+    def _short_frame(self) -> pandas.DataFrame | None:
+        """The table that is printed; None without one."""
+        return self.to_frame() if self.tables() else None
 
     def __repr__(self) -> str:
         model = getattr(self, "model", None)

@@ -24,10 +24,10 @@ MAX_POINTS = 12
 """Of more points, this many are drawn, evenly spaced."""
 
 MAX_LINES = 8
-"""Values of the other keys that become lines of one picture, of one agent; of more, or of two agents:"""
+"""A key with up to this many values has a line for each of them."""
 
-MAX_CURVES = 4
-"""pictures of each swept key, at so many values of the others."""
+MAX_PANELS, MAX_PICTURES = 12, 4
+"""Combinations of the remaining keys have a panel each: so many in a picture, in up to so many pictures."""
 
 
 def draw_figures(result: SweepResult, show: bool | None = False) -> list[Path]:
@@ -83,26 +83,45 @@ def _points(result: SweepResult) -> Iterator[Job]:
 
 
 def _curves(result: SweepResult) -> Iterator[Job]:
-    """What was measured against each key with several values: a line, or a picture, for each value of the others."""
+    """What was measured against each key with several values, with lines and panels for all values of the others."""
     from power_metrics.plots import plot_sweep
 
     for key in result.parameters:
         if len(result.config.values[key]) < 2:
             continue
-
-        groups: dict[str, list[SweepPoint]] = {}
+        others = [other for other in result.parameters if other != key]
+        for_lines = _key_of_lines(result, others)
+        panels: dict[str, list[SweepPoint]] = {}
         for point in result.points:
-            others = {k: v for k, v in point.cells.items() if k != key}
-            groups.setdefault(", ".join(f"{k}={v}" for k, v in others.items()), []).append(point)
-        if 1 < len(groups) <= MAX_LINES and result.kind != "two_agents":
-            lines, points = zip(*((title, point) for title, group in groups.items() for point in group), strict=True)
-            values = [point.cells[key] for point in points]
-            yield f"over-{key}", partial(plot_sweep, [p.result for p in points], values, key, lines=lines)
-            continue
-        for number, (title, group) in enumerate(list(groups.items())[:MAX_CURVES], 1):
-            name = f"over-{key}" if len(groups) == 1 else f"over-{key}-{number}"
-            results, values = [point.result for point in group], [point.cells[key] for point in group]
-            yield name, partial(plot_sweep, results, values, key, title=title or None)
+            panels.setdefault(_settings(point, [k for k in others if k != for_lines]), []).append(point)
+        chosen = list(panels)[: MAX_PANELS * MAX_PICTURES]
+        pages = [chosen[i : i + MAX_PANELS] for i in range(0, len(chosen), MAX_PANELS)]
+        for number, page in enumerate(pages, 1):
+            drawn = [point for title in page for point in panels[title]]
+            if len(drawn) < 2:
+                continue
+            about = {
+                "lines": None if for_lines is None else [_settings(point, [for_lines]) for point in drawn],
+                "panels": [title for title in page for _ in panels[title]] if len(page) > 1 else None,
+                "title": page[0] or None if len(page) == 1 else None,
+            }
+            if len(page) < len(panels):
+                about["left_out"] = f"{len(page)} of {len(panels)} combinations of the other settings"
+            results, values = [point.result for point in drawn], [point.cells[key] for point in drawn]
+            name = f"over-{key}" if len(pages) == 1 else f"over-{key}-{number}"
+            yield name, partial(plot_sweep, results, values, key, **about)
+
+
+def _key_of_lines(result: SweepResult, keys: list[str]) -> str | None:
+    """The key whose values become lines: that with the most values which colours can tell apart."""
+    counts = {key: len(result.config.values[key]) for key in keys}
+    able = [key for key, count in counts.items() if 1 < count <= MAX_LINES]
+    return max(able, key=counts.__getitem__, default=None)
+
+
+def _settings(point: SweepPoint, keys: list[str]) -> str:
+    """The values of these keys at a point, on one line."""
+    return ", ".join(f"{key}={point.cells[key]}" for key in keys)
 
 
 def _spread(count: int, most: int) -> list[int]:

@@ -86,7 +86,7 @@ class TestOneAgent:
         assert y.tolist() == [runs[1][1, 1], runs[2][1, 1], runs[0][1, 1]]
         ends = runs[1].confidence_interval()
         assert (low[0], high[0]) == pytest.approx((ends[0][4], ends[1][4]))
-        labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+        labels = [text.get_text() for text in figure.legends[0].get_texts()]
         assert labels == ["(0, 0)", "(1, 1)"]
 
     def test_names_keep_their_order(self, runs):
@@ -101,17 +101,32 @@ class TestOneAgent:
     def test_lines_of_another_parameter(self, runs):
         halves = [replace(run, mean=run.mean / 2) for run in runs]
         lines = ["whole"] * 3 + ["half"] * 3
-        ax = plot_sweep([*runs, *halves], [*GAMMAS, *GAMMAS], "γ", lines=lines).axes[0]
+        figure = plot_sweep([*runs, *halves], [*GAMMAS, *GAMMAS], "γ", lines=lines)
+        ax = figure.axes[0]
         found = bands(ax)
         assert list(found) == ["whole", "half"]
         for name, results in (("whole", runs), ("half", halves)):
             x, y, _, _ = found[name]
             assert x.tolist() == [0.1, 0.5, 0.9]
             assert y == pytest.approx([results[i].mean.mean() for i in (1, 2, 0)])
-        assert [text.get_text() for text in ax.get_legend().get_texts()] == list(found)
+        assert [text.get_text() for text in figure.legends[0].get_texts()] == list(found)
         ax = plot_sweep([*runs[:2], *halves[:2]], ["a", "b", "b", "a"], "kind", lines=lines[1:5]).axes[0]
         assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b"]
-        assert bands(ax)["half"][0].tolist() == [1, 0]
+        assert bands(ax)["half"][0] == pytest.approx([1.25, 0.25])  # beside those of the other line
+
+    def test_small_multiples_have_every_combination_and_keep_the_legend_off_the_data(self, runs):
+        panels = ["noise=0"] * 6 + ["noise=1"] * 6
+        lines = (["whole"] * 3 + ["half"] * 3) * 2
+        halves = [replace(run, mean=run.mean / 2) for run in runs]
+        figure = plot_sweep([*runs, *halves] * 2, [*GAMMAS] * 4, "γ", lines=lines, panels=panels, left_out="2 of 9")
+        assert [ax.get_title() for ax in figure.axes] == ["noise=0", "noise=1"]
+        assert figure.get_suptitle() == "POWER, mean over states"
+        assert all(set(bands(ax)) == {"whole", "half"} for ax in figure.axes)
+        assert len({ax.get_ylim() for ax in figure.axes}) == 1
+        assert note(figure).endswith("2 of 9")
+        figure.draw_without_rendering()
+        (legend,) = figure.legends
+        assert not any(legend.get_window_extent().overlaps(ax.get_window_extent()) for ax in figure.axes)
 
 
 class TestTwoAgents:
@@ -128,6 +143,12 @@ class TestTwoAgents:
         (line,) = bands(alignment).values()
         assert line[1].tolist() == [game.alignment_corrected for game in games]
         assert figure.get_suptitle() == "γ = 0.6"
+
+    def test_lines_and_panels_of_both(self, games):
+        figure = plot_sweep(games * 4, (-1, 0, 1) * 4, "ρ", lines=["a"] * 6 + ["b"] * 6, panels=(["x"] * 3 + ["y"] * 3) * 2)
+        assert len(figure.axes) == 6
+        assert figure.axes[3].get_title() == "POWER of the human\ny"
+        assert set(bands(figure.axes[2])) == {"a", "b"}
 
     def test_states_of_both(self, games):
         label = games[0].game.state_labels[3]

@@ -42,7 +42,7 @@ def test_curves_show_the_results(tmp_path):
     ((name, draw),) = pictures._curves(result)
     assert name == "over-gamma"
     figure = draw()
-    assert figure.get_suptitle() == "noise=0.1"
+    assert figure.axes[0].get_title() == "POWER, mean over states, noise=0.1"
     line = figure.axes[0].get_lines()[0]
     assert line.get_xdata() == pytest.approx([0.5, 0.9])
     assert line.get_ydata() == pytest.approx([point.result.mean.mean() for point in result.points])
@@ -54,7 +54,7 @@ def test_results_of_any_measure_are_drawn(tmp_path):
     points = [f"point-{n:04}.png" for n in range(4)]
     assert names(tmp_path) == ["over-gamma.png", "over-noise.png", *points]
     figure = dict(pictures._curves(result))["over-gamma"]()
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["noise=0", "noise=0.1"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["noise=0", "noise=0.1"]
     line = figure.axes[0].get_lines()[0]
     assert line.get_ydata() == pytest.approx([p.result.summary()["probability"] for p in result.select(noise=0)])
     assert figure.axes[0].get_ylabel() == "probability"
@@ -64,6 +64,21 @@ def test_results_of_any_measure_are_drawn(tmp_path):
     assert names(tmp_path / "curve") == ["over-gamma.png", "point-0000.png", "point-0001.png"]
     line = dict(pictures._curves(result))["over-gamma"]().axes[0].get_lines()[0]
     assert line.get_ydata() == pytest.approx(list(result.summary()["power"]))
+
+
+def test_every_combination_of_three_keys_appears_or_is_said_to_be_left_out(tmp_path, monkeypatch):
+    mapping = {**ONE, "level": ["open_3x3", "corridor", "two_rooms"], "noise": [0, 0.2], "num_samples": 3}
+    result = pm.sweep(mapping, tmp_path, figures=False)
+    drawn = dict(pictures._curves(result))
+    assert list(drawn) == ["over-level", "over-noise", "over-gamma"]
+    for draw in drawn.values():
+        figure = draw()
+        seen = sum(len(container[0].get_xdata()) for ax in figure.axes for container in ax.containers)
+        assert seen == len(result.points) == 12
+    monkeypatch.setattr(pictures, "MAX_PANELS", 1)
+    monkeypatch.setattr(pictures, "MAX_PICTURES", 1)
+    figure = dict(pictures._curves(result))["over-gamma"]()
+    assert "1 of 2 combinations of the other settings" in figure.get_supxlabel()
 
 
 def test_of_many_points_some_are_drawn(tmp_path, monkeypatch):
