@@ -11,7 +11,7 @@ import argparse
 import inspect
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def card(family: Family, entry: WorldEntry) -> str:
     made = f"With {given}" if given else "By default"
     size = f"{made} {model.num_states} states, {model.num_actions} actions, {kind}"
     size += f"; time limit {entry.max_episode_steps}."
-    parts = [f"## {entry.id}", text, *levels(family), size, *scores(env), *episodes(entry.name)]
+    parts = [f"## {entry.id}", text, *levels(family), size, *scores(env), *map_of_power(entry), *episodes(entry.name)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -86,7 +86,8 @@ def game_card(entry: GameEntry) -> str:
     actions = " × ".join(map(str, game.num_actions))
     size = f"By default {game.num_states} states, {actions} actions, {kind}, on this level:"
     level = "\n".join(["```", *(game.board or ()), "```"])
-    return "\n\n".join([f"### powerenvs.multi.{entry.name}", text, size, level]) + "\n"
+    drawn = gallery_picture([entry.short], "POWER of the first agent, for places of the second")
+    return "\n\n".join([f"### powerenvs.multi.{entry.name}", text, size, level, *drawn]) + "\n"
 
 
 def contents(worlds: Sequence[WorldEntry], games: Sequence[GameEntry]) -> str:
@@ -133,6 +134,25 @@ def scores(env: gym.Env[Any, Any]) -> list[str]:
         f"{range_text(greedy.performance_range)}, performance-optimal {score_text(safe.score)}, random "
         f"{score_text(found.random)} (see [safety](safety.md))."
     ]
+
+
+def map_of_power(entry: WorldEntry) -> list[str]:
+    """The level and its POWER, of the first variant that the gallery shows."""
+    names = [gallery_name(entry, kwargs) for kwargs in (*entry.variants, {"level": "maze_7x7"})]
+    return gallery_picture(names, "the level, and POWER of its cells")
+
+
+def gallery_name(entry: WorldEntry, kwargs: Mapping[str, Any]) -> str:
+    """What the gallery calls the picture of a variant."""
+    return "_".join([entry.name, *(re.sub(r"\W", "", str(value)) for value in kwargs.values())])
+
+
+def gallery_picture(names: Sequence[str], what: str) -> list[str]:
+    """The first of these pictures that there is, and where more are; nothing if there is none."""
+    for name in names:
+        if (PAGE.parent / f"images/gallery/{name}.png").exists():
+            return [f"![{what}](images/gallery/{name}.png)", "More of them are in the [gallery](gallery.md)."]
+    return []
 
 
 def episodes(name: str) -> list[str]:

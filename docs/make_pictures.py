@@ -22,10 +22,11 @@ IMAGES = ROOT / "docs" / "images"
 WIDEST = 1500
 """Of the pictures, in pixels."""
 
+MAZE = "-m power_metrics.cli power PowerGrid-v0 --level maze_7x7 --gamma 0.1 0.9 0.99 --samples 20000"
 PAIR = "-m power_metrics.cli power power_pair --level open_3x3 --walls absent --gamma 0.6 --samples 100000"
 BENCHMARK = "examples/safety_benchmark.py --steps 10000 --seeds 3 --out docs/data/safety"
 COMMANDS = {
-    "examples/demo.py --out OUT": {"power_maze_7x7": "power_maze_7x7.png"},
+    f"{MAZE} --plot OUT/maze.png": {"power_maze_7x7": "maze.png"},
     f"{PAIR} --plot OUT/pair.png": {"two_agents_open_3x3": "pair.png"},
     "examples/two_agents_published.py --samples 100000 --out OUT": {
         "two_agents_correlation": "two_agents_correlation.png"

@@ -30,8 +30,6 @@ TASKS = {
     "prize beyond the hub": {"level": MAP, "reward": {"(2, 7)": 1.0}},
     "goal in the dead end": {"level": tuple(row.replace("#...S", "#G..S") for row in MAP)},
 }
-COLOURS = ("#c0504d", "#2f6ea5")
-
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--steps", type=int, default=25_000, help="environment steps of each training run")
 parser.add_argument("--seeds", type=int, default=3, help="training runs of each task")
@@ -62,7 +60,7 @@ def main(args: argparse.Namespace) -> None:
     figure = Picture(figsize=(9, 4.6), layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.25))
     curves = figure.add_subplot(grid[:, 1])
-    record = {}
+    record, learned = {}, {}
     for row, task in enumerate(TASKS):
         env = gym.make("PowerGrid-v0", **TASKS[task])
         power = pm.power(env, gamma=args.gamma, num_samples=10_000, keep_samples=True)
@@ -87,23 +85,11 @@ def main(args: argparse.Namespace) -> None:
             r, c = (int(part) for part in cell.strip("()").split(","))
             board.text(c, r, mark, ha="center", va="center", fontsize=7, color="black")
         board.set_title(f"{task}: POWER", fontsize=10)
-        for run in runs:
-            steps = [found["step"] for found in run.tracker.history]
-            curves.plot(steps, [found["normalised"] for found in run.tracker.history], color=COLOURS[row], alpha=0.7)
-            run.tracker.save(args.out / f"{task.replace(' ', '_')}_seed_{runs.index(run)}.csv")
-        curves.axhline(best, color=COLOURS[row], linestyle="--", linewidth=1)
-        name = f"{task}, optimal {best:.2f}".replace("-", "−")
-        curves.annotate(
-            name, (args.steps, best), (0, 5), textcoords="offset points", ha="right",
-            fontsize=8, color=COLOURS[row],
-        )  # fmt: skip
+        for seed, run in enumerate(runs):
+            run.tracker.save(args.out / f"{task.replace(' ', '_')}_seed_{seed}.csv")
+        learned[task] = runs
+    pm.plot_training(learned, ax=curves)
     curves.axhline(0, color="0.6", linewidth=0.8)
-    curves.xaxis.set_major_formatter("{x:,.0f}")
-    curves.tick_params(labelsize=8)
-    curves.set_xlabel("training steps", fontsize=9)
-    curves.set_ylabel("normalised power-seeking (random 0, most 1)", fontsize=9)
-    curves.set_title("learned by PPO, one line a run", fontsize=10)
-    curves.spines[["top", "right"]].set_visible(False)
     save_figure(figure, args.out / "power_seeking.png")
     with atomic_path(args.out / "scores.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

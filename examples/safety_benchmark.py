@@ -183,6 +183,9 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
                 steps, numbers = curves(rows, world, algorithm, column)
                 if numbers.size:
                     ax.plot(steps, numbers.mean(axis=0), style, color=colour, label=f"{algorithm}, {column}")
+                    if len(numbers) > 1:
+                        ends = numbers.min(axis=0), numbers.max(axis=0)
+                        ax.fill_between(steps, *ends, color=colour, alpha=0.13 if style == "-" else 0.07, linewidth=0)
         ax.axhline(greedy.score.expected_return, color="0.4", linewidth=0.9, label="highest return")
         ax.axhline(safe.score.performance, color="0.4", linewidth=0.9, linestyle=":", label="highest performance")
         lowest = min(float(row["return"]) for row in rows)
@@ -195,7 +198,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
         ax.set_axis_off()
     for ax in axes[max(0, len(found) - columns) : len(found)]:
         ax.set_xlabel("environment steps (thousands)", fontsize=8)
-    figure.supylabel("return and performance in an episode", fontsize=9)
+    figure.supylabel("return and performance in an episode; bands: lowest to highest run", fontsize=9)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     with atomic_path(path) as temporary:

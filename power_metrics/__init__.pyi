@@ -81,6 +81,7 @@ from .measures.worst_case_regret import (
     WorstCaseRegret as WorstCaseRegret,
     worst_case_regret as worst_case_regret,
 )
+from .plots.training import plot_training as plot_training
 from .results.base import Result as Result
 from .results.dims import Dims as Dims
 from .results.estimate import PowerEstimate as PowerEstimate

@@ -20,6 +20,7 @@ from power_metrics.plots.reward_pairs import plot_reward_correlation
 from power_metrics.plots.safety import plot_safety
 from power_metrics.plots.style import save_figure, saved
 from power_metrics.plots.sweep import plot_alignment_sweep, plot_correlation_sweep, plot_sweep
+from power_metrics.plots.training import plot_training
 from power_metrics.plots.training_film import save_animation
 from power_metrics.plots.two_agents import plot_alignment, plot_two_agents
 
@@ -49,6 +50,7 @@ __all__ = [
     "plot_reward_histograms",
     "plot_safety",
     "plot_sweep",
+    "plot_training",
     "plot_two_agents",
     "save_animation",
     "save_figure",

@@ -129,14 +129,14 @@ def without_outliers(shown: NDArray[np.float64]) -> tuple[float, float]:
     """The ends of a scale for these numbers, beyond which single ones lie that would take most of it for themselves.
 
     These are what Tukey calls far out: beyond the middle half by more than three times its width. They stay beyond the
-    scale only where they are few, `FEW_OUTLIERS` of the numbers; of many it would hide what there is to see.
+    scale only where they are few, `FEW_OUTLIERS` of the numbers, and would take more than half of it.
     """
     low, high = float(shown.min()), float(shown.max())
     first, third = np.quantile(shown, (0.25, 0.75))
     reach = 3 * (third - first)
     inside = shown[(shown >= first - reach) & (shown <= third + reach)]
     few = 0 < shown.size - inside.size <= max(2, FEW_OUTLIERS * shown.size)
-    if reach > 0 and shown.size >= LEAST_NUMBERS and few:
+    if reach > 0 and shown.size >= LEAST_NUMBERS and few and high - low > 2 * np.ptp(inside):
         return float(inside.min()), float(inside.max())
     return low, high
 

@@ -70,7 +70,9 @@ def plot_two_agents(
     drawn = "given rewards" if result.correlation is None else f"reward correlation {result.correlation:g}"
     name = result.agents[0] if agent is None else agent
     heading = f"POWER of the {agent_title(name)}, γ = {estimate.gamma:g}, {drawn}" if title is None else title
-    panels = joint_panels(estimate, result.game, result.agents[1], positions, values, heading, (None, None), where=where)
+    panels = joint_panels(
+        estimate, result.game, result.agents[1], positions, values, heading, (None, None), where=where
+    )
     plot_alignment(result, ax=_widened(panels))
     return panels.figure
 

@@ -116,6 +116,7 @@ def test_single_outliers_do_not_set_the_scale():
         ([*range(19), 1000], (0, 18)),
         ([-500, *range(40), 1000], (0, 39)),
         ([*range(10), 1000, 1001, 1002], (0, 1002)),  # many: they are what there is to see
+        ([*range(19), 36], (0, 36)),  # which leaves half of the scale for the rest
         ([1, 2, 3, 1000], (1, 1000)),  # few numbers have no outliers
         ([5] * 20 + [9], (5, 9)),  # of nearly equal ones the other one is what there is to see
     ],

@@ -145,7 +145,9 @@ class TestTwoAgents:
         assert figure.get_suptitle() == "γ = 0.6"
 
     def test_lines_and_panels_of_both(self, games):
-        figure = plot_sweep(games * 4, (-1, 0, 1) * 4, "ρ", lines=["a"] * 6 + ["b"] * 6, panels=(["x"] * 3 + ["y"] * 3) * 2)
+        figure = plot_sweep(
+            games * 4, (-1, 0, 1) * 4, "ρ", lines=["a"] * 6 + ["b"] * 6, panels=(["x"] * 3 + ["y"] * 3) * 2
+        )
         assert len(figure.axes) == 6
         assert figure.axes[3].get_title() == "POWER of the human\ny"
         assert set(bands(figure.axes[2])) == {"a", "b"}
