@@ -87,9 +87,7 @@ def run(args: argparse.Namespace) -> None:
     split = given_split(args)
     if (game := game_name(args.id)) is not None:
         if split:
-            raise ValueError(
-                "--by, --where: expected an environment of one agent; see plot(where=) for games"
-            )
+            raise ValueError("--by, --where: expected an environment of one agent; see plot(where=) for games")
         run_two_agents(args, game, gammas, reward, num_samples, seed)
         return
     refuse_pair_options(args)

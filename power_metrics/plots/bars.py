@@ -55,8 +55,13 @@ def shown_states(estimate: StateValues) -> NDArray[np.int64]:
 
 def bar_labels(estimate: StateValues) -> list[str]:
     """The labels of the states shown, cut where they are long."""
-    labels = [label_text(estimate.model.state_labels[s]) for s in shown_states(estimate)]
-    return [label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…" for label in labels]
+    return [short_label(label_text(estimate.model.state_labels[s])) for s in shown_states(estimate)]
+
+
+def short_label(text: str) -> str:
+    """A label without its middle where it is long: beginnings may be alike, and so may ends."""
+    half = MAX_LABEL // 2
+    return text if len(text) <= MAX_LABEL else f"{text[: half - 1]}…{text[-half:]}"
 
 
 def bar_limits(estimates: Sequence[StateValues]) -> tuple[float, float]:

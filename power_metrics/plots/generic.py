@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from power_metrics.plots.bars import BAR, MAX_BARS, MAX_LABEL, chosen_ranks
+from power_metrics.plots.bars import BAR, MAX_BARS, chosen_ranks, short_label
 from power_metrics.plots.heatmap import COLOURS, WALL_FACE, ink_on
 from power_metrics.plots.power import draw_split
 from power_metrics.plots.split import By, Column, Where
@@ -40,6 +41,8 @@ Floats = NDArray[np.float64]
 CELL, ROW = 0.55, 0.24
 """The least width of a column of a table, and the height of a row, in inches."""
 BINS = 40
+MOST_DECIMALS = 4
+"""Of numbers in the cells of a table, which have as many as tell a tenth of the scale, and at least two."""
 NUMBERED = 400
 """Up to this many cells of a table show their numbers."""
 
@@ -176,11 +179,13 @@ def _pairs(result: Result, dims: tuple[str, ...], values: Floats, label: str, he
     known = shown.compressed()
     scale = rising(float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     image = ax.imshow(shown, cmap=COLOURS, vmin=scale[0], vmax=scale[1], aspect="auto", interpolation="nearest")
+    decimals = min(MOST_DECIMALS, max(2, 1 - math.floor(math.log10(scale[1] - scale[0]))))
     if shown.size <= NUMBERED:
         for i, j in np.argwhere(~np.ma.getmaskarray(shown)).tolist():
             red, green, blue, opacity = np.asarray(image.cmap(image.norm(shown[i, j]))).tolist()
             ink = ink_on((red, green, blue, opacity))
-            ax.text(j, i, f"{shown[i, j]:.2f}", ha="center", va="center", fontsize=SMALL - 1, color=ink, gid="value")
+            style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL - 1, "gid": "value"}
+            ax.text(j, i, f"{shown[i, j]:.{decimals}f}", color=ink, **style)
     ax.set_xticks(range(len(below)), below, rotation=90 if upright else 0)
     ax.set_yticks(range(len(left)), left)
     ax.tick_params(labelsize=SMALL, length=0)
@@ -251,7 +256,7 @@ def _names(result: Result, dim: str, size: int) -> list[str]:
     """What there is along a dimension, as text, cut where it is long."""
     known = result.coordinates(dim) or range(size)
     texts = [str(i) for i in known] if isinstance(known, range) else [label_text(label) for label in known]
-    return [text if len(text) <= MAX_LABEL else text[: MAX_LABEL - 1] + "…" for text in texts]
+    return list(map(short_label, texts))
 
 
 def words_of(name: str) -> str:

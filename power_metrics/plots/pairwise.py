@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_count
-from power_metrics.plots.bars import MAX_LABEL
+from power_metrics.plots.bars import short_label
 from power_metrics.plots.heatmap import COLOURS, WALL_FACE
 from power_metrics.plots.multiples import choice_note, chosen_states, small_multiples
 from power_metrics.plots.panels import MIN_WIDTH
@@ -142,7 +142,7 @@ def plot_power_correlations(
     shown = chosen_states(model, estimate.mean, states, MOST_STATES, NAMED)
     count = len(shown)
     matrix = _correlations(samples[:, shown])
-    names = [label_text(model.state_labels[s])[:MAX_LABEL] for s in shown]
+    names = [short_label(label_text(model.state_labels[s])) for s in shown]
     room = max(map(len, names)) * LETTER
     side = float(np.clip(0.42 * count, 2.6, 7.0))
     width = max(MIN_WIDTH, side + room + 1.6)

@@ -51,3 +51,41 @@ def overlapping(figure):
     """Pairs of texts that cover each other by more than a pixel."""
     boxes = [(t.get_text(), box.padded(-0.5)) for t, box in shown_texts(figure)]
     return [(a, b) for (a, x), (b, y) in itertools.combinations(boxes, 2) if x.overlaps(y)]
+
+
+def outside(figure):
+    """The texts that leave the figure by more than two pixels."""
+    edges = figure.bbox.padded(2)
+    return [
+        t.get_text() for t, box in shown_texts(figure) if not (edges.contains(*box.min) and edges.contains(*box.max))
+    ]
+
+
+def unlabelled(figure):
+    """Axes without a name: neither of their own, nor at the outer panel of their row or column, nor beside all."""
+    axes = [ax for ax in figure.axes if ax.axison and ax.get_visible()]
+    written = {t.get_gid() for t in figure.texts}
+    found = []
+    for ax in axes:
+        if hasattr(ax, "_colorbar"):
+            bars = [other for other in axes if hasattr(other, "_colorbar")]
+            if not any(other.get_ylabel() or other.get_xlabel() for other in bars):
+                found.append(f"the scale of colours beside {ax.get_title()!r}")
+            continue
+        place = ax.get_position()
+        column = [other for other in axes if abs(other.get_position().x0 - place.x0) < 0.02]
+        row = [other for other in axes if abs(other.get_position().y0 - place.y0) < 0.02]
+        if not ("xlabel" in written or any(other.get_xlabel() for other in column)):
+            found.append(f"x of {ax.get_title()!r}")
+        if not ("ylabel" in written or any(other.get_ylabel() for other in row)):
+            found.append(f"y of {ax.get_title()!r}")
+    return found
+
+
+def faults(figure):
+    """What is wrong with the texts of a figure."""
+    return {
+        "overlapping": overlapping(figure),
+        "outside": outside(figure),
+        "unlabelled": unlabelled(figure),
+    }
