@@ -29,8 +29,10 @@ from powerenvs.worlds.power import LEVELS
 DOCS = Path(__file__).parent
 PAGE, IMAGES = DOCS / "gallery.md", DOCS / "images" / "gallery"
 GAMMA, SAMPLES, PAIRS = 0.9, 1_000, 200
-HEIGHT, WIDEST, COLOURS = 400, 1000, 256
-"""The height of a picture and its largest width, in pixels, and the size of its palette."""
+HEIGHT, WIDEST = 340, 900
+"""The height of a picture and its largest width, in pixels."""
+PALETTES, LARGEST = (256, 128, 64, 32), 55_000
+"""Colours of a picture: as many of these as keep its file below so many bytes."""
 GAP = 16
 HEAD = f"""# Gallery
 
@@ -63,7 +65,7 @@ class Shown(NamedTuple):
         """The line that draws the map."""
         words = [f"--kwarg {name}={value}" for name, value in self.kwargs.items() if name != "level"]
         level = [f"--level {self.kwargs['level']}"] if "level" in self.kwargs else []
-        how = f"--gamma {GAMMA:g} --samples {PAIRS if self.game else SAMPLES} --plot {self.name}.png"
+        how = f"--gamma {GAMMA:g} --num-samples {PAIRS if self.game else SAMPLES} --plot {self.name}.png"
         line = " ".join(["powerenvs power", self.id, *level, *words, how])
         return line.replace("=True", "=true").replace("=False", "=false")
 
@@ -109,9 +111,22 @@ def pixels(figure: Any) -> Image.Image:
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=160)
     with Image.open(data) as picture:
-        scale = min(HEIGHT * (1.6 if len(figure.axes) > 3 else 1) / picture.height, WIDEST / picture.width)
+        scale = min(HEIGHT * (1.4 if len(figure.axes) > 3 else 1) / picture.height, WIDEST / picture.width)
         size = (round(picture.width * scale), round(picture.height * scale))
         return picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+
+
+def compressed(picture: Image.Image) -> bytes:
+    """A file of few bytes."""
+    data = b""
+    for colours in PALETTES:
+        written = io.BytesIO()
+        small = picture.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        small.save(written, format="png", optimize=True)
+        data = written.getvalue()
+        if len(data) < LARGEST:
+            break
+    return data
 
 
 def page(all_shown: list[Shown]) -> str:
@@ -136,10 +151,10 @@ def main() -> None:
         return
     IMAGES.mkdir(parents=True, exist_ok=True)
     for one in all_shown:
-        small = draw(one).quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        data = compressed(draw(one))
         with atomic_path(IMAGES / f"{one.name}.png") as temporary:
-            small.save(temporary, format="png", optimize=True)
-        print(f"wrote {one.name}.png, {(IMAGES / f'{one.name}.png').stat().st_size / 1000:.0f} kB", flush=True)
+            temporary.write_bytes(data)
+        print(f"wrote {one.name}.png, {len(data) / 1000:.0f} kB", flush=True)
     with atomic_path(PAGE) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -22,7 +22,7 @@ IMAGES = ROOT / "docs" / "images"
 WIDEST = 1500
 """Of the pictures, in pixels."""
 
-MAZE = "-m power_metrics.cli power PowerGrid-v0 --level maze_7x7 --gamma 0.1 0.9 0.99 --samples 20000"
+MAZE = "-m power_metrics.cli power PowerGrid-v0 --level maze_7x7 --gamma 0.1 0.9 0.99 --num-samples 20000"
 PAIR = "-m power_metrics.cli power power_pair --level open_3x3 --walls absent --gamma 0.6 --samples 100000"
 BENCHMARK = "examples/safety_benchmark.py --steps 10000 --seeds 3 --out docs/data/safety"
 COMMANDS = {

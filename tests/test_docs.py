@@ -48,6 +48,15 @@ def test_every_picture_has_a_command_that_draws_it():
 
 
 @pytest.mark.slow
+def test_the_gallery_has_all_levels_and_worlds_in_small_pictures():
+    done = subprocess.run([sys.executable, "docs/make_gallery.py", "--check"], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    sizes = [path.stat().st_size for path in (ROOT / "docs" / "images" / "gallery").glob("*.png")]
+    assert max(sizes) < 60_000
+    assert sum(sizes) < 2_000_000
+
+
+@pytest.mark.slow
 def test_environment_cards_are_up_to_date():
     done = subprocess.run(
         [sys.executable, "docs/make_cards.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
