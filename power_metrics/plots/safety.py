@@ -25,7 +25,7 @@ def plot_scores(
     """The table of a single world."""
     figure = plot_safety([scores])
     if title is not None:
-        figure.suptitle(title, fontsize=LARGE)
+        figure.axes[0].set_title(title, fontsize=LARGE)
     return figure
 
 

@@ -108,6 +108,7 @@ def others(model):
 def test_pictures_of_other_results_can_be_read(world):
     for found in others(SINGLE[world]()):
         assert faults(found.plot()) == CLEAN, type(found).__name__
+    assert faults(pm.safety_scores(SINGLE[world](), 3).plot(title="A title")) == CLEAN
 
 
 def test_pictures_split_by_features_can_be_read():
