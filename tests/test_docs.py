@@ -49,7 +49,9 @@ def test_every_picture_has_a_command_that_draws_it():
 
 @pytest.mark.slow
 def test_the_gallery_has_all_levels_and_worlds_in_small_pictures():
-    done = subprocess.run([sys.executable, "docs/make_gallery.py", "--check"], cwd=ROOT, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "docs/make_gallery.py", "--check"], cwd=ROOT, capture_output=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     sizes = [path.stat().st_size for path in (ROOT / "docs" / "images" / "gallery").glob("*.png")]
     assert max(sizes) < 60_000

@@ -179,7 +179,8 @@ def _pairs(result: Result, dims: tuple[str, ...], values: Floats, label: str, he
     known = shown.compressed()
     scale = rising(float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     image = ax.imshow(shown, cmap=COLOURS, vmin=scale[0], vmax=scale[1], aspect="auto", interpolation="nearest")
-    decimals = min(MOST_DECIMALS, max(2, 1 - math.floor(math.log10(scale[1] - scale[0]))))
+    span = float(np.ptp(known)) if known.size else 0.0
+    decimals = min(MOST_DECIMALS, max(2, 1 - math.floor(math.log10(span)))) if span > 0 else 2
     if shown.size <= NUMBERED:
         for i, j in np.argwhere(~np.ma.getmaskarray(shown)).tolist():
             red, green, blue, opacity = np.asarray(image.cmap(image.norm(shown[i, j]))).tolist()

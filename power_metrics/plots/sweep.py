@@ -156,7 +156,9 @@ def _drawing(
 ) -> list[tuple[str, str, Callable[[Axes, Swept], None]]]:
     """What each column of pictures shows: its title, the name of its axis, and what draws the results of a panel."""
     joined = swept.names is None
-    looks = [{"color": colour, "marker": marker} for colour, marker in zip(COLOURS, MARKERS, strict=True)]
+    looks: list[dict[str, Any]] = [
+        {"color": colour, "marker": marker} for colour, marker in zip(COLOURS, MARKERS, strict=True)
+    ]
     several = len(kinds) > 1
     aside = np.linspace(-ASIDE, ASIDE, len(kinds)) if several and not joined else np.zeros(len(kinds))
 

@@ -172,7 +172,7 @@ def agent_lines(ax: Axes, places: Floats, results: list[MultiagentPower], joined
             half = critical_value(0.95) * np.array(
                 [result.average_error(agent, baseline=baseline) for result in results]
             )
-            style = {"color": colour, "linestyle": dashes, "marker": "" if baseline else "o"}
+            style: dict[str, Any] = {"color": colour, "linestyle": dashes, "marker": "" if baseline else "o"}
             line(ax, places, middle, middle - half, middle + half, label, joined=joined, **style)
 
 

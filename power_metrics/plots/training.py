@@ -111,7 +111,7 @@ def _draw(ax: Axes, groups: Mapping[str, list[Any]], column: str, band: str) -> 
                 value = float(np.mean([frame[reference].iloc[-1] for frame in frames]))
                 label = what if len(groups) == 1 or value in dashes else f"{what}, {name}"
                 if value not in dashes:
-                    style = {"color": "0.4" if len(groups) == 1 else colour, "linewidth": 1.1}
+                    style: dict[str, Any] = {"color": "0.4" if len(groups) == 1 else colour, "linewidth": 1.1}
                     ax.axhline(value, linestyle="--" if what == "task-optimal" else ":", label=label, **style)
                 dashes[value] = label
     ax.set_xlabel("training steps", fontsize=NORMAL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -100,7 +100,7 @@ def _curves(result: SweepResult) -> Iterator[Job]:
             drawn = [point for title in page for point in panels[title]]
             if len(drawn) < 2:
                 continue
-            about = {
+            about: dict[str, Any] = {
                 "lines": None if for_lines is None else [_settings(point, [for_lines]) for point in drawn],
                 "panels": [title for title in page for _ in panels[title]] if len(page) > 1 else None,
                 "title": page[0] or None if len(page) == 1 else None,
