@@ -176,10 +176,10 @@ def _rows(
     models = {name: resolve_model(gym.make(case.id, **case.kwargs)) for name, case in CASES.items()}
     settings = [(*penalty, *baseline) for penalty, baseline in product(PENALTIES, BASELINES)]
     rows = []
-    for one in progress_bar(settings, "penalties", shown):
-        penalty = dict(zip(("measure", "function", "baseline", "rollouts"), one, strict=True))
+    for measure, function, baseline, rollouts in progress_bar(settings, "penalties", shown):
+        penalty = {"measure": measure, "function": function, "baseline": baseline, "rollouts": rollouts}
         found = {name: letters(CASES[name], mdp, penalty) for name, mdp in models.items()}
-        rows.append(Row(*one, prices, found))
+        rows.append(Row(measure, function, baseline, rollouts, prices, found))
     return rows
 
 
