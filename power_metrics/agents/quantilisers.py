@@ -65,6 +65,11 @@ def quantiliser_bound(delta: float, q: int, *, num_states: int | None = None, nu
 
     Raises:
         ValueError: unless exactly one of the numbers of states is given.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> round(pm.quantiliser_bound(0.5, 1, num_above=5), 12)
+        0.6
     """
     if (num_states is None) == (num_above is None):
         raise ValueError("num_states, num_above: expected one of them")

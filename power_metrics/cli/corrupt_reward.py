@@ -57,7 +57,9 @@ def run(args: argparse.Namespace) -> None:
 
 def report(table: Sequence[Line], runs: int, steps: int) -> str:
     """A line for each level and agent, and what the columns mean."""
-    rows = [("level", "agent", "observed: published", "exact", "simulated", "true: published", "exact", "simulated")]
+    rows: list[tuple[str, ...]] = [
+        ("level", "agent", "observed: published", "exact", "simulated", "true: published", "exact", "simulated")
+    ]
     for line in table:
         cells = []
         for channel in ("observed", "true"):
@@ -81,7 +83,7 @@ def _cell(mean: Rates | None, deviation: Rates | None, channel: str) -> str:
 
 
 def _plain(line: Line) -> dict[str, object]:
-    return {name: value._asdict() if isinstance(value, tuple) else value for name, value in vars(line).items()}
+    return {name: value._asdict() if hasattr(value, "_asdict") else value for name, value in vars(line).items()}
 
 
 COMMAND = Command(
