@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import power_metrics as pm
+from powerenvs.extras import install_line
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore"
@@ -390,7 +391,7 @@ def test_algorithms_that_no_table_can_represent(rllib, build):
 def test_without_rllib(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray.rllib.callbacks.callbacks", None)
     monkeypatch.delitem(sys.modules, "power_metrics.training.rllib", raising=False)
-    with pytest.raises(ImportError, match=r"needs RLlib.*install it with: pip install 'powerenvs\[rllib\]'"):
+    with pytest.raises(ImportError, match=f"needs RLlib.*{re.escape(install_line('rllib'))}"):
         importlib.import_module("power_metrics.training.rllib")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import copy
 import pickle
+import re
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from gymnasium.error import DependencyNotInstalled
 
 from powerenvs import TabularMDP
 from powerenvs.envs import TabularEnv
+from powerenvs.extras import install_line
 from powerenvs.render import StatePictures, render_board
 from powerenvs.render.font import glyph, text_mask
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
@@ -227,7 +229,7 @@ def test_human_mode_without_pygame_says_what_to_install(monkeypatch):
         "__import__",
         lambda name, *rest: (_ for _ in ()).throw(ImportError) if name == "pygame" else real(name, *rest),
     )
-    with pytest.raises(DependencyNotInstalled, match=r'pip install "powerenvs\[render\]"'):
+    with pytest.raises(DependencyNotInstalled, match=re.escape(install_line("render"))):
         TabularEnv(PowerGrid(), render_mode="human")
 
 
