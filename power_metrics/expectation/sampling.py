@@ -35,6 +35,9 @@ TRIAL_SAMPLES = 1024
 _MARGIN = 0.9
 """The share of the tolerance that trial runs aim at, so that the run that counts seldom misses it."""
 
+_DIFFERENT = 1 << 20
+"""Draws after which trial runs without a width end: draws that never differ, of rewards without bounds."""
+
 SAMPLED: dict[str, Callable[..., Draws]] = {"monte_carlo": MonteCarlo, "antithetic": Antithetic, "sobol": Sobol}
 GIVEN = "given_rewards"
 
@@ -276,7 +279,7 @@ def until_within(
             with the root of the number.
 
     Raises:
-        ValueError: if that takes more than ``most``.
+        ValueError: if that takes more than ``most``, or draws tell no error.
     """
     count, trial = min(TRIAL_SAMPLES, most), True
     while True:
@@ -284,6 +287,11 @@ def until_within(
         width = half_width(result)
         if not trial and width <= tolerance:
             return result
+        if math.isnan(width) and count >= _DIFFERENT:
+            raise ValueError(
+                f"tolerance: expected draws that differ, or rewards with bounds or quantiles, found that {count:,} draws "
+                "tell no error; num_samples=... takes so many without one"
+            )
         if not width <= _MARGIN * tolerance:  # a single reward function has no width, nor what may be anywhere
             ratio = width / (_MARGIN * tolerance)
             by_law = min(most + 1, count * ratio * ratio)  # which may have overflowed

@@ -88,12 +88,19 @@ class Tails:
         """
         return sum(number * excess(distribution, share) for distribution, number in self.states)
 
+    def _unbounded(self, share: float) -> float:
+        """`excess` where rewards have no bounds; nan where a distribution without them offers no quantiles either."""
+        free = [distribution for distribution, _ in self.states if not all(map(math.isfinite, bounds(distribution)))]
+        known = bool(free) and all(excess(distribution, share) > 0 for distribution in free)
+        return self.excess(share) if known else math.nan
+
     def error(self, found: Floats, mean: Floats, count: int, controlled: bool = False) -> Floats:
         """The standard error of means, from what the spread of ``count`` draws says and from what is known beforehand.
 
         Where the draws do not differ, what was not seen may still have a chance of 3.7 / count, and be as far from
-        the mean as the bounds allow. With control variates (``controlled``) this is so only where rewards take single
-        values: others may leave no spread since the controls make up the whole of POWER.
+        the mean as the bounds allow; without bounds, by as much as rewards go beyond quantiles of that chance. With
+        control variates (``controlled``) this is so only where rewards take single values: others may leave no spread
+        since the controls make up the whole of POWER.
         """
         if self.index <= 2:
             return np.full_like(found, np.nan)
@@ -104,7 +111,9 @@ class Tails:
         if constant.any():
             farthest = np.maximum(self.high - mean, mean - self.low)
             jump = UNSEEN / QUANTILE / count * np.where(farthest > _ROUNDING * np.abs(mean), farthest, 0.0)
-            error = np.where(constant, np.where(np.isfinite(jump), jump, np.nan), found)
+            if np.any(constant & ~np.isfinite(jump)):
+                jump = np.where(np.isfinite(jump), jump, self._unbounded(UNSEEN / count) / QUANTILE)
+            error = np.where(constant, jump, found)
         if self.states and self.atoms:
             rest = self.excess(3.0 / (count * sum(number for _, number in self.states))) / QUANTILE
             error = np.where(~constant & (rest > error), np.hypot(rest, error), error)

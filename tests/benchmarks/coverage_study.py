@@ -1,7 +1,8 @@
 """How often intervals cover: methods, distributions and numbers of reward functions, in worlds whose POWER is known.
 
-python tests/benchmarks/coverage_study.py                 all cells, 200 seeds each; writes docs/coverage.md
-python tests/benchmarks/coverage_study.py --seeds 50      fewer
+python tests/benchmarks/coverage_study.py                 all cells, 200 seeds each; writes docs/coverage.md, its data
+                                                          after every 20 seeds, and its picture
+python tests/benchmarks/coverage_study.py --resume        goes on where a run was stopped; with as many seeds: the page
 python tests/benchmarks/coverage_study.py --only pareto   cells with this in their name; prints, writes nothing
 
 POWER is known without this package's sampling: as the expectation of a maximum, by SciPy's adaptive quadrature over
@@ -11,13 +12,15 @@ quantiles, by adding up all reward functions, or as an exact fraction.
 from __future__ import annotations
 
 import argparse
+import csv
+import functools
 import itertools
 import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +88,9 @@ DISTRIBUTIONS: dict[str, tuple[Any, Any]] = {  # of ours, and SciPy's frozen one
 KNOWN = 2e-11
 """To this SciPy's quadrature tells what is right."""
 
+ROUNDING = 1e-9
+"""Standard errors below this are of rounding and quadrature: their intervals should cover always, not 95 times in 100."""
+
 RARE = ("bernoulli(0.02)", "bernoulli(0.001)", "rare among uniform", "beta(0.05, 0.1)")
 
 
@@ -96,6 +102,7 @@ def root() -> TabularMDP:
     )
 
 
+@functools.cache
 def largest(number: int, name: str) -> float:
     """E[the largest of several rewards]."""
     ours, known = DISTRIBUTIONS[name]
@@ -123,11 +130,17 @@ class World:
     states: tuple[int, ...]
     truth: Callable[[str], list[float]]
 
+    @functools.cache
+    def model(self) -> TabularMDP:
+        """The tables, with all that solvers keep with them."""
+        return self.make()
+
 
 def _open_grid() -> TabularMDP:
     return PowerGrid(level="open_3x3").tables()
 
 
+@functools.cache
 def _by_all_reward_functions(name: str) -> list[float]:
     """POWER of the corner and the centre at γ = 0.9: of Bernoulli rewards over all 2^9 of them, by distances."""
     ours, _ = DISTRIBUTIONS[name]
@@ -173,19 +186,43 @@ class Cell:
         return f"{WORLDS[self.world].name} | {self.distribution} | {self.method} | {self.size}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Found:
-    """What became of a cell.
+    """What became of a cell so far.
 
     Attributes:
         outcome: "" for intervals; "warns" for intervals with a warning, "none" for no interval, "refused", "exact".
-        covered: the share of intervals, over seeds and states, that cover.
-        ratio: the root mean square of errors as a share of that of standard errors.
+        seeds: how many were run.
+        intervals: over seeds and states.
+        covering: those of them that hold what is right.
+        errors: the sum of squared errors.
+        claimed: the sum of squared standard errors.
+        certain: further intervals, which hold what is right with no error but rounding.
     """
 
-    outcome: str
-    covered: float = math.nan
-    ratio: float = math.nan
+    outcome: str = ""
+    seeds: int = 0
+    intervals: int = 0
+    covering: int = 0
+    errors: float = 0.0
+    claimed: float = 0.0
+    certain: int = 0
+
+    @property
+    def covered(self) -> float:
+        """The share of intervals that cover."""
+        return self.covering / self.intervals if self.intervals else math.nan
+
+    @property
+    def ratio(self) -> float:
+        """The root mean square of errors as a share of that of standard errors."""
+        return math.sqrt(self.errors / self.claimed) if self.intervals else math.nan
+
+    def add(self, other: Found) -> None:
+        """Takes in what further seeds gave."""
+        self.outcome = other.outcome or self.outcome
+        for name in ("seeds", "intervals", "covering", "errors", "claimed", "certain"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 def cells() -> Iterator[Cell]:
@@ -198,32 +235,38 @@ def cells() -> Iterator[Cell]:
             yield Cell(world, name, method, size)
 
 
-def study(cell: Cell, seeds: int) -> Found:
-    """Runs a cell."""
+def study(cell: Cell, seeds: range) -> Found:
+    """Runs a cell with these seeds."""
     world = WORLDS[cell.world]
-    model, states = world.make(), list(world.states)
+    model, states = world.model(), list(world.states)
     truth = np.array(world.truth(cell.distribution))
     options = {**METHODS[cell.method], "threads": 1, "progress": False}
     options |= {"tolerance": _tolerance(cell)} if cell.size == "tolerance" else {"num_samples": cell.size}
-    outcome, covered, errors, claimed = "", 0, [], []
-    for seed in range(seeds):
+    result = Found()
+    for seed in seeds:
+        result.seeds += 1
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
                 found = pm.power(model, world.gamma, DISTRIBUTIONS[cell.distribution][0], seed=seed, **options)
             except ValueError:
-                return Found("refused")
+                return Found("refused", len(seeds))
         if found.is_exact:
-            return Found("exact", float(np.all(np.abs(found.mean[states] - truth) < 1e-12)))
+            assert np.all(np.abs(found.mean[states] - truth) < 1e-12), cell
+            return Found("exact", len(seeds))
         if np.isnan(found.standard_error).any():
-            return Found("none")
-        outcome = "warns" if caught else ""
+            return Found("none", len(seeds))
+        result.outcome = "warns" if caught else result.outcome
+        errors, claimed = found.mean[states] - truth, np.maximum(found.standard_error[states], KNOWN)
         low, high = (end[states] for end in found.confidence_interval())
-        covered += int(np.sum((low <= truth + KNOWN) & (truth - KNOWN <= high)))
-        errors.append(found.mean[states] - truth)
-        claimed.append(np.maximum(found.standard_error[states], KNOWN))
-    ratio = math.sqrt(float(np.mean(np.square(errors)) / np.mean(np.square(claimed))))
-    return Found(outcome, covered / (seeds * len(states)), ratio)
+        covers = (low <= truth + KNOWN) & (truth - KNOWN <= high)
+        drawn = ~(covers & (claimed < ROUNDING))
+        result.certain += int(np.sum(~drawn))
+        result.intervals += int(np.sum(drawn))
+        result.covering += int(np.sum(covers[drawn]))
+        result.errors += float(np.sum(errors[drawn] ** 2))
+        result.claimed += float(np.sum(claimed[drawn] ** 2))
+    return result
 
 
 def _tolerance(cell: Cell) -> float:
@@ -236,66 +279,183 @@ def least(cell: Cell) -> float:
     return 0.90 if few or cell.distribution in RARE else 0.93
 
 
-def page(found: dict[Cell, Found], seeds: int) -> str:
+def weak(cell: Cell, found: Found) -> bool:
+    """Whether intervals without a warning cover too little, beyond chance, or standard errors are half of the errors."""
+    chance = 3.0 * math.sqrt(0.95 * 0.05 / max(found.seeds, 1))
+    return found.outcome == "" and (found.covered < least(cell) - chance or found.ratio > 2)
+
+
+def text(found: Found) -> str:
+    """A cell in a word or two."""
+    if found.outcome in WORDS:
+        return WORDS[found.outcome]
+    if not found.intervals:
+        return "rounding"
+    return f"{100 * found.covered:.0f}{'!' * (found.outcome == 'warns')}"
+
+
+WORDS = {"refused": "refused", "none": "none", "exact": "exact"}
+
+
+def page(found: dict[Cell, Found]) -> str:
     """The whole page."""
-    lines = [HEAD.format(seeds=seeds, error=100 * math.sqrt(0.95 * 0.05 / seeds))]
-    for number, world in enumerate(WORLDS):
-        lines += [f"## {world.name}\n", "| distribution | method | " + " | ".join(map(str, SIZES)) + " |"]
-        lines += ["|---|---|" + "---|" * len(SIZES)]
-        for name, method in itertools.product(DISTRIBUTIONS, METHODS):
-            row = [found.get(Cell(number, name, method, size)) for size in SIZES]
-            if any(row):
-                lines.append(f"| {name} | {method} | " + " | ".join(map(_text, row)) + " |")
-        lines.append("")
-    shown = [one for one in found.values() if one.outcome == ""]
-    if not shown:
-        return "\n".join(lines)
-    worst = max(shown, key=lambda one: one.ratio)
-    lines.append(
-        f"Of {len(found):,} cells {len(shown):,} have intervals without a warning. They cover "
-        f"{100 * float(np.mean([one.covered for one in shown])):.1f} % on average, at least "
-        f"{100 * min(one.covered for one in shown):.0f} %; errors are at most {worst.ratio:.2f} standard errors.\n"
-    )
-    return "\n".join(lines)
+    shown = {cell: one for cell, one in found.items() if one.outcome == "" and one.intervals}
+    seeds = sorted({one.seeds for one in found.values()})
+    count = f"{seeds[0]:,}" if len(seeds) == 1 else f"{seeds[0]:,} to {seeds[-1]:,}"
+    counts = {
+        "cells": len(found),
+        "with intervals": len(shown),
+        **{word: sum(one.outcome == outcome for one in found.values()) for outcome, word in OUTCOMES.items()},
+        "certain": sum(one.outcome == "" and not one.intervals for one in found.values()),
+    }
+    lines = [HEAD.format(seeds=count, **{name.replace(" ", "_"): number for name, number in counts.items()})]
+    lines += ["| reward functions | cells | cover on average | lowest | highest | largest error in standard errors |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for title, belongs in KINDS.items():
+        kind = [one for cell, one in shown.items() if belongs(cell)]
+        if kind:
+            covers = [100 * one.covered for one in kind]
+            ratio = max(one.ratio for one in kind)
+            average = sum(one.covering for one in kind) / sum(one.intervals for one in kind)
+            lines.append(
+                f"| {title} | {len(kind)} | {100 * average:.1f} | {min(covers):.1f} | {max(covers):.1f} | {ratio:.2f} |"
+            )
+    lines += ["", WORST]
+    lines += ["| world | rewards | method | reward functions | covers | error in standard errors |", "|---|---|---|---|---|---|"]
+    worst = sorted(shown, key=lambda cell: shown[cell].covered)[:10]
+    for cell in worst:
+        one = shown[cell]
+        place = f"{WORLDS[cell.world].name} | {cell.distribution} | {cell.method} | {cell.size}"
+        lines.append(f"| {place} | {100 * one.covered:.1f} | {one.ratio:.2f} |")
+    return "\n".join([*lines, TAIL])
 
 
-def _text(one: Found | None) -> str:
-    if one is None:
-        return ""
-    if one.outcome in ("refused", "none", "exact"):
-        return {"none": "no interval"}.get(one.outcome, one.outcome)
-    return f"{100 * one.covered:.0f}" + (" (warns)" if one.outcome == "warns" else "")
-
+OUTCOMES = {"warns": "warned", "none": "without", "refused": "refused", "exact": "exact"}
+KINDS: dict[str, Callable[[Cell], bool]] = {
+    "below 64": lambda cell: isinstance(cell.size, int) and cell.size < 64,
+    "64 and more, or a tolerance": lambda cell: not (isinstance(cell.size, int) and cell.size < 64)
+    and cell.distribution not in RARE,
+    "the same, of rare rewards": lambda cell: not (isinstance(cell.size, int) and cell.size < 64)
+    and cell.distribution in RARE,
+}
 
 HEAD = """# How often intervals cover
 
-Written by `python tests/benchmarks/coverage_study.py --seeds {seeds}`: the share, in percent, of 95 % intervals
-of POWER that hold what is right, over {seeds} seeds and two states each; chance alone moves these numbers by about {error:.1f}. Columns are numbers
-of reward functions; with `tolerance` it is 0.02 (0.2 for Normal and Pareto rewards). "exact": worked out without draws.
-"no interval": rewards of infinite variance. "refused": control variates or a tolerance for such rewards. "(warns)": heavy
-tails, of which `pm.power` warns. Intervals of few or rare draws are made wider than 95 % takes, never narrower.
-Cells that are empty, and worlds without a table, were not run.
+Written by `python tests/benchmarks/coverage_study.py`: how many 95 % intervals of POWER hold what is right, in worlds
+whose POWER is known without draws, over {seeds} seeds for each cell and one or two states for each seed.
+
+![Share of intervals that cover, by world, rewards, method and number of reward functions](images/coverage.png)
+
+Of {cells:,} cells {with_intervals:,} have intervals without a warning, which cover as the table says, in percent. {certain:,}
+more know POWER to rounding, since control variates or mirrored draws leave nothing else; these all hold what is right.
+{exact:,} are worked out without draws (exact); {warned:,} have intervals with a warning, since the tails of the rewards are
+heavy (marked !); {without:,} have no interval, since the variance is infinite; {refused:,} are refused.
+"""
+
+WORST = """Lowest are:
+"""
+
+TAIL = """
+Columns of the picture are numbers of reward functions; with `tolerance` it is 0.02, and 0.2 for Normal and Pareto
+rewards. Rare are Bernoulli rewards of chance 0.02 and 0.001, a reward of chance 0.01 in one state, and Beta(0.05, 0.1):
+intervals that rest on few or rare draws are made wider than 95 % takes, since what was not seen may be there. So are
+those of draws that do not differ at all, as mirrored ones may not. All cells are in
+[data/coverage.csv](data/coverage.csv).
 """
 
 
+def draw(found: dict[Cell, Found], path: Path) -> None:
+    """The picture: a panel for each world, rows of rewards and methods, columns of numbers of reward functions."""
+    import matplotlib.pyplot as plt
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    names = [f"{name}, {method}" for name, method in itertools.product(DISTRIBUTIONS, METHODS)]
+    colours = ListedColormap(["#b2182b", "#f4a582", "#fddbc7", "#d9f0d3", "#a6dba0", "#92c5de"])
+    norm = BoundaryNorm([0.0, 0.88, 0.90, 0.93, 0.95, 0.97, 1.0001], colours.N)
+    figure, axes = plt.subplots(1, len(WORLDS), figsize=(12, 15), sharey=True, layout="constrained")
+    image = None
+    for number, (axis, world) in enumerate(zip(axes, WORLDS, strict=True)):
+        shares = np.full((len(names), len(SIZES)), math.nan)
+        for row, (name, method) in enumerate(itertools.product(DISTRIBUTIONS, METHODS)):
+            for column, size in enumerate(SIZES):
+                one = found.get(Cell(number, name, method, size))
+                if one is None:
+                    continue
+                if one.intervals:
+                    shares[row, column] = one.covered
+                axis.text(column, row, text(one), ha="center", va="center", fontsize=5.5)
+        image = axis.imshow(shares, cmap=colours, norm=norm, aspect="auto")
+        axis.set_title(world.name, fontsize=10)
+        axis.set_xticks(range(len(SIZES)), [str(size) for size in SIZES], fontsize=7, rotation=30)
+        axis.set_yticks(range(len(names)), names, fontsize=6)
+        axis.set_xlabel("reward functions", fontsize=8)
+        for row in range(len(METHODS), len(names), len(METHODS)):
+            axis.axhline(row - 0.5, color="black", linewidth=0.5)
+    assert image is not None
+    bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.5, aspect=50, pad=0.01)
+    bar.set_label("share of 95 % intervals that cover", fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+COLUMNS = ("world", "distribution", "method", "size", *(field.name for field in fields(Found)), "covered", "ratio")
+
+
+def write(found: dict[Cell, Found], path: Path) -> None:
+    """All cells in a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(COLUMNS)
+        for cell, one in found.items():
+            numbers = [f"{one.covered:.4f}", f"{one.ratio:.4f}"] if one.intervals else ["", ""]
+            found_here = [f"{x:.6g}" if isinstance(x, float) else x for x in astuple(one)]
+            rows.writerow([WORLDS[cell.world].name, *astuple(cell)[1:], *found_here, *numbers])
+
+
+def read(path: Path) -> dict[Cell, Found]:
+    """Cells that were written."""
+    found, numbers = {}, {world.name: number for number, world in enumerate(WORLDS)}
+    with path.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            size = int(row["size"]) if row["size"].isdigit() else row["size"]
+            sums = [field.type for field in fields(Found)]
+            values = [{"str": str, "int": int, "float": float}[str(kind)](row[field.name])
+                      for kind, field in zip(sums, fields(Found), strict=True)]
+            found[Cell(numbers[row["world"]], row["distribution"], row["method"], size)] = Found(*values)
+    return found
+
+
 def main() -> None:
-    """Runs the cells on all cores, and writes or prints the page."""
+    """Runs the cells in rounds of seeds, and writes what was found after each round."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=200)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="cells with this in their name; prints, writes nothing")
     parser.add_argument("--workers", type=int, default=None)
-    parser.add_argument("--output", type=Path, default=PAGE)
+    parser.add_argument("--round", type=int, default=20, help="seeds after which what was found is written")
+    parser.add_argument("--resume", action="store_true", help="go on with the seeds that data/coverage.csv lacks")
+    parser.add_argument("--docs", type=Path, default=PAGE.parent)
     args = parser.parse_args()
+    data = args.docs / "data" / "coverage.csv"
     chosen = [cell for cell in cells() if args.only in cell.name]
-    found: dict[Cell, Found] = {}
+    found = read(data) if args.resume else {}
+    found = {cell: found.get(cell, Found()) for cell in chosen}
     with ProcessPoolExecutor(args.workers) as pool:
-        for cell, one in zip(chosen, pool.map(study, chosen, itertools.repeat(args.seeds)), strict=True):
-            found[cell] = one
-            weak = one.outcome == "" and (one.covered < least(cell) - 0.02 or one.ratio > 2)
-            if weak or args.only:
-                print(f"{cell.name}: {_text(one)}, error / standard error {one.ratio:.2f}{' WEAK' * weak}", flush=True)
-            if not args.only:  # after each cell: a run that is stopped leaves what it has found
-                args.output.write_text(page(found, args.seeds), encoding="utf-8")
+        for first in range(0, args.seeds, args.round):
+            seeds = range(first, min(first + args.round, args.seeds))
+            due = [cell for cell in chosen if found[cell].seeds <= first]
+            for cell, one in zip(due, pool.map(study, due, itertools.repeat(seeds), chunksize=4), strict=True):
+                found[cell].add(one)
+            if not args.only:
+                write(found, data)
+            print(f"{seeds.stop} seeds", flush=True)
+    for cell, one in found.items():
+        if weak(cell, one) or args.only:
+            print(f"{cell.name}: {text(one)}, error / standard error {one.ratio:.2f}{' WEAK' * weak(cell, one)}")
+    if not args.only:
+        draw(found, args.docs / "images" / "coverage.png")
+        (args.docs / "coverage.md").write_text(page(found), encoding="utf-8")
 
 
 if __name__ == "__main__":
