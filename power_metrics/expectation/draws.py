@@ -260,6 +260,10 @@ class Sobol:
 
     def block(self, number: int) -> Floats:
         """See `Draws`; blocks go through one scrambling after the other."""
+        return self.sampler.at(self.points(number))
+
+    def points(self, number: int) -> Floats:
+        """(rows, width) the points of a block, inside of (0, 1)."""
         from scipy.stats import qmc
 
         replicate, part = divmod(number, self.unit // self.rows)
@@ -268,7 +272,8 @@ class Sobol:
         if part:
             engine.fast_forward(part * self.rows)
         # Points are multiples of 2^-30, from 0 on: half a step further, none is at the end of the interval.
-        return self.sampler.at(engine.random(self.rows) + 2.0**-31)
+        found: Floats = engine.random(self.rows) + 2.0**-31
+        return found
 
     def moments(self, powers: Floats, number: int) -> Moments:
         """See `Draws`."""

@@ -289,8 +289,8 @@ def until_within(
             return result
         if math.isnan(width) and count >= _DIFFERENT:
             raise ValueError(
-                f"tolerance: expected draws that differ, or rewards with bounds or quantiles, found that {count:,} draws "
-                "tell no error; num_samples=... takes so many without one"
+                f"tolerance: expected draws that differ, or rewards with bounds or quantiles, found {count:,} draws "
+                "that tell no error; num_samples=... takes as many without one"
             )
         if not width <= _MARGIN * tolerance:  # a single reward function has no width, nor what may be anywhere
             ratio = width / (_MARGIN * tolerance)
