@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from power_metrics.expectation.maximum import expected_maximum
 from power_metrics.expectation.moments import Moments, widening
 from power_metrics.rewards.sampler import RewardSampler, check_offers
-from power_metrics.rewards.tails import Tails, excess, known_index
+from power_metrics.rewards.tails import QUANTILE, UNSEEN, Tails, excess, known_index
 from power_metrics.solvers.jit import kernel
 from powerenvs.model.mdp import TabularMDP
 
@@ -127,6 +127,8 @@ def check_expectations(controls: Controls, rewards: Floats, tails: Tails) -> Non
     moments = Moments.of(controls.values(rewards).reshape(len(rewards), -1))
     errors = moments.standard_error * widening(moments.skewness)
     errors = np.hypot(tails.error(errors, moments.mean, len(rewards)), np.repeat(controls.error, 2))
+    if tails.atoms:  # the draws may have missed a value, or rewards that are all the same
+        errors = np.hypot(errors, UNSEEN / QUANTILE / len(rewards) * (controls.high - controls.low).max())
     surprise = float(np.max(np.abs(moments.mean) / np.maximum(errors, 1e-12 * np.abs(controls.expected).max())))
     if surprise > _SURPRISE:
         names = ", ".join(repr(distribution) for distribution, _ in tails.states)

@@ -163,7 +163,8 @@ class Average:
         """
         found: NDArray[np.float64] = self._total.standard_error * widening(self._total.skewness)
         if self._tails is not None and isinstance(self._draws, MonteCarlo | Antithetic | Sobol):
-            found = self._tails.error(found, self.mean, self._draws.count, self._controls is not None)
+            scale = None if self._controls is None else 1.0 + np.abs(self._controls.multiples).sum(axis=1)
+            found = self._tails.error(found, self.mean, self._draws.count, scale)
         if self._controls is not None:
             rounding = CONTROL_ROUNDING * np.abs(self.mean).max()
             found = np.hypot(found, np.maximum(rounding, self._controls.error))

@@ -94,16 +94,42 @@ class Tails:
         known = bool(free) and all(excess(distribution, share) > 0 for distribution in free)
         return self.excess(share) if known else math.nan
 
-    def error(self, found: Floats, mean: Floats, count: int, controlled: bool = False) -> Floats:
+    def _missed(self, count: int, controlled: bool) -> float:
+        """The chance of what ``count`` draws may have missed although no single reward in it is too rare to be seen.
+
+        POWER is least where all rewards within reach are the lowest: of 9 Bernoulli(0.5) rewards all are 0 once in 512
+        times. With control variates it is also several states with rare rewards at the same time: as long as there is
+        only one, linear controls make up the whole of POWER, and the spread that they leave says nothing of the rest.
+        """
+        lowest, rare = (
+            [chance for distribution, number in self.states for chance in [of(distribution)] * number]
+            for of in (_lowest, _rare)
+        )
+        found = np.cumprod(np.sort(lowest)[::-1])  # any number of states may be within reach
+        if controlled:
+            numbers = np.ones(1)  # the chance of each number of states
+            for chance in rare:
+                numbers = np.convolve(numbers, [1.0 - chance, chance])
+            found = np.concatenate([found, np.cumsum(numbers[::-1])])
+        return float(max(found[found * count < UNSEEN], default=0.0))
+
+    def error(self, found: Floats, mean: Floats, count: int, scale: Floats | None = None) -> Floats:
         """The standard error of means, from what the spread of ``count`` draws says and from what is known beforehand.
 
         Where the draws do not differ, what was not seen may still have a chance of 3.7 / count, and be as far from
         the mean as the bounds allow; without bounds, by as much as rewards go beyond quantiles of that chance. With
-        control variates (``controlled``) this is so only where rewards take single values: others may leave no spread
-        since the controls make up the whole of POWER.
+        control variates this is so only where rewards take single values: others may leave no spread since the controls
+        make up the whole of POWER.
+
+        Args:
+            found: (k,) the standard error from the spread.
+            mean: (k,).
+            count: draws.
+            scale: (k,) with control variates: how many times as far as POWER what is averaged may go.
         """
         if self.index <= 2:
             return np.full_like(found, np.nan)
+        controlled = scale is not None
         if controlled and not self.atoms:
             return found
         constant = found * math.sqrt(count) <= _ROUNDING * np.abs(mean).max()
@@ -117,6 +143,10 @@ class Tails:
         if self.states and self.atoms:
             rest = self.excess(3.0 / (count * sum(number for _, number in self.states))) / QUANTILE
             error = np.where(~constant & (rest > error), np.hypot(rest, error), error)
+            missed = self._missed(count, controlled) / QUANTILE
+            if missed > 0 and np.isfinite(farthest).all():
+                beyond = missed * farthest * (1.0 if scale is None else scale)
+                error = np.where(constant, error, np.hypot(error, beyond))
         return error
 
     @property
@@ -170,6 +200,22 @@ def has_atoms(distribution: RewardDistribution) -> bool:
         return False
     draws = checked_draws(distribution, distribution.sample(np.random.default_rng(0), (_FEW,)), (_FEW,))
     return bool(np.unique(draws, return_counts=True)[1].max() > 0.01 * _FEW)
+
+
+_RARE = 0.05
+"""Values with less than this chance are rare."""
+
+
+def _lowest(distribution: RewardDistribution) -> float:
+    """The chance of the lowest value, of those that distributions list."""
+    atoms = getattr(distribution, "atoms", None)
+    return 0.0 if atoms is None else float(np.asarray(atoms[1])[np.argmin(atoms[0])])
+
+
+def _rare(distribution: RewardDistribution) -> float:
+    """The chance of rare values, of those that distributions list."""
+    chances = np.asarray((getattr(distribution, "atoms", None) or ((), ()))[1], dtype=np.float64)
+    return float(chances[chances < _RARE].sum())
 
 
 def excess(distribution: Any, share: float) -> float:

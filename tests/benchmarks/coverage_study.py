@@ -5,8 +5,7 @@ python tests/benchmarks/coverage_study.py                 all cells, 200 seeds e
 python tests/benchmarks/coverage_study.py --resume        goes on where a run was stopped; with as many seeds: the page
 python tests/benchmarks/coverage_study.py --only pareto   cells with this in their name; prints, writes nothing
 
-POWER is known without this package's sampling: as the expectation of a maximum, by SciPy's adaptive quadrature over
-quantiles, by adding up all reward functions, or as an exact fraction.
+The worlds, and how their POWER is known, are in coverage_worlds.py.
 """
 
 from __future__ import annotations
@@ -26,8 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.integrate
-import scipy.stats
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -35,10 +32,9 @@ import power_metrics as pm
 from power_metrics.expectation.controls import control_variates
 from power_metrics.expectation.draws import Sobol
 from powerenvs import TabularMDP
-from powerenvs.worlds.power import PowerGrid
+from tests.benchmarks.coverage_worlds import DISTRIBUTIONS, KNOWN, RARE, WORLDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
-CHILDREN = 4
 SIZES = (16, 64, 256, 1024, 10_000, "tolerance")
 METHODS: dict[str, dict[str, Any]] = {
     "monte_carlo": {},
@@ -50,123 +46,8 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class Triangular:
-    """On [0, 1] with its peak at 0.3: somebody's own distribution, whose cdf has a kink."""
-
-    peak: float = 0.3
-    support = (0.0, 1.0)
-    symmetric_interval = None
-
-    @property
-    def mean(self) -> float:
-        return (1.0 + self.peak) / 3.0
-
-    def cdf(self, x: Any) -> Any:
-        x = np.clip(x, 0.0, 1.0)
-        return np.where(x < self.peak, x * x / self.peak, 1.0 - (1.0 - x) ** 2 / (1.0 - self.peak))
-
-    def quantile(self, u: Any) -> Any:
-        return np.where(u < self.peak, np.sqrt(u * self.peak), 1.0 - np.sqrt((1.0 - u) * (1.0 - self.peak)))
-
-    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-        return self.quantile(rng.random(shape))
-
-
-DISTRIBUTIONS: dict[str, tuple[Any, Any]] = {  # of ours, and SciPy's frozen one or None
-    "uniform": (pm.Uniform(), scipy.stats.uniform()),
-    "beta(2, 5)": (pm.Beta(2, 5), scipy.stats.beta(2, 5)),
-    "beta(0.05, 0.1)": (pm.Beta(0.05, 0.1), scipy.stats.beta(0.05, 0.1)),
-    "beta(10000, 10000)": (pm.Beta(10_000, 10_000), scipy.stats.beta(10_000, 10_000)),
-    "bernoulli(0.5)": (pm.Bernoulli(0.5), None),
-    "bernoulli(0.02)": (pm.Bernoulli(0.02), None),
-    "bernoulli(0.001)": (pm.Bernoulli(0.001), None),
-    "normal": (pm.Normal(), scipy.stats.norm()),
-    "pareto(1.2)": (pm.Pareto(1, 1.2), scipy.stats.pareto(1.2)),
-    "pareto(2.5)": (pm.Pareto(1, 2.5), scipy.stats.pareto(2.5)),
-    "pareto(5)": (pm.Pareto(1, 5), scipy.stats.pareto(5)),
-    "triangular": (Triangular(), scipy.stats.triang(0.3)),
-    "rare among uniform": (pm.PerState({"child 0": pm.Empirical([0.0, 2.0], [0.99, 0.01])}, pm.Uniform()), None),
-}
-KNOWN = 2e-11
-"""To this SciPy's quadrature tells what is right."""
-
 ROUNDING = 1e-9
-"""Standard errors below this are of rounding and quadrature: their intervals should cover always, not 95 times in 100."""
-
-RARE = ("bernoulli(0.02)", "bernoulli(0.001)", "rare among uniform", "beta(0.05, 0.1)")
-
-
-def root() -> TabularMDP:
-    """A root with absorbing children."""
-    names = [f"child {i}" for i in range(CHILDREN)]
-    return TabularMDP.from_transitions(
-        [("root", i, name, 1.0) for i, name in enumerate(names)] + [(name, 0, name, 1.0) for name in names]
-    )
-
-
-@functools.cache
-def largest(number: int, name: str) -> float:
-    """E[the largest of several rewards]."""
-    ours, known = DISTRIBUTIONS[name]
-    if isinstance(ours, pm.Bernoulli):
-        return 1.0 - (1.0 - ours.p) ** number
-    if isinstance(ours, pm.Pareto):
-        return number * math.gamma(number) * math.gamma(1 - 1 / ours.alpha) / math.gamma(number + 1 - 1 / ours.alpha)
-    if known is None:  # 2 with a chance of 1 %, else the largest of the other ones
-        return 0.01 * 2.0 + 0.99 * (number - 1) / number
-    ends = (0.0, 1e-6, 0.01, 0.3, 0.6, 0.9, 0.99, 1 - 1e-6, 1.0)
-    parts = [
-        scipy.integrate.quad(lambda u: known.ppf(u) * number * u ** (number - 1), a, b, epsabs=1e-14, limit=200)[0]
-        for a, b in itertools.pairwise(ends)
-    ]
-    return float(sum(parts))
-
-
-@dataclass(frozen=True)
-class World:
-    """A model, a discount, states, and their POWER under a distribution (by name); nan where it is not known."""
-
-    name: str
-    make: Callable[[], TabularMDP]
-    gamma: float
-    states: tuple[int, ...]
-    truth: Callable[[str], list[float]]
-
-
-def _open_grid() -> TabularMDP:
-    return PowerGrid(level="open_3x3").tables()
-
-
-@functools.cache
-def _by_all_reward_functions(name: str) -> list[float]:
-    """POWER of the corner and the centre at γ = 0.9: of Bernoulli rewards over all 2^9 of them, by distances."""
-    ours, _ = DISTRIBUTIONS[name]
-    if name == "uniform":
-        return [float(x) for x in np.array(pm.power(_open_grid(), 0.9, method="closed_form").mean)[[0, 4]]]
-    if not isinstance(ours, pm.Bernoulli):
-        return [math.nan, math.nan]
-    cells = np.array(list(itertools.product(range(3), range(3))))
-    sets = np.array(list(itertools.product((0.0, 1.0), repeat=9)))
-    chances = np.prod(np.where(sets > 0, ours.p, 1.0 - ours.p), axis=1)
-    distance = np.abs(cells[:, None] - cells[None]).sum(axis=2)
-    values = sets / 0.1  # V = R + 0.9 max over moves of V; staying is one of them
-    for _ in range(400):
-        after = np.stack([values[:, distance[s] <= 1].max(axis=1) for s in range(9)], axis=1)
-        values = sets + 0.9 * after
-    found = 0.1 * chances @ np.stack([values[:, distance[s] <= 1].max(axis=1) for s in range(9)], axis=1)
-    return [float(found[0]), float(found[4])]
-
-
-WORLDS = (
-    World("root", root, 0.9, (0, 1), lambda name: [largest(CHILDREN, name), _child(name)]),
-    World("open 3×3 at γ = 1", _open_grid, 1.0, (0, 4), lambda name: [largest(9, name)] * 2),
-    World("open 3×3 at γ = 0.9", _open_grid, 0.9, (0, 4), _by_all_reward_functions),
-)
-
-
-def _child(name: str) -> float:
-    return 0.02 if DISTRIBUTIONS[name][1] is None and name.startswith("rare") else largest(1, name)
+"""Standard errors below this are of rounding and quadrature, not of draws."""
 
 
 @functools.cache
@@ -228,7 +109,6 @@ class Found:
         covering: those of them that hold what is right.
         errors: the sum of squared errors.
         claimed: the sum of squared standard errors.
-        certain: further intervals, which hold what is right with no error but rounding.
     """
 
     outcome: str = ""
@@ -237,7 +117,6 @@ class Found:
     covering: int = 0
     errors: float = 0.0
     claimed: float = 0.0
-    certain: int = 0
 
     @property
     def covered(self) -> float:
@@ -249,10 +128,15 @@ class Found:
         """The root mean square of errors as a share of that of standard errors."""
         return math.sqrt(self.errors / self.claimed) if self.intervals else math.nan
 
+    @property
+    def rounding(self) -> bool:
+        """Whether nothing is left of the error but rounding and quadrature: such intervals should cover always."""
+        return self.intervals > 0 and math.sqrt(self.claimed / self.intervals) < ROUNDING
+
     def add(self, other: Found) -> None:
         """Takes in what further seeds gave."""
         self.outcome = other.outcome or self.outcome
-        for name in ("seeds", "intervals", "covering", "errors", "claimed", "certain"):
+        for name in ("seeds", "intervals", "covering", "errors", "claimed"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
@@ -291,12 +175,10 @@ def study(cell: Cell, seeds: range) -> Found:
         errors, claimed = found.mean[states] - truth, np.maximum(found.standard_error[states], KNOWN)
         low, high = (end[states] for end in found.confidence_interval())
         covers = (low <= truth + KNOWN) & (truth - KNOWN <= high)
-        drawn = ~(covers & (claimed < ROUNDING))
-        result.certain += int(np.sum(~drawn))
-        result.intervals += int(np.sum(drawn))
-        result.covering += int(np.sum(covers[drawn]))
-        result.errors += float(np.sum(errors[drawn] ** 2))
-        result.claimed += float(np.sum(claimed[drawn] ** 2))
+        result.intervals += len(states)
+        result.covering += int(np.sum(covers))
+        result.errors += float(np.sum(errors**2))
+        result.claimed += float(np.sum(claimed**2))
     return result
 
 
@@ -320,8 +202,8 @@ def text(found: Found) -> str:
     """A cell in a word or two."""
     if found.outcome in WORDS:
         return WORDS[found.outcome]
-    if not found.intervals:
-        return "rounding"
+    if found.rounding and found.covered == 1:
+        return "≈"
     return f"{100 * found.covered:.0f}{'!' * (found.outcome == 'warns')}"
 
 
@@ -330,14 +212,14 @@ WORDS = {"refused": "refused", "none": "none", "exact": "exact"}
 
 def page(found: dict[Cell, Found]) -> str:
     """The whole page."""
-    shown = {cell: one for cell, one in found.items() if one.outcome == "" and one.intervals}
+    shown = {cell: one for cell, one in found.items() if one.outcome == "" and not (one.rounding and one.covered == 1)}
     seeds = sorted({one.seeds for one in found.values()})
     count = f"{seeds[0]:,}" if len(seeds) == 1 else f"{seeds[0]:,} to {seeds[-1]:,}"
     counts = {
         "cells": len(found),
         "with intervals": len(shown),
         **{word: sum(one.outcome == outcome for one in found.values()) for outcome, word in OUTCOMES.items()},
-        "certain": sum(one.outcome == "" and not one.intervals for one in found.values()),
+        "certain": sum(one.outcome == "" and one.rounding and one.covered == 1 for one in found.values()),
     }
     lines = [HEAD.format(seeds=count, **{name.replace(" ", "_"): number for name, number in counts.items()})]
     lines += ["| reward functions | cells | cover on average | lowest | highest | largest error in standard errors |"]
@@ -383,7 +265,7 @@ whose POWER is known without draws, over {seeds} seeds for each cell and one or 
 ![Share of intervals that cover, by world, rewards, method and number of reward functions](images/coverage.png)
 
 Of {cells:,} cells {with_intervals:,} have intervals without a warning, which cover as the table says, in percent. {certain:,}
-more know POWER to rounding, since control variates or mirrored draws leave nothing else; these all hold what is right.
+more (≈) know POWER to rounding, since control variates leave nothing else, and all of these hold what is right.
 {exact:,} are worked out without draws (exact); {warned:,} have intervals with a warning, since the tails of the rewards are
 heavy (marked !); {without:,} have no interval, since the variance is infinite; {refused:,} are refused.
 """
@@ -417,7 +299,7 @@ def draw(found: dict[Cell, Found], path: Path) -> None:
                 one = found.get(Cell(number, name, method, size))
                 if one is None:
                     continue
-                if one.intervals:
+                if one.intervals and text(one) != "≈":
                     shares[row, column] = one.covered
                 axis.text(column, row, text(one), ha="center", va="center", fontsize=5.5)
         image = axis.imshow(shares, cmap=colours, norm=norm, aspect="auto")
