@@ -119,6 +119,19 @@ class Noise:
                 rank -= 0.5 * np.count_nonzero(more, axis=0)  # the same pairs, seen from the other side
         return ranks
 
+    def pooled(self) -> Floats:
+        """(S,) POWER, averaged over states that follow each other in size and cannot be told apart."""
+        order = np.argsort(self.power)
+        errors = self.standard_error[order[1:]] + self.standard_error[order[:-1]]
+        if self.groups is not None:
+            errors = np.sqrt((np.diff(self.groups.deviations(self.groups.means[:, order]), axis=1) ** 2).sum(axis=0))
+        apart = np.diff(self.power[order]) > np.maximum(APART * errors, self._rounding)
+        pool = np.concatenate([[0], np.cumsum(apart)])
+        means = np.bincount(pool, self.power[order]) / np.bincount(pool)
+        found = np.empty(len(order))
+        found[order] = means[pool]
+        return found
+
     def combined(self, weights: scipy.sparse.csr_array) -> Floats:
         """(K,) the standard errors of sums over states with weights (K, S)."""
         if self.groups is None:

@@ -6,6 +6,8 @@ width that may itself be noise. So
 
 - extremes are measured both as found, which leans outwards, and in one half of the reward functions after they were
   found in the other, which leans inwards if at all; intervals hold both;
+- extremes take sides where POWER ties: their numbers that jump are also measured with the extremes of POWER in which
+  states that cannot be told apart are equal;
 - numbers that jump are of what can be told apart, and their intervals hold the percentiles of these, of the plain
   number, and of the plain number reflected (Davison & Hinkley 1997, section 5.2), which takes off its bias;
 - without a width beyond error there is no score.
@@ -182,7 +184,10 @@ class Judge:
         correlations.append(np.clip(2.0 * plain[0] - correlations[0], -1.0, 1.0))
         decisions.append(np.clip(2.0 * plain[1] - decisions[0], 0.0, 1.0))
         if name in self.extremes.shares:  # the policy itself would be another one with other reward functions
-            others = self.extremes.policies[name], self.extremes.shares[name]
+            others = (
+                np.concatenate([self.extremes.policies[name], self._pooled[name][0]]),
+                np.concatenate([self.extremes.shares[name], self._pooled[name][1]]),
+            )
             again = [float(rank_correlation(one, references.power, self.counted)[0]) for one in others[1]]
             correlations.append(np.resize(again, STEP_REPLICATES))
             again = [
@@ -191,6 +196,20 @@ class Judge:
             ]
             decisions.append(np.resize(again, STEP_REPLICATES))
         return found | {"correlation": np.stack(correlations), "to_more_power": np.stack(decisions)}
+
+    @cached_property
+    def _pooled(self) -> dict[str, tuple[Floats, Floats]]:
+        """{name: policies (1, S, A), occupancies (1, S)} of extremes where POWER that cannot be told apart is equal.
+
+        Found in noise, an extreme policy takes sides where POWER ties by symmetry; the true one does not.
+        """
+        assert self.noise is not None
+        pooled, references = self.noise.pooled()[None], self.references
+        found = {}
+        for name, sign in ((MOST, 1.0), (LEAST, -1.0)):
+            policies = optimal_policies(references.mdp, sign * pooled, references.gamma).numpy()
+            found[name] = policies, occupancy(references.mdp, policies, references.gamma, references.initial)
+        return found
 
     @cached_property
     def _ranks(self) -> Floats:

@@ -99,7 +99,8 @@ class PowerComparison(Result):
         policies: (S, A) by name: the learned ones first, then the references.
         occupancies: (S,) of each.
         summaries: a `PolicySummary` of each; also as ``comparison[name]``.
-        optimal_range: the smallest and largest power-seeking of policies that are optimal for the task.
+        optimal_range: the smallest and largest power-seeking of policies that are optimal for the task; the error of
+            POWER is not in it.
         notes: what a reader has to know besides the numbers.
         standard_error: (S,) of POWER; None where it has none, or none that is known.
         versions: the releases that it was made with, by package.
@@ -303,7 +304,8 @@ class PowerComparison(Result):
                 lines.append(f"{name} minus {TASK_OPTIMAL}: normalised {less:+.3f}{spread}")
         low, high = (self.scaled(value) for value in self.optimal_range)
         if high - low > 5e-4:
-            lines.append(f"optimal policies: normalised {low:.3f} to {high:.3f}, by how ties are broken")
+            rest = "" if self.standard_error is None else " (no interval: the error of POWER is not in it)"
+            lines.append(f"optimal policies: normalised {low:.3f} to {high:.3f}, by how ties are broken{rest}")
         return lines
 
     def scaled(self, power_seeking: float) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.coverage_study import Cell, cells, least, page, study
+from tests.benchmarks.coverage_study import Cell, cells, draw, least, page, read, study, text, write
 
 SEEDS = 60
 CHANCE = 3 * math.sqrt(0.95 * 0.05 / SEEDS)
@@ -20,18 +20,26 @@ DISTRIBUTIONS = (
     "rare among uniform",
 )
 CELLS = [
-    Cell(0, distribution, method, size)
-    for distribution in DISTRIBUTIONS
-    for method in ("monte_carlo", "sobol", "sobol, controls")
-    for size in (16, 256, "tolerance")
-    if not (distribution == "rare among uniform" and method.endswith("controls"))  # they have no cdf
+    *(
+        Cell(0, distribution, method, size)
+        for distribution in DISTRIBUTIONS
+        for method in ("monte_carlo", "sobol", "sobol, controls")
+        for size in (16, 256)
+        if not (distribution == "rare among uniform" and method.endswith("controls"))  # they have no cdf
+    ),
+    Cell(0, "uniform", "monte_carlo", "tolerance"),
+    Cell(0, "normal", "antithetic", "tolerance"),
+    Cell(1, "bernoulli(0.5)", "sobol, controls", 64),
+    Cell(1, "bernoulli(0.001)", "sobol, controls", 1024),
+    Cell(2, "bernoulli(0.5)", "sobol", 256),
+    Cell(2, "bernoulli(0.5)", "monte_carlo", 64),
 ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 def test_intervals_cover(cell):
-    found = study(cell, SEEDS)
+    found = study(cell, range(SEEDS))
     assert found.outcome == ""
     assert found.covered > least(cell) - CHANCE
     assert found.ratio < 2
@@ -51,17 +59,28 @@ def test_intervals_cover(cell):
     ],
 )
 def test_what_has_no_interval(distribution, method, outcome):
-    assert study(Cell(0, distribution, method, 64), seeds=2).outcome == outcome
+    assert study(Cell(0, distribution, method, 64), range(2)).outcome == outcome
 
 
-def test_the_page_has_every_cell():
-    chosen = [cell for cell in cells() if cell.distribution == "pareto(1.2)" and cell.world == 0]
-    found = {cell: study(cell, seeds=1) for cell in chosen if cell.method != "sobol"}
-    found |= {cell: study(cell, seeds=2) for cell in [Cell(0, "uniform", "monte_carlo", 64)]}
-    written = page(found, 2)
-    assert (
-        "| pareto(1.2) | monte_carlo | no interval | no interval | no interval | no interval | no interval | refused |"
-        in written
-    )
-    assert "cells 1 have intervals without a warning" in written
-    assert (Path(__file__).parents[3] / "docs" / "coverage.md").exists()
+def test_what_was_found_is_kept_and_shown(tmp_path):
+    chosen = [cell for cell in cells() if cell.distribution in ("pareto(1.2)", "uniform") and cell.world == 0]
+    chosen = [cell for cell in chosen if cell.size in (16, 1024, "tolerance") and not cell.method.startswith("sobol")]
+    found = {cell: study(cell, range(2)) for cell in chosen}
+    for cell in chosen:
+        found[cell].add(study(cell, range(2, 3)))
+    assert found == {cell: study(cell, range(3)) for cell in chosen}
+    write(found, tmp_path / "data" / "coverage.csv")
+    kept = read(tmp_path / "data" / "coverage.csv")
+    assert list(kept) == chosen
+    assert [text(one) for one in kept.values()] == [text(one) for one in found.values()]
+    written = page(kept)
+    without = sum(one.outcome == "none" for one in found.values())
+    assert "over 3 seeds" in written
+    assert f"{without} have no interval" in written
+    draw(kept, tmp_path / "images" / "coverage.png")
+    assert (tmp_path / "images" / "coverage.png").stat().st_size > 10_000
+
+
+def test_the_page_is_that_of_the_data():
+    docs = Path(__file__).parents[3] / "docs"
+    assert (docs / "coverage.md").read_text(encoding="utf-8") == page(read(docs / "data" / "coverage.csv"))

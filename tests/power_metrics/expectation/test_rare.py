@@ -86,6 +86,46 @@ def test_unbounded_rewards_that_did_not_vary_have_an_unknown_error():
     assert np.isnan(pm.power(star(2), 0.5, Rare(), num_samples=64).standard_error).all()
 
 
+@pytest.mark.parametrize("reward", [pm.Normal(), pm.Normal(3, 0.1), pm.Pareto(1, 5)], ids=str)
+def test_mirrored_draws_of_unbounded_rewards_have_an_error(reward):
+    """Where POWER is linear in rewards, mirrored normal ones cancel: nothing varies, and more draws do not help."""
+    found = pm.power(star(2), 0.5, reward, method="antithetic", tolerance=0.05)
+    right = pm.power(star(2), 0.5, reward, method="sobol", num_samples=1 << 16)
+    assert found.num_samples < 100_000
+    assert np.all(np.abs(found.mean - right.mean) < 4 * found.standard_error + 1e-4)
+    assert np.all(found.standard_error > 0)
+
+
+def test_a_tolerance_ends_where_no_draws_tell_an_error(monkeypatch):
+    class Rare:
+        def sample(self, rng, shape):
+            return np.where(rng.random(shape) < 1e-12, 1e6, 0.0)
+
+    monkeypatch.setattr("power_metrics.expectation.sampling._DIFFERENT", 4096)
+    with pytest.raises(ValueError, match="tolerance: expected draws that differ"):
+        pm.power(star(2), 0.5, Rare(), tolerance=0.1)
+
+
+@pytest.mark.parametrize("control_variates", [False, True])
+@pytest.mark.parametrize(("gamma", "seed"), [(0.9, 0), (1.0, 0), (1.0, 1)])
+def test_rewards_that_are_all_the_lowest_count(gamma, seed, control_variates):
+    """Of 9 Bernoulli(0.5) rewards all are 0 once in 512 times; 64 draws seldom tell, nor do 1,024 of the controls."""
+    options = {"method": "sobol", "control_variates": control_variates, "seed": seed}
+    found = pm.power(grid(), gamma, pm.Bernoulli(0.5), num_samples=64, **options)
+    right = pm.power(grid(), gamma, pm.Bernoulli(0.5), method="enumeration").mean
+    low, high = found.confidence_interval()
+    assert np.all((low <= right) & (right <= high))
+
+
+@pytest.mark.parametrize("gamma", [0.9, 1.0])
+def test_control_variates_that_never_saw_two_rare_rewards(gamma):
+    """One rare reward at a time leaves controls no spread: the error is of two at once, 36 p² of all draws."""
+    found = pm.power(grid(), gamma, pm.Bernoulli(1e-3), num_samples=1024, method="sobol", control_variates=True)
+    right = pm.power(grid(), gamma, pm.Bernoulli(1e-3), method="enumeration").mean
+    assert np.all(np.abs(found.mean - right) < 2 * found.standard_error)
+    assert found.standard_error.max() < 1e-4
+
+
 def test_collinear_controls_leave_no_false_certainty():
     """With rewards so rare that at most one child has some, the sum and the maximum of rewards are the same."""
     right = 1 - (1 - 3e-4) ** 30
