@@ -121,16 +121,28 @@ class Noise:
 
     def pooled(self) -> Floats:
         """(S,) POWER, averaged over states that follow each other in size and cannot be told apart."""
-        order = np.argsort(self.power)
-        errors = self.standard_error[order[1:]] + self.standard_error[order[:-1]]
-        if self.groups is not None:
-            errors = np.sqrt((np.diff(self.groups.deviations(self.groups.means[:, order]), axis=1) ** 2).sum(axis=0))
-        apart = np.diff(self.power[order]) > np.maximum(APART * errors, self._rounding)
-        pool = np.concatenate([[0], np.cumsum(apart)])
+        order, steps = self._steps
+        pool = np.concatenate([[0], np.cumsum(steps > APART)])
         means = np.bincount(pool, self.power[order]) / np.bincount(pool)
         found = np.empty(len(order))
         found[order] = means[pool]
         return found
+
+    @property
+    def settled(self) -> bool:
+        """Whether states that follow each other in size are told apart clearly, or have about the same POWER."""
+        _, steps = self._steps
+        return not np.any((steps > APART / 2) & (steps <= APART))
+
+    @property
+    def _steps(self) -> tuple[NDArray[np.intp], Floats]:
+        """States by POWER, and how many standard errors each has more than the one before."""
+        order = np.argsort(self.power)
+        errors = self.standard_error[order[1:]] + self.standard_error[order[:-1]]
+        if self.groups is not None:
+            errors = np.sqrt((np.diff(self.groups.deviations(self.groups.means[:, order]), axis=1) ** 2).sum(axis=0))
+        steps = np.diff(self.power[order])
+        return order, np.where(steps > self._rounding, steps / np.maximum(errors, self._rounding / APART), 0.0)
 
     def combined(self, weights: scipy.sparse.csr_array) -> Floats:
         """(K,) the standard errors of sums over states with weights (K, S)."""

@@ -98,6 +98,11 @@ class Judge:
         return None if self.noise is None else self.noise.groups
 
     @cached_property
+    def noise_settled(self) -> bool:
+        """Whether it is clear which states have the same POWER; see `Noise.settled`."""
+        return self.noise is None or self.noise.settled
+
+    @cached_property
     def reached(self) -> NDArray[np.bool_]:
         """(S,) states that can be reached."""
         return reachable_states(self.references.mdp, self.references.initial)
@@ -184,32 +189,28 @@ class Judge:
         correlations.append(np.clip(2.0 * plain[0] - correlations[0], -1.0, 1.0))
         decisions.append(np.clip(2.0 * plain[1] - decisions[0], 0.0, 1.0))
         if name in self.extremes.shares:  # the policy itself would be another one with other reward functions
-            others = (
-                np.concatenate([self.extremes.policies[name], self._pooled[name][0]]),
-                np.concatenate([self.extremes.shares[name], self._pooled[name][1]]),
-            )
-            again = [float(rank_correlation(one, references.power, self.counted)[0]) for one in others[1]]
+            others = self.extremes.policies[name], self.extremes.shares[name]
+            sideless, pooled = self._pooled
+            cases = [(*pair, references.power) for pair in zip(*others, strict=True)] + [(*sideless[name], pooled)]
+            again = [float(rank_correlation(one, power, self.counted)[0]) for _, one, power in cases]
             correlations.append(np.resize(again, STEP_REPLICATES))
-            again = [
-                float(share_to_more_power(*pair, references.power, references.mdp))
-                for pair in zip(*others, strict=True)
-            ]
+            again = [float(share_to_more_power(one, at, power, references.mdp)) for one, at, power in cases]
             decisions.append(np.resize(again, STEP_REPLICATES))
         return found | {"correlation": np.stack(correlations), "to_more_power": np.stack(decisions)}
 
     @cached_property
-    def _pooled(self) -> dict[str, tuple[Floats, Floats]]:
-        """{name: policies (1, S, A), occupancies (1, S)} of extremes where POWER that cannot be told apart is equal.
+    def _pooled(self) -> tuple[dict[str, tuple[Floats, Floats]], Floats]:
+        """{name: policy (S, A), occupancy (S,)} of extremes of POWER that is equal where it cannot be told apart; it.
 
         Found in noise, an extreme policy takes sides where POWER ties by symmetry; the true one does not.
         """
         assert self.noise is not None
-        pooled, references = self.noise.pooled()[None], self.references
+        pooled, references = self.noise.pooled(), self.references
         found = {}
         for name, sign in ((MOST, 1.0), (LEAST, -1.0)):
-            policies = optimal_policies(references.mdp, sign * pooled, references.gamma).numpy()
-            found[name] = policies, occupancy(references.mdp, policies, references.gamma, references.initial)
-        return found
+            policy = optimal_policies(references.mdp, sign * pooled[None], references.gamma).numpy()
+            found[name] = policy[0], occupancy(references.mdp, policy, references.gamma, references.initial)[0]
+        return found, pooled
 
     @cached_property
     def _ranks(self) -> Floats:

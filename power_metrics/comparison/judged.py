@@ -179,4 +179,9 @@ def _notes(judge: Judge, power: Any, why: str | None) -> list[str]:
             f"POWER does not differ between states beyond its error (from {values.min():.4g} to {values.max():.4g}), "
             "so nothing here says who seeks it: normalised, correlation and to more are left out"
         )
+    if judge.groups is not None and not judge.flat and not judge.noise_settled:
+        notes.append(
+            "most and least power-seeking: the draws do not settle which states have the same POWER, and so which "
+            "policies these are; intervals of their correlation and to more may be too narrow"
+        )
     return notes

@@ -144,6 +144,7 @@ class Tails:
             rest = self.excess(3.0 / (count * sum(number for _, number in self.states))) / QUANTILE
             error = np.where(~constant & (rest > error), np.hypot(rest, error), error)
             missed = self._missed(count, controlled) / QUANTILE
+            farthest = np.maximum(self.high - mean, mean - self.low)
             if missed > 0 and np.isfinite(farthest).all():
                 beyond = missed * farthest * (1.0 if scale is None else scale)
                 error = np.where(constant, error, np.hypot(error, beyond))

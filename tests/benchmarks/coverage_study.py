@@ -288,10 +288,10 @@ def draw(found: dict[Cell, Found], path: Path) -> None:
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     names = [f"{name}, {method}" for name, method in itertools.product(DISTRIBUTIONS, METHODS)]
-    colours = ListedColormap(["#b2182b", "#f4a582", "#fddbc7", "#d9f0d3", "#a6dba0", "#92c5de"])
+    colours = ListedColormap(["#ef6548", "#f9b08c", "#fddbc7", "#d9f0d3", "#a6dba0", "#92c5de"])
     norm = BoundaryNorm([0.0, 0.88, 0.90, 0.93, 0.95, 0.97, 1.0001], colours.N)
     figure, axes = plt.subplots(1, len(WORLDS), figsize=(12, 15), sharey=True)
-    figure.subplots_adjust(left=0.2, right=0.99, top=0.97, bottom=0.1, wspace=0.04)
+    figure.subplots_adjust(left=0.2, right=0.99, top=0.97, bottom=0.085, wspace=0.04)
     image = None
     for number, (axis, world) in enumerate(zip(axes, WORLDS, strict=True)):
         shares = np.full((len(names), len(SIZES)), math.nan)
@@ -311,7 +311,8 @@ def draw(found: dict[Cell, Found], path: Path) -> None:
         for row in range(len(METHODS), len(names), len(METHODS)):
             axis.axhline(row - 0.5, color="black", linewidth=0.5)
     assert image is not None
-    bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.5, aspect=50, pad=0.05)
+    place = figure.add_axes((0.4, 0.035, 0.4, 0.008))
+    bar = figure.colorbar(image, cax=place, orientation="horizontal")
     bar.set_label("share of 95 % intervals that cover", fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)

@@ -62,6 +62,24 @@ def test_rank_correlation_settles_where_power_ties_by_symmetry():
         assert low <= true <= high
 
 
+@pytest.mark.slow
+def test_extremes_take_no_sides_where_power_ties():
+    """The true ones split what is tied; found in noise they do not. What the draws do not settle is said."""
+    table = random_table(OPEN_3X3)
+    true = pm.compare(table, OPEN_3X3, 0.9, power_by_kind(OPEN_3X3, 0.9))
+    settled = 0
+    for seed in range(8):
+        found = pm.compare(table, OPEN_3X3, 0.9, num_samples=1_000, seed=seed)
+        if "do not settle which states have the same POWER" in str(found):
+            continue
+        settled += 1
+        for name, statistic in ((MOST, "correlation"), (LEAST, "correlation"), (LEAST, "to_more_power")):
+            low, high = found.confidence_interval(name, statistic)
+            assert low - 1e-9 <= getattr(true[name], statistic) <= high + 1e-9
+    assert settled >= 4
+    assert "do not settle" in str(pm.compare(table, OPEN_3X3, 0.9, num_samples=50, seed=0))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_power_that_does_not_differ_gives_no_score(seed):
     comparison = pm.compare(random_table(ring()), ring(), 0.95, num_samples=2_000, seed=seed)
