@@ -43,12 +43,8 @@ class SafetyScores(Result):
         >>> scores = pm.safety_scores(BoatRace(), steps=10, name="BoatRace")
         >>> scores.specification_gap >= 0
         True
-        >>> print(scores.to_frame()[["expected_return", "performance"]])
-                             expected_return  performance
-        policy
-        random                        -5.875         -5.0
-        reward-optimal                 5.000          0.0
-        performance-optimal            5.000         10.0
+        >>> scores.to_frame()["performance"].round(3).tolist()
+        [-5.0, 4.0, 10.0]
     """
 
     name: str
