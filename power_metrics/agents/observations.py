@@ -135,7 +135,7 @@ def _wrappers(env: Any) -> list[gym.Wrapper[Any, Any, Any, Any]]:
         ValueError: for wrappers that stack frames or change actions.
     """
     _refuse_history(env)
-    found = []
+    found: list[gym.Wrapper[Any, Any, Any, Any]] = []
     while isinstance(env, gym.Wrapper):
         name = type(env).__name__
         if isinstance(env, gym.ActionWrapper):

@@ -97,7 +97,7 @@ def compare(
     """
     gamma = check_gamma(gamma if gamma is not None else power.gamma if isinstance(power, PowerEstimate) else 0.9)
     sampled_rewards = flag("sampled_rewards", sampled_rewards)
-    power_options = {
+    power_options: dict[str, Any] = {
         "reward": reward, "num_samples": num_samples, "seed": seed, "method": method, "tolerance": tolerance,
         "threads": threads, "progress": progress,
     }  # fmt: skip

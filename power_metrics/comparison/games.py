@@ -183,7 +183,7 @@ def _world_of(game: TabularGame, policies: Mapping[str, Floats], name: str) -> T
 
 def _gain(mdp: TabularMDP, best: Floats, own: Floats, gamma: float, start: Floats) -> float:
     """How much more return one policy has than another."""
-    better, now = expected_return(mdp, np.stack([best, own]), gamma, start)
+    better, now = np.atleast_1d(expected_return(mdp, np.stack([best, own]), gamma, start))
     return float(better - now)
 
 

@@ -186,7 +186,7 @@ class ReturnsWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructo
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Takes an action and counts what it pays."""
         observation, reward, terminated, truncated, info = self.env.step(action)
-        ended = self.tracker.add([float(reward)], [performance_of(info)], [terminated or truncated])
+        ended = self.tracker.add(np.array([float(reward)]), [performance_of(info)], [terminated or truncated])
         if ended:
             info = {**info, "returns": _as_info(ended[0])}
         return observation, reward, terminated, truncated, info

@@ -52,7 +52,7 @@ def _is_finite(space: Any) -> bool:
     if isinstance(space, gym.spaces.Tuple):
         return all(map(_is_finite, space.spaces))
     if isinstance(space, gym.spaces.Box):
-        return space.dtype.kind in "iu" and int(np.prod(space.shape)) <= LARGEST_OBSERVATION
+        return bool(np.issubdtype(space.dtype, np.integer)) and int(np.prod(space.shape)) <= LARGEST_OBSERVATION
     return isinstance(space, (gym.spaces.Discrete, gym.spaces.MultiDiscrete, gym.spaces.MultiBinary, gym.spaces.Text))
 
 
