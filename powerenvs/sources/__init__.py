@@ -24,6 +24,7 @@ for _source in (
     Source("games", lambda value: isinstance(value, TableGameWorld), compile_game),
     Source("names and files", lambda value: isinstance(value, str | os.PathLike), by_name.model_named),
     Source("wrapped environments", wrapped.is_wrapped, wrapped.model_of_wrapped),
+    Source("unknown wrappers", environments.stands_for_another, environments.refuse_unknown),
     Source("copies of environments", environments.holds_copies, environments.model_of_copies),
     Source("environments of powerenvs", environments.has_model, environments.model_of),
     Source("environments without tables", environments.is_lazy, environments.refuse_lazy),

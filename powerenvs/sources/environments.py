@@ -23,7 +23,17 @@ def holds_copies(env: Any) -> bool:
 def model_of_copies(env: Any) -> TabularMDP | TabularGame:
     """The model of the first copy."""
     base = _base(env)
-    return tabular_model(base.envs[0] if hasattr(base, "envs") else base.env_fns[0]())
+    if not hasattr(base, "envs"):
+        return tabular_model(base.env_fns[0]())
+    first = tabular_model(base.envs[0])
+    if getattr(first, "seen", None) is None:  # one that has been stepped through is told by each of its steps
+        for i, other in enumerate(base.envs):
+            if tabular_model(other) != first:
+                raise ValueError(
+                    f"env: expected copies of one environment, found copy {i} with other tables than copy 0; give one "
+                    "of them"
+                )
+    return first
 
 
 def has_model(env: Any) -> bool:
@@ -32,7 +42,19 @@ def has_model(env: Any) -> bool:
 
 
 def model_of(env: Any) -> TabularMDP | TabularGame:
-    """The model that it steps through."""
+    """The model that it steps through.
+
+    Raises:
+        ValueError: for a subclass that steps otherwise.
+    """
+    kind = type(_base(env))
+    ours = any(base.__module__.startswith("powerenvs.") for base in kind.__mro__)
+    step = getattr(kind, "step", None)
+    if ours and step is not None and not step.__module__.startswith("powerenvs."):
+        raise ValueError(
+            f"env: {kind.__name__} has a step of its own, which its tables do not know of; write what it does as a "
+            "gymnasium.Wrapper, which is stepped through, or as a powerenvs.World"
+        )
     return next(model for model in _named_models(env) if isinstance(model, Model))  # type: ignore[return-value]
 
 
@@ -51,6 +73,23 @@ def refuse_lazy(env: Any) -> TabularMDP | TabularGame:
     raise ValueError(
         f"env: {type(table.world).__name__} is too large for tables: {table.world.large}; this environment makes "
         f"rows as it needs them, {table.num_rows_made:,} so far"
+    )
+
+
+def stands_for_another(env: Any) -> bool:
+    """Whether something passes itself off as the environment that it is around, and is no wrapper that is known."""
+    return getattr(env, "unwrapped", env) is not env
+
+
+def refuse_unknown(env: Any) -> TabularMDP | TabularGame:
+    """Says that it is not known what it does.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(
+        f"env: it is not known what {type(env).__name__} does to dynamics, rewards and ends; make it a "
+        "gymnasium.Wrapper, or give the environment without it if it leaves them as they are"
     )
 
 

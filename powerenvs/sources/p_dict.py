@@ -185,6 +185,11 @@ def _start_name(base: Any) -> str | None:
     return next((name for name in ("initial_state_distrib", "isd") if hasattr(base, name)), None)
 
 
+def is_toy(kind: type) -> bool:
+    """Whether a class is one of Gymnasium's environments with ``P``."""
+    return kind.__module__.startswith("gymnasium.envs.toy_text.") and "step" in vars(kind)
+
+
 def from_gymnasium(env: Any) -> TabularMDP:
     """The model of a Gymnasium environment that has ``P``, wrapped or not.
 
@@ -200,6 +205,12 @@ def from_gymnasium(env: Any) -> TabularMDP:
         raise ValueError(
             "env: Taxi with fickle_passenger=True changes the destination outside its table P; make it without"
         )
+    for base in type(env).__mro__:
+        if is_toy(base) and type(env).step is not base.step:  # type: ignore[attr-defined]
+            raise ValueError(
+                f"env: {type(env).__name__} has a step of its own, which its table P does not know of; write what it "
+                "does as a gymnasium.Wrapper, which is stepped through, or compile it by powerenvs.compile_env(env)"
+            )
     labels: Sequence[Hashable] | None = None
     board: list[str] | None = None
     cells: NDArray[np.int64] | None = None
