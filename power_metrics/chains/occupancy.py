@@ -18,9 +18,9 @@ from power_metrics.chains.evaluation import closed_classes, policy_chain
 from power_metrics.chains.visits import expected_visits
 from power_metrics.solvers.compiled import solver_tables
 from power_metrics.solvers.reduction import count_visits
-from powerenvs.model import rows as tables
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.rows import check_distribution, entry_rows, reachable, start_distribution
 
 Floats = NDArray[np.float64]
 
@@ -160,12 +160,12 @@ def start_weights(mdp: TabularMDP, initial: Any = None) -> Floats:
     """
     if initial is None:
         return mdp.initial
-    weights = tables.start_distribution(initial, mdp.state_labels, mdp.terminal)
+    weights = start_distribution(initial, mdp.state_labels, mdp.terminal)
     if weights.shape != (mdp.num_states,):
         raise ValueError(
             f"initial: expected {mdp.num_states} probabilities, one for each state, found shape {weights.shape}"
         )
-    tables.check_distribution("initial", weights)
+    check_distribution("initial", weights)
     return weights
 
 
@@ -188,7 +188,7 @@ def _visits(mdp: TabularMDP, policies: Floats, gamma: float, start: Floats) -> F
 def _solve_small(mdp: TabularMDP, policies: Floats, gamma: float, start: Floats, away: Floats) -> Floats:
     """(B, S) the visits under each policy, in batches."""
     S, A = mdp.num_states, mdp.num_actions
-    rows = tables.entry_rows(mdp.indptr)
+    rows = entry_rows(mdp.indptr)
     begin, successor = mdp.indptr[::A].astype(np.int32), mdp.successor.astype(np.int32)
     prepared = solver_tables(mdp)
     assert prepared.elimination is not None, "models of so few states are never too large for it"
@@ -203,9 +203,9 @@ def _solve_small(mdp: TabularMDP, policies: Floats, gamma: float, start: Floats,
 
 def _episode(mdp: TabularMDP, chain: scipy.sparse.csr_array, start: Floats) -> Floats:
     """(S,) expected visits until the end."""
-    reached = tables.reachable(chain.indptr, chain.indices, start)
+    reached = reachable(chain.indptr, chain.indices, start)
     back = chain.T.tocsr()
-    ending = tables.reachable(back.indptr, back.indices, mdp.terminal)
+    ending = reachable(back.indptr, back.indices, mdp.terminal)
     lost = np.flatnonzero(reached & ~ending)
     if lost.size:
         raise ValueError(
@@ -226,7 +226,7 @@ def _episode(mdp: TabularMDP, chain: scipy.sparse.csr_array, start: Floats) -> F
 def _long_run(chain: scipy.sparse.csr_array, start: Floats) -> Floats:
     """(S,) the limit of the average distribution."""
     closed, component = closed_classes(chain)
-    reached = tables.reachable(chain.indptr, chain.indices, start)
+    reached = reachable(chain.indptr, chain.indices, start)
     transient = np.flatnonzero(reached & ~closed)
     entered = start.copy()
     if transient.size:

@@ -1,8 +1,9 @@
 """Two agents: which choices are optimal, judged choice by choice, as `power_metrics.solvers.ties` does for one agent.
 
-Choices are compared by Σ P (V(s') - V(s)). Where plain values and the bound that their residual gives do not decide,
-the values of LANES pairs are found anew in twice the precision. In games that are solved iteratively the bound on their
-errors is the same for all states.
+Choices are compared by Σ P (V(s') - V(s)), where several come near the best. Where plain values and the bound that their
+residual gives do not decide, the values of LANES pairs are found anew in twice the precision. The bound on their errors
+is the same for all states, unless it decides; then elimination gives one for each state, but not in games that are
+solved iteratively.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from power_metrics.solvers import twofold
 from power_metrics.solvers.jit import Floats, inlined, kernel
 from power_metrics.solvers.joint.values import Agent, Space, evaluate_pair, look_ahead
 from power_metrics.solvers.limits import MAX_ITERATIONS
-from power_metrics.solvers.simd import LANES, any_above, fill, larger, load, pick_above, store
+from power_metrics.solvers.simd import LANES, any_above, fill, larger, load, pick_above, pick_equal, store
 from power_metrics.solvers.ties import ROUNDS
 from power_metrics.solvers.transpose import absolute
 
@@ -23,6 +24,20 @@ REDUCTION = 1e-4
 """The share of what is left open that iteration may leave in a refinement."""
 
 _EPS = float(np.finfo(np.float64).eps)
+
+
+class Plain(NamedTuple):
+    """What each choice of one position brings on top of its value, for LANES pairs; all (choices, LANES).
+
+    Attributes:
+        gained: Σ P (V(s') - V(s)); -inf where the choice is unavailable.
+        size: the sum of the sizes of the differences.
+        error: a bound on the rounding.
+    """
+
+    gained: Floats
+    size: Floats
+    error: Floats
 
 
 class Differences(NamedTuple):
@@ -66,7 +81,11 @@ def split_ties(
     store(doubt, 0, (2.0 * gap + fill(8.0 * _EPS) * largest) / short + fill(64.0 * _EPS) * largest)
     zero, one = fill(0.0), fill(1.0)
     weights = np.empty((K, LANES))
-    crowded = False
+    most = 0
+    for i in range(S):
+        most = max(most, rows.choices[i + 1] - rows.choices[i])
+    plain = Plain(np.empty((most, LANES)), np.empty((most, LANES)), np.empty((most, LANES)))
+    clear = True
     for i in range(S):
         near = load(best, i) - load(doubt, 0) - fill(8.0 * tolerance) * largest
         total, count = zero, zero
@@ -76,27 +95,72 @@ def split_ties(
             total = total + load(weights, k)
             count = count + (one - away)
         if any_above(count, one):  # which hardly ever happens where rewards are continuous
-            crowded = True
-            break
+            clear = _weigh(i, tolerance, agent, other_policy, doubt, plain, weights)
+            if not clear:
+                break
+            total = zero
+            for k in range(rows.choices[i], rows.choices[i + 1]):
+                total = total + load(weights, k)
         for k in range(rows.choices[i], rows.choices[i + 1]):
             store(weights, k, load(weights, k) / total)
-    if not crowded:
+    if clear:
         for k in range(K):
             store(policy, k, load(weights, k))
         return
     low = np.zeros((S, LANES))
     found = Differences(np.empty((K, LANES)), np.empty((K, LANES)), np.empty((K, LANES)), np.empty((K, LANES)))
-    _compare(agent, other_policy, low, found)
-    for k in range(K):
-        store(found.error, k, fill(0.5) * load(doubt, 0))
-    if _unclear(tolerance, agent, found):
-        _refine(agent, other_policy, low, found, space)
-        for i in range(S):
-            top = fill(-np.inf)
-            for k in range(rows.choices[i], rows.choices[i + 1]):
-                top = larger(look_ahead(i, k, agent, other_policy), top)
-            store(best, i, top)
+    _refine(tolerance, agent, other_policy, low, found, space)
+    for i in range(S):
+        top = fill(-np.inf)
+        for k in range(rows.choices[i], rows.choices[i + 1]):
+            top = larger(look_ahead(i, k, agent, other_policy), top)
+        store(best, i, top)
     _split(tolerance, agent, found, unsure)
+
+
+@inlined
+def _weigh(
+    i: int, tolerance: float, agent: Agent, other_policy: Floats, doubt: Floats, plain: Plain, weights: Floats
+) -> bool:
+    """Sets ``weights`` to the actions of the tied choices at position i; False if errors can decide which these are."""
+    rows = agent.rows
+    first, end = rows.choices[i], rows.choices[i + 1]
+    zero = fill(0.0)
+    here = load(agent.value, i)
+    top, lead, lead_size, lead_error = fill(-np.inf), zero, zero, zero
+    j = rows.start[i]
+    for k in range(first, end):
+        total, size = zero, zero
+        entries = 8
+        for c in range(rows.other_choices[i], rows.other_choices[i + 1]):
+            weight = load(other_policy, c)
+            if any_above(weight, zero):
+                for e in range(rows.entries[j], rows.entries[j + 1]):
+                    gain = rows.probability[e] * weight * (load(agent.value, rows.successor[e]) - here)
+                    total = total + gain
+                    size = size + absolute(gain)
+                    entries += 1
+            j += 1
+        scaling = load(agent.scale, k)
+        gained = pick_above(scaling, zero, scaling * total, fill(-np.inf))
+        size = scaling * size
+        error = (_EPS * entries) * size
+        store(plain.gained, k - first, gained)
+        store(plain.size, k - first, size)
+        store(plain.error, k - first, error)
+        lead = pick_above(gained, top, fill(float(k)), lead)
+        lead_size = pick_above(gained, top, size, lead_size)
+        lead_error = pick_above(gained, top, error, lead_error)
+        top = larger(gained, top)
+    for k in range(first, end):
+        worse = top - load(plain.gained, k - first)
+        allowed = tolerance * (load(plain.size, k - first) + lead_size)
+        error = load(doubt, 0) + load(plain.error, k - first) + lead_error
+        if any_above(pick_equal(lead, fill(float(k)), zero, error), absolute(worse - allowed)):
+            return False
+        tied = pick_above(worse, allowed, zero, fill(agent.size[k]))
+        store(weights, k, pick_equal(lead, fill(float(k)), fill(agent.size[k]), tied))
+    return True
 
 
 @inlined
@@ -171,17 +235,18 @@ def _worse(k: int, lead: int, lane: int, found: Differences) -> float:
 
 
 @kernel
-def _unclear(tolerance: float, agent: Agent, found: Differences) -> bool:
-    """Whether errors can decide which choices are tied."""
+def _unclear(tolerance: float, further: Floats, agent: Agent, found: Differences) -> bool:
+    """Whether ``further`` errors (1, LANES) of values, beside those in ``found``, can decide what is tied or better."""
     choices = agent.rows.choices
     for lane in range(LANES):
         for i in range(agent.value.shape[0]):
             lead = _leader(i, lane, agent, found)
             for k in range(choices[i], choices[i + 1]):
                 if k != lead and agent.scale[k, lane] > 0.0:
+                    worse = _worse(k, lead, lane, found) - (found.error[k, lane] + found.error[lead, lane])
                     allowed = tolerance * (found.size[k, lane] + found.size[lead, lane])
-                    error = found.error[k, lane] + found.error[lead, lane]
-                    if abs(_worse(k, lead, lane, found) - allowed) < error:
+                    better = agent.policy[k, lane] > 0.0 and 0.0 < worse <= further[0, lane]
+                    if better or allowed < worse <= allowed + further[0, lane]:
                         return True
     return False
 
@@ -210,15 +275,12 @@ def _split(tolerance: float, agent: Agent, found: Differences, unsure: Floats) -
 
 
 @kernel
-def _refine(agent: Agent, other_policy: Floats, low: Floats, found: Differences, space: Space) -> None:
+def _refine(
+    tolerance: float, agent: Agent, other_policy: Floats, low: Floats, found: Differences, space: Space
+) -> None:
     """Policy iteration in twice the precision. Sets the values, the policy, and ``found`` with bounds on all errors."""
     rows, value, policy = agent.rows, agent.value, agent.policy
     S = value.shape[0]
-    for lane in range(LANES):  # one choice for each position
-        for i in range(S):
-            lead = _leader(i, lane, agent, found)
-            for k in range(rows.choices[i], rows.choices[i + 1]):
-                policy[k, lane] = 1.0 if k == lead else 0.0
     common = np.zeros((1, LANES))
     for lane in range(LANES):  # what values near discount 1 have in common is kept apart
         least, most = value[0, lane], value[0, lane]
@@ -231,7 +293,7 @@ def _refine(agent: Agent, other_policy: Floats, low: Floats, found: Differences,
         for i in range(S):
             value[i, lane] -= common[0, lane]
     left, rounding, change = np.empty((S, LANES)), np.empty((S, LANES)), np.empty((S, LANES))
-    rough = np.zeros((1, LANES))
+    rough, further = np.zeros((1, LANES)), np.empty((1, LANES))
     zero = fill(0.0)
     rest = Agent(rows, agent.size, agent.gamma, left, change, policy, agent.scale)
     for _ in range(MAX_ITERATIONS):
@@ -250,13 +312,15 @@ def _refine(agent: Agent, other_policy: Floats, low: Floats, found: Differences,
         _leave_open(agent, other_policy, common, low, left, rounding)
         for i in range(S):
             store(left, i, absolute(load(left, i)) + load(rounding, i))
-        if space.direct:
+        _compare(agent, other_policy, low, found)
+        # What is left of values is at most that of all states. Elimination tells more, where that may matter.
+        most_left = _largest(left) / fill(1.0 - agent.gamma)
+        store(further, 0, fill(2.0 + 2e-6) * most_left)
+        if space.direct and _unclear(tolerance, further, agent, found):
             evaluate_pair(rest, other_policy, rough, space)
         else:
-            most_left = _largest(left) / fill(1.0 - agent.gamma)
             for i in range(S):
                 store(change, i, most_left)
-        _compare(agent, other_policy, low, found)
         for i in range(S):
             for k in range(rows.choices[i], rows.choices[i + 1]):
                 following = larger(look_ahead(i, k, rest, other_policy), zero)

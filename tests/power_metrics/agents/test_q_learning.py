@@ -122,6 +122,15 @@ def test_exploration_and_successors_have_the_right_frequencies():
     assert visits.sum(axis=1) / visits.sum() == pytest.approx(average, abs=0.01)
 
 
+def test_the_sums_that_choose_successors_are_those_of_each_row_alone():
+    """One sum through all rows, less what came before, would round a row as the number of rows before it has it."""
+    mdp = random_mdp(np.random.default_rng(6), 400, 3, num_successors=7)
+    table = learners(mdp, np.zeros((1, 400)), pm.QLearning())._table
+    for a, b in zip(table.indptr[:-1], table.indptr[1:], strict=True):
+        assert np.array_equal(table.cumulative[a : b - 1], np.cumsum(mdp.probability[a:b])[:-1])
+        assert b == a or table.cumulative[b - 1] == 1.0
+
+
 def test_greedy_behaviour_breaks_ties_at_random():
     mdp = turner_figure_1()
     found = learners(mdp, np.zeros((3_000, 8)), pm.QLearning(epsilon=0.0, horizon=1, exploring_starts=False))

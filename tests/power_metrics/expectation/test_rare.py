@@ -30,6 +30,26 @@ def test_skewness_is_that_of_scipy_whatever_the_blocks_and_the_units():
     assert np.array_equal(Moments.of(np.ones((5, 2))).skewness, [0, 0])
 
 
+@pytest.mark.parametrize("shape", [(2, 1), (7, 2), (1000, 31), (37, 220)])
+def test_moments_have_the_bits_of_numpy(shape):
+    rows = np.random.default_rng(1).normal(size=shape)
+    moments = Moments.of(rows)
+    centred = rows - rows.mean(axis=0)
+    if shape[1] > 1:  # NumPy adds up a single column in another order
+        assert np.array_equal(moments.mean, rows.mean(axis=0))
+        assert np.array_equal(moments.variance, np.einsum("ij,ij->j", centred, centred) / (shape[0] - 1))
+    assert np.allclose(moments.mean, rows.mean(axis=0), rtol=1e-14)
+    assert np.array_equal(Moments.of(np.asfortranarray(rows)).mean, moments.mean)
+
+
+def test_moments_take_in_what_cannot_be_written_to():
+    rows = np.random.default_rng(2).normal(size=(10, 3))
+    part, moments = Moments.of(rows[4:]), Moments.of(rows[:4])
+    part._sums.flags.writeable = False
+    moments.add(part)
+    assert np.allclose(moments.mean, rows.mean(axis=0), rtol=1e-14)
+
+
 @pytest.mark.parametrize("seen", [1, 2, 3, 5, 10, 20, 40])
 def test_intervals_of_rare_things_reach_as_far_as_exact_ones(seen):
     """The upper end of Clopper and Pearson's interval, for a thing that was seen so often in 10,000 draws."""

@@ -10,7 +10,7 @@ import torch
 
 import power_metrics as pm
 from power_metrics.expectation.moments import Moments
-from power_metrics.rewards.sampler import block_generator, block_rows, reward_sampler
+from power_metrics.rewards.sampler import block_generator, block_rows, checked_draws, reward_sampler
 from tests.power_metrics.worlds import graph, grid, star
 
 LOG_NORMAL = torch.distributions.LogNormal(torch.tensor(0.0, dtype=torch.float64), torch.tensor(0.5))
@@ -235,3 +235,12 @@ def test_moments_combine_without_loss():
     assert np.allclose(moments.variance, rows.var(axis=0, ddof=1), rtol=1e-7)
     assert np.allclose(moments.standard_error, rows.std(axis=0, ddof=1) / np.sqrt(1000), rtol=1e-7)
     assert np.all(np.isnan(Moments.of(rows[:1]).standard_error))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e160, -1e160])
+def test_draws_that_are_no_numbers_to_reckon_with_are_refused_wherever_they_are(bad):
+    for place in (0, 7, 99):
+        draws = np.random.default_rng(0).normal(size=100)
+        draws[place] = bad
+        with pytest.raises(ValueError, match="reward: expected"):
+            checked_draws(pm.Normal(), draws, (100,))
