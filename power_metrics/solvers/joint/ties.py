@@ -1,9 +1,9 @@
 """Two agents: which choices are optimal, judged choice by choice, as `power_metrics.solvers.ties` does for one agent.
 
-Choices are compared by Σ P (V(s') - V(s)), where several come near the best. Where plain values and the bound that their
-residual gives do not decide, the values of LANES pairs are found anew in twice the precision. The bound on their errors
-is the same for all states, unless it decides; then elimination gives one for each state, but not in games that are
-solved iteratively.
+Choices are compared by Σ P (V(s') - V(s)), where several come near the best. Where plain values and the bound that
+their residual gives do not decide, the values of LANES pairs are found anew in twice the precision. The bound on their
+errors is the same for all states, unless it decides; then elimination gives one for each state, but not in games that
+are solved iteratively.
 """
 
 from __future__ import annotations
