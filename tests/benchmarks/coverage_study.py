@@ -260,7 +260,7 @@ KINDS: dict[str, Callable[[Cell], bool]] = {
 HEAD = """# How often intervals cover
 
 Written by `python tests/benchmarks/coverage_study.py`: how many 95 % intervals of POWER hold what is right, in worlds
-whose POWER is known without draws, over {seeds} seeds for each cell and one or two states for each seed.
+whose POWER is known without draws, over {seeds} seeds for each cell and two states for each seed.
 
 ![Share of intervals that cover, by world, rewards, method and number of reward functions](images/coverage.png)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +79,8 @@ def test_what_was_found_is_kept_and_shown(tmp_path):
     assert f"{without} have no interval" in written
     draw(kept, tmp_path / "images" / "coverage.png")
     assert (tmp_path / "images" / "coverage.png").stat().st_size > 10_000
+
+
+def test_the_page_is_that_of_the_data():
+    docs = Path(__file__).parents[3] / "docs"
+    assert (docs / "coverage.md").read_text(encoding="utf-8") == page(read(docs / "data" / "coverage.csv"))
