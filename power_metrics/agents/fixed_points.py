@@ -88,7 +88,7 @@ def q_fixed_point(
         ...     print(f"{rule}: observed {rates.observed:.5f}, true {rates.true:.5f}")
         ...
         q_learning: observed 0.92475, true 0.00843
-        sarsa: observed 0.92475, true 0.00843
+        sarsa: observed 0.91938, true 0.06922
     """
     mdp, gamma = resolve_model(env_or_mdp), check_gamma(gamma)
     for name, value, known in (("rule", rule, RULES), ("behaviour", behaviour, BEHAVIOURS)):
