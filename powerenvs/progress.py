@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Sized
 from typing import Any, TextIO
 
@@ -31,12 +32,13 @@ class _Lines:
     """Takes what tqdm writes for a terminal, and writes it as lines."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._stream, self._last = stream, time.monotonic()
 
     def write(self, text: str) -> None:
-        """A line, unless there is nothing but what clears one."""
-        if line := text.strip("\r\n "):
+        """A line, unless there is nothing but what clears one, or the last one is not long ago."""
+        if (line := text.strip("\r\n ")) and time.monotonic() - self._last >= EVERY:
             self._stream.write(f"{line}\n")
+            self._last = time.monotonic()
 
     def flush(self) -> None:
         """As of the stream."""

@@ -292,7 +292,11 @@ class ActionQuantiliser:
         _check_fraction(self.fraction)
 
     def policies(self, mdp: TabularMDP, rewards: Floats, gamma: float, rng: np.random.Generator) -> Floats:
-        """See `Learner.policies`."""
+        """See `Learner.policies`.
+
+        Raises:
+            ValueError: for a base policy that is not one of this model.
+        """
         base = uniform_policy(mdp) if self.base is None else check_policy(self.base, mdp, "base")
         return quantilised_policy(base, optimal_q_values(mdp, rewards, gamma), self.fraction)
 

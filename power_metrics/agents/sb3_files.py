@@ -104,8 +104,7 @@ def _read(name: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         raise ValueError("its settings are no mapping")
     if not isinstance(weights, dict) or not all(map(_is_weight, weights, weights.values())):
         raise ValueError("its weights are no mapping of names to tensors of finite numbers")
-    stored = {w.untyped_storage().data_ptr(): w.untyped_storage().nbytes() for w in weights.values()}
-    if sum(w.numel() * w.element_size() for w in weights.values()) > sum(stored.values()):
+    if any(w.numel() * w.element_size() > w.untyped_storage().nbytes() for w in weights.values()):
         raise ValueError("its weights claim more numbers than there are")
     return settings, weights
 

@@ -88,7 +88,7 @@ def solve_task(env_or_mdp: Any, gamma: float, *, performance: bool = False) -> S
         >>> mdp = TabularMDP.from_transitions(moves, initial="a", reward=[0.0, 1.0, 0.0])
         >>> pm.solve_task(mdp, gamma=0.5).values
         array([[1., 0.]])
-        >>> pm.solve_task("CliffWalking-v1", gamma=1).values[0, 36]
+        >>> float(pm.solve_task("CliffWalking-v1", gamma=1).values[0, 36])
         -13.0
     """
     mdp = resolve_model(env_or_mdp)

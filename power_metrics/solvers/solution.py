@@ -61,7 +61,13 @@ class Solution(NamedTuple):
 
     @classmethod
     def empty(cls, num_rewards: int, num_states: int, policies: bool = True) -> Solution:
-        """Room for a solution, with or without values and policies: memory that is not written to takes no time."""
+        """Room for a solution, with or without values and policies: memory that is not written to takes no time.
+
+        Args:
+            num_rewards: the number of reward functions, B.
+            num_states: the number of states, S.
+            policies: whether there is room for values and policies.
+        """
         B, S = num_rewards, num_states
         n = B if policies else 0
         return allocate(cls, values=(n, S), continuation=(B, S), policy=(n, S), residual=(B,), iterations=(B,))

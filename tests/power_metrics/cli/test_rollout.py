@@ -68,7 +68,7 @@ def test_pictures_are_those_of_the_world(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--start", "(0, 77)"), "start: unknown state '(0, 77)'; did you mean"),
+        (("--start", "(0, 77)"), "start: unknown state '(0, 77)'; expected one of 31"),
         (("--sample", -1), "--sample: expected a whole number of at least 0, found -1"),
         (("--steps", -1), "--steps: "),
         (("--gamma", 1), "gamma: expected a discount below 1"),

@@ -14,7 +14,7 @@ from power_metrics.expectation.controls import check_expectations, control_varia
 from power_metrics.expectation.maximum import expected_maximum, integrate
 from power_metrics.rewards.sampler import reward_sampler
 from power_metrics.rewards.tails import Tails
-from tests.benchmarks.coverage_study import Triangular
+from tests.benchmarks.coverage_worlds import Triangular
 from tests.power_metrics.worlds import star
 
 CASES = [
