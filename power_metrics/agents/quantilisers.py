@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from power_metrics.agents.bounded import optimal_q_values
 from power_metrics.agents.going import going_policies
 from power_metrics.agents.table import uniform_policy
-from power_metrics.arguments.checks import check_policy
+from power_metrics.arguments.checks import as_float64, check_policy
 from power_metrics.chains.occupancy import average_occupancy
 from powerenvs.model.checks import real
 from powerenvs.model.mdp import TabularMDP
@@ -30,6 +30,9 @@ MAX_POLICIES = 4_096
 
 TIES = 1e-12
 """Values of actions are the same if they differ by at most this share of the largest."""
+
+MOST = 1e300
+"""Values of actions, in size, so that their differences are numbers too."""
 
 ENOUGH = 1e-12
 """Rounding of contributions to value, which counts as enough."""
@@ -316,7 +319,8 @@ def quantilised_policy(base: Any, values: Any, fraction: float) -> Floats:
         (..., S, A) at most base / q everywhere.
 
     Raises:
-        ValueError: for a fraction that is none.
+        ValueError: for a fraction that is none, a base that is no policy, and values that do not fit it or are not
+            finite where it takes an action.
 
     Example:
         >>> import power_metrics as pm
@@ -324,8 +328,14 @@ def quantilised_policy(base: Any, values: Any, fraction: float) -> Floats:
         [[0.0, 1.0]]
     """
     q = _check_fraction(fraction)
-    weights = np.asarray(base, dtype=np.float64)
-    scores = np.where(weights > 0, np.asarray(values, dtype=np.float64), 0.0)
+    weights, worth = as_float64("base", base), as_float64("values", values)
+    if weights.ndim != 2 or not ((weights >= 0).all() and np.allclose(weights.sum(axis=1), 1, rtol=0, atol=1e-6)):
+        raise ValueError(f"base: expected (S, A) probabilities that sum to 1 in each row, found {weights.shape}")
+    if worth.shape[-2:] != weights.shape:
+        raise ValueError(f"values: expected shape (..., {', '.join(map(str, weights.shape))}), found {worth.shape}")
+    scores = np.where(weights > 0, worth, 0.0)
+    if not (np.abs(scores) <= MOST).all():
+        raise ValueError(f"values: expected numbers of at most {MOST:g} in size where the base takes an action")
     ahead = scores[..., None, :] - scores[..., :, None]
     rounding = TIES * np.abs(scores).max(axis=-1)[..., None, None]
     better, same = ahead > rounding, np.abs(ahead) <= rounding

@@ -20,6 +20,7 @@ from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
 from power_metrics.rewards.channels import state_rewards
 from power_metrics.solvers.average.gain import optimal_gain
+from powerenvs.model.checks import as_list
 from powerenvs.model.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
@@ -112,12 +113,12 @@ def corrupt_agents(
     """
     mdp, gamma = resolve_model(env_or_mdp), check_gamma(gamma)
     epsilon, beta = check_exploration(epsilon, beta)
-    quantilisers = [StateQuantiliser(delta) for delta in deltas]
+    quantilisers = [StateQuantiliser(delta) for delta in as_list("deltas", deltas, "numbers from 0 to 1")]
     seen = state_rewards(mdp).observed if quantilisers else np.empty(0)
     for one in quantilisers:
         if not one.chosen(seen).size:
             raise ValueError(
-                f"deltas: expected numbers that some state pays, at most {seen.max():g}, found {one.delta:g}"
+                f"deltas: expected numbers that some state pays, at most {seen.max():g}, found {float(one.delta):g}"
             )
     yield
     policies = {"random": uniform_policy(mdp)}
@@ -130,7 +131,7 @@ def corrupt_agents(
         found = np.column_stack([found, drawn.mean(axis=1)])
         spread = np.column_stack([spread, drawn.std(axis=1)])
     best = float(mdp.initial @ optimal_gain(mdp, performance=True, threads=1).numpy()[0])
-    names = (*policies, *(f"quantiliser {one.delta:g}" for one in quantilisers))
+    names = (*policies, *(f"quantiliser {float(one.delta):g}" for one in quantilisers))
     settings = gamma, epsilon, beta, tuple(float(one.delta) for one in quantilisers)
     observed, true = found
     return CorruptAgents(mdp, *settings, names, best, observed, true, best - true, spread[1], spread[0])

@@ -17,7 +17,8 @@ from power_metrics.measures.registry import measure
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
 from powerenvs.model import rows
-from powerenvs.model.labels import closest
+from powerenvs.model.checks import as_list
+from powerenvs.model.labels import Lookup, closest
 from powerenvs.model.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
@@ -93,9 +94,9 @@ def learnable_rewards(
         stories 1.0
     """
     mdp, q = resolve_model(env_or_mdp), check_count("q", q, least=0)
-    trusted = safe_states(mdp, safe)
+    trusted = safe_states(mdp.lookup, safe)
     named = isinstance(observations, str)
-    shown = observation_graph(mdp, observations, safe) if named else _graph(observations, mdp.num_states)
+    shown = observation_graph(mdp, observations, trusted) if named else _graph(observations, mdp.num_states)
     yield
     observers, sure = shown.sum(axis=0).astype(np.float64), shown[trusted].sum(axis=0).astype(np.float64)
     learnable = (sure > 0) | (observers > 2 * q)
@@ -118,17 +119,21 @@ def _graph(given: Any, num_states: int) -> Bools:
     return graph
 
 
-def safe_states(mdp: TabularMDP, safe: Any) -> Bools:
+def safe_states(lookup: Lookup, safe: Any) -> Bools:
     """(S,) the states that are not corrupt in any case.
 
     Raises:
-        ValueError: for unknown states.
+        ValueError: for unknown states, and for truth values that are not one for each state.
     """
-    if isinstance(safe, np.ndarray) and safe.dtype == bool and safe.shape == (mdp.num_states,):
-        return safe
-    found = np.zeros(mdp.num_states, dtype=bool)
-    for state in () if safe is None else safe:
-        found[mdp.lookup.index(state, "safe")] = True
+    given = [] if safe is None else as_list("safe", safe, "states, or a truth value for each")
+    count = len(lookup.labels)
+    if given and all(isinstance(one, (bool, np.bool_)) for one in given):
+        if len(given) != count:
+            raise ValueError(f"safe: expected states, or {count} truth values, found {len(given)} of them")
+        return np.array(given, dtype=bool)
+    found = np.zeros(count, dtype=bool)
+    for state in given:
+        found[lookup.index(state, "safe")] = True
     return found
 
 
@@ -166,7 +171,7 @@ def observation_graph(env_or_mdp: Any, kind: str = "rl", safe: Any = None) -> Bo
     elif kind == "stories":
         graph[:] = True
     elif kind == "semi_supervised":
-        graph[safe_states(mdp, safe)] = True
+        graph[safe_states(mdp.lookup, safe)] = True
     return graph
 
 
@@ -186,7 +191,7 @@ def inferred_rewards(data: Any, q: int, levels: Any, safe: Any = None) -> Floats
         (n, S) the reward functions, each once, in lexical order.
 
     Raises:
-        ValueError: for an argument that does not fit, and for more than 1,000,000 sets or functions.
+        ValueError: for an argument that does not fit, unknown states, and more than 1,000,000 sets or functions.
 
     Example:
         >>> import numpy as np
@@ -199,14 +204,13 @@ def inferred_rewards(data: Any, q: int, levels: Any, safe: Any = None) -> Floats
     """
     shown, values, q = as_float64("data", data), np.unique(as_float64("levels", levels)), check_count("q", q, least=0)
     S = len(shown)
-    if shown.shape != (S, S):
+    if not S or shown.shape != (S, S):
         raise ValueError(f"data: expected an array (S, S), found {shown.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError("levels: expected finite numbers, found others")
     if not np.isin(shown[~np.isnan(shown)], values).all():
         raise ValueError("data: expected rewards that are among the levels, or nan")
-    trusted = np.zeros(S, dtype=bool)
-    if safe is not None:
-        trusted[np.asarray(safe)] = True
-    risky = np.flatnonzero(~trusted).tolist()
+    risky = np.flatnonzero(~safe_states(Lookup("state", tuple(range(S))), safe)).tolist()
     sets = sum(math.comb(len(risky), k) for k in range(min(q, len(risky)) + 1))
     if sets > MOST:
         raise ValueError(f"q: expected at most {MOST:,} sets of corrupt states, found {sets:,}")

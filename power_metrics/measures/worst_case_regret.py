@@ -22,6 +22,7 @@ from power_metrics.results.dims import Dims
 from power_metrics.rewards.channels import state_rewards
 from power_metrics.solvers.average.gain import solve_gain
 from power_metrics.solvers.compiled import solver_tables
+from powerenvs.model.checks import as_list
 from powerenvs.model.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
@@ -107,7 +108,8 @@ def worst_case_regret(
     seen = state_rewards(mdp).observed
     if seen.min() < 0 or seen.max() > 1:
         raise ValueError(f"env: expected observed rewards from 0 to 1, found {seen.min():g} to {seen.max():g}")
-    states = np.arange(mdp.num_states) if risky is None else np.unique([mdp.lookup.index(s, "risky") for s in risky])
+    listed = mdp.state_labels if risky is None else as_list("risky", risky, "states")
+    states = np.unique(np.array([mdp.lookup.index(state, "risky") for state in listed], dtype=np.int64))
     if delta is not None:
         if policy is not None:
             raise ValueError("delta: expected a policy or the delta of a quantiliser, found both")

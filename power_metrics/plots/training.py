@@ -12,10 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from power_metrics.arguments.checks import as_float64
 from power_metrics.plots.learners import SEEKING
 from power_metrics.plots.style import LARGE, NORMAL, SCALE_LABEL, SMALL, Picture, add_note, plain, root_figure, saved
 from power_metrics.plots.sweep_lines import COLOURS
+from powerenvs.model.checks import as_list
 from powerenvs.model.labels import closest
+from powerenvs.model.rows import LARGEST
 
 Floats = NDArray[np.float64]
 
@@ -76,9 +79,11 @@ def plot_training(
         >>> figure.axes[0].get_xlabel()
         'training steps'
     """
-    names = [columns] if isinstance(columns, str) else list(columns)
+    names = [columns] if isinstance(columns, str) else as_list("columns", columns, "names of columns")
     if band not in BANDS:
         raise ValueError(f"band: unknown band {band!r}; {closest(band, BANDS)}")
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"columns: expected names of columns, found {names}")
     if not names or (ax is not None and len(names) > 1):
         raise ValueError(f"columns: expected at least one, and one alone on axes that are given, found {names}")
     groups = {str(name): _frames(some) for name, some in _named(runs).items()}
@@ -146,7 +151,10 @@ def _joined(name: str, frames: list[Any], column: str) -> tuple[Floats, Floats]:
     if not steps.size:
         raise ValueError(f"runs: expected runs of {name or 'a group'} whose steps overlap, found none")
     parts = zip(spans, frames, strict=True)
-    return steps, np.array([np.interp(steps, span, frame[column].to_numpy(np.float64)) for span, frame in parts])
+    numbers = np.array([np.interp(steps, span, as_float64(column, frame[column].to_numpy())) for span, frame in parts])
+    if (np.abs(numbers) > LARGEST).any():
+        raise ValueError(f"columns: expected numbers of at most {LARGEST:g} in size, found larger ones in {column!r}")
+    return steps, numbers
 
 
 def _named(runs: Any) -> Mapping[str, Any]:
@@ -157,7 +165,7 @@ def _named(runs: Any) -> Mapping[str, Any]:
 def _frames(runs: Any) -> list[Any]:
     """The table of each run of a group, in the order of its steps."""
     single = isinstance(runs, (str, os.PathLike)) or hasattr(runs, "tracker") or hasattr(runs, "to_frame")
-    given = [runs] if single or hasattr(runs, "columns") else list(runs)
+    given = [runs] if single or hasattr(runs, "columns") else as_list("runs", runs, "trackers, tables or their paths")
     if given and isinstance(given[0], Mapping):
         given = [given]
     if not given:
@@ -182,7 +190,7 @@ def _frame(run: Any) -> Any:
             raise ValueError(f"runs: expected a tracker, a table or the path of one, found {run!r}") from None
     if "step" not in frame or not len(frame):
         raise ValueError(f"runs: expected a table with a column 'step' and at least one row, found {list(frame)}")
-    return frame.sort_values("step", kind="stable")
+    return frame.assign(step=as_float64("step", frame["step"].to_numpy())).sort_values("step", kind="stable")
 
 
 def _note(groups: Mapping[str, list[Any]], band: str) -> list[str]:

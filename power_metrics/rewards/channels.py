@@ -99,6 +99,7 @@ def reversed_rewards(env_or_mdp: Any, low: float = 0.0, high: float = 1.0) -> Ta
     mdp = resolve_model(env_or_mdp)
     if not -math.inf < real(low) <= real(high) < math.inf:
         raise ValueError(f"low, high: expected two numbers in order, found {low!r} and {high!r}")
+    low, high = float(low), float(high)
     if mdp.terminal.any():
         ended = label_text(mdp.state_labels[int(np.flatnonzero(mdp.terminal)[0])])
         raise ValueError(f"env: expected a model that goes on for ever, found the terminal state {ended}")

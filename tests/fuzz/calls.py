@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
@@ -103,6 +104,15 @@ def _deviating() -> dict[str, Any]:
 
 
 @functools.cache
+def endless() -> TabularMDP:
+    """Of three states in a row, without chance or end, in which nothing is what it seems to be."""
+    moves = [(s, action, (s + by) % 3, 1.0) for s in range(3) for action, by in (("noop", 0), ("on", 1), ("back", 2))]
+    seen, true = np.array([0.0, 0.5, 1.0]), np.array([0.25, 0.5, 0.0])
+    to = [move[2] for move in moves]
+    return TabularMDP.from_transitions(moves, initial=0, reward=seen[to], performance=true[to])
+
+
+@functools.cache
 def one_agent() -> pm.PowerEstimate:
     return pm.power(small_mdp(), 0.6, num_samples=16, keep_samples=True, progress=False)
 
@@ -177,6 +187,13 @@ def _policy_with(state: Any, action: Any) -> Policy:
     return policy
 
 
+def _trained(**options: Any) -> list[str]:
+    """The texts of a figure, which is closed."""
+    figure = pm.plot_training(**options)
+    plt.close(figure)
+    return [axes.get_ylabel() for axes in figure.axes]
+
+
 _R = functools.partial(np.linspace, 0, 1, 3)
 CALLS: Mapping[str, Call] = {
     "power": Call(pm.power, lambda: {
@@ -194,9 +211,9 @@ CALLS: Mapping[str, Call] = {
     "occupancy": Call(pm.occupancy, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "gamma": 0.9, "initial": None}, finite),
     "average_occupancy": Call(pm.average_occupancy, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "initial": "a"}, sums_to_one),
     "expected_return": Call(pm.expected_return, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "gamma": 0.9, "initial": {"a": 1.0}, "performance": True}, finite),
-    "policy_table": Call(pm.policy_table, lambda: {
-        "agent": _table(), "env": small_mdp(), "kind": "probabilities", "deterministic": False, "epsilon": 0.1, "temperature": None, "num_samples": None,
-        "preprocess": None, "batch_size": 4, "check": True,
+    "policy_table": Call(lambda policy, env, **options: pm.policy_table(policy, env, **options), lambda: {
+        "policy": _table(), "env": small_mdp(), "kind": "probabilities", "deterministic": False, "epsilon": 0.1, "temperature": None, "num_samples": None,
+        "preprocess": None, "batch_size": 4, "check": True, "agent": None,
     }, sums_to_one, ("num_samples",)),
     "compare": Call(pm.compare, lambda: {"agent": _table(), "env": small_mdp(), "gamma": 0.9, "power": _R(), "initial": None, "num_samples": 8, "seed": 0, "progress": False}, nothing),
     "optimal_values": Call(pm.optimal_values, lambda: {"env_or_mdp": small_mdp(), "rewards": _R(), "gamma": 0.9, "threads": 1}, finite),
@@ -308,4 +325,50 @@ CALLS: Mapping[str, Call] = {
     "fold": Call(small_game().fold, lambda: {"policies": {}}, check_model),
     "without_overlaps": Call(PowerPair("SS").tables().without_overlaps, lambda: {"no_swaps": True}, check_model),
     "with_bumping": Call(PowerPair("SS").tables().with_bumping, lambda: {"no_swaps": True}, check_model),
+    "state_rewards": Call(pm.state_rewards, lambda: {"env_or_mdp": endless()}, finite),
+    "corrupt": Call(pm.corrupt, lambda: {"env_or_mdp": endless(), "rewards": {0: 1.0, 2: 0.5}}, check_model),
+    "reversed_rewards": Call(pm.reversed_rewards, lambda: {"env_or_mdp": endless(), "low": 0.0, "high": 1.0}, check_model),
+    "long_run_rates": Call(pm.long_run_rates, lambda: {
+        "env_or_mdp": endless(), "policy": np.full((3, 3), 1 / 3), "gamma": None, "initial": np.array([0.5, 0.25, 0.25]),
+    }, finite),
+    "no_free_lunch": Call(pm.no_free_lunch, lambda: {
+        "env_or_mdp": endless(), "policy": np.full((3, 3), 1 / 3), "steps": 5, "low": 0.0, "high": 1.0,
+    }, lambda found: finite(found.regret)),
+    "worst_case_regret": Call(pm.worst_case_regret, lambda: {
+        "env_or_mdp": endless(), "policy": None, "q": 1, "delta": 0.5, "risky": [0, 2], "max_models": 100,
+    }, lambda found: finite(found.regret)),
+    "worst_case_of_policy": Call(pm.worst_case_regret, lambda: {"env_or_mdp": endless(), "policy": np.full((3, 3), 1 / 3), "q": 2}, lambda found: finite(found.regret)),
+    "corrupt_agents": Call(pm.corrupt_agents, lambda: {
+        "env_or_mdp": endless(), "gamma": 0.9, "epsilon": 0.1, "beta": 2.0, "deltas": (0.5, 0.75),
+    }, nothing),
+    "corrupt_learning": Call(pm.corrupt_learning, lambda: {
+        "env_or_mdp": endless(), "kind": "q_learning", "steps": 50, "num_runs": 2, "gamma": 0.9, "rate": 0.1, "epsilon": 0.1, "beta": 2.0, "delta": 0.5,
+        "initial_q": 1.0, "seed": 0, "progress": False,
+    }, lambda found: finite(found.mean)),
+    "q_fixed_point": Call(pm.q_fixed_point, lambda: {
+        "env_or_mdp": small_mdp(), "rule": "sarsa", "behaviour": "softmax", "gamma": 0.9, "epsilon": 0.1, "beta": 2.0,
+    }, lambda found: sums_to_one(found.policy)),
+    "quantiliser_delta": Call(pm.quantiliser_delta, lambda: {"q": 1, "num_states": 25}, finite),
+    "quantiliser_bound": Call(pm.quantiliser_bound, lambda: {"delta": 0.5, "q": 1, "num_states": None, "num_above": 5}, finite),
+    "quantilised_policy": Call(pm.quantilised_policy, lambda: {
+        "base": np.full((3, 2), 0.5), "values": np.array([[0.0, 1.0], [2.0, 2.0], [1.0, -1.0]]), "fraction": 0.75,
+    }, sums_to_one),
+    "observation_graph": Call(pm.observation_graph, lambda: {"env_or_mdp": small_mdp(), "kind": "semi_supervised", "safe": ["a", "c"]}, finite),
+    "learnable_rewards": Call(pm.learnable_rewards, lambda: {"env_or_mdp": small_mdp(), "observations": np.ones((3, 3), bool), "q": 1, "safe": ["a"]}, nothing),
+    "inferred_rewards": Call(pm.inferred_rewards, lambda: {
+        "data": np.array([[0.0, 1.0, np.nan], [0.0, 1.0, 0.5], [np.nan, 1.0, 0.5]]), "q": 1, "levels": [0.0, 0.5, 1.0], "safe": [1],
+    }, finite),
+    "aup": Call(pm.aup, lambda: {
+        "env_or_mdp": endless(), "agent": "planning", "baseline": "stepwise", "function": "absolute", "price": 0.5, "gamma": 0.9, "default": "noop",
+        "steps": 4, "plan_steps": 3, "num_samples": 2, "num_episodes": 3, "num_learners": 2, "seed": 0, "threads": 1, "progress": False,
+    }, lambda found: finite(found.performances)),
+    "penalised_learning": Call(pm.penalised_learning, lambda: {
+        "env_or_mdp": endless(), "measure": "attainable_utility", "function": "absolute", "baseline": "stepwise", "rollouts": True, "beta": [0.5], "gamma": 0.9,
+        "value_discount": 0.8, "default": "noop", "steps": 4, "nonterminal": "full", "num_episodes": 3, "num_learners": 2, "learning_rate": 0.5,
+        "num_samples": 2, "seed": 0, "threads": 1, "progress": False,
+    }, lambda found: [finite(one.final_performances) for one in (found if isinstance(found, list) else [found])] and None),
+    "plot_training": Call(_trained, lambda: {
+        "runs": {"PPO": [[{"step": 0, "normalised": 0.0}, {"step": 9, "normalised": end}] for end in (0.5, 0.75)]}, "columns": ["normalised"], "band": "interval",
+        "ax": None, "title": "two runs", "path": None,
+    }, nothing, ("ax", "path")),
 }  # fmt: skip

@@ -108,6 +108,32 @@ USUAL: Mapping[str, tuple[Any, ...]] = {
     "ties": ("count", "split", "unique"),
     "kind": (None, "probabilities", "q", "logits"),
     "walls": ("bump", "absent"),
+    "plan_steps": _COUNTS,
+    "num_episodes": (*_COUNTS, 100),
+    "num_runs": _COUNTS,
+    "num_states": (None, *_COUNTS),
+    "num_above": (None, *_COUNTS),
+    "q": (0, *_COUNTS),
+    "max_models": (*_COUNTS, 10**9),
+    "delta": (None, 0, 1, 1e-300, 1 - 1e-12, np.float32(0.5), Fraction(1, 3)),
+    "deltas": ((), [0], (1.0,), iter([0.25, 0.5]), np.array([0.75])),
+    "fraction": (1, 1e-9, 1 - 1e-12, np.float32(0.5), Fraction(1, 3)),
+    "price": (0, 1e-300, 1e6, -1.0, np.float32(0.5)),
+    "rate": (1, 1e-300, np.float32(0.5), Fraction(1, 7)),
+    "beta": (0, 1e-9, 100, 1e6, [0, 1], np.float32(0.5)),
+    "initial_q": (0, -1e100, 1e100, "fixed point", np.zeros((3, 3)), np.eye(3, dtype=np.int8)),
+    "observations": ("rl", "cirl", "stories", "semi_supervised", np.eye(3, dtype=bool), np.zeros((3, 3), bool)),
+    "safe": (None, (), ["b"], [0, 2], np.array([True, False, True]), np.array([1]), range(3)),
+    "risky": (None, (), [1], np.array([0, 1, 2]), range(2)),
+    "levels": ([0, 0.5, 1], np.array([0.0, 0.5, 1.0, 1e100]), (1, 0.5, 0.5, 0)),
+    "rule": ("q_learning", "sarsa", "soft"),
+    "behaviour": ("epsilon_greedy", "softmax"),
+    "baseline": ("start", "inaction", "stepwise"),
+    "function": ("absolute", "truncation"),
+    "measure": ("none", "relative_reachability", "unreachability", "attainable_utility"),
+    "nonterminal": ("full", "discount", "none"),
+    "band": ("range", "interval"),
+    "columns": ("normalised", ("normalised",), iter(["normalised"])),
 }  # fmt: skip
 """Values that are right for an argument of a name, in most functions, and unusual."""
 
@@ -210,11 +236,15 @@ def _lists(value: Any) -> Any:
 HUGE = 10**6
 """Counts above this are asked for in earnest by nobody here: the work would be done."""
 
+COUNTS = (
+    "num_samples", "rounds", "num_learners", "num_steps", "steps", "k", "horizon", "max_samples", "plan_steps", "num_episodes", "num_runs",
+)  # fmt: skip
+
 
 def check_call(given: Given, folder: Path) -> None:
     """What comes back makes sense, and is what the usual arguments give where they are the same."""
     call, arguments = CALLS[given.name], given.arguments
-    for key in ("num_samples", "rounds", "num_learners", "num_steps", "steps", "k", "horizon", "max_samples"):
+    for key in COUNTS:
         value = arguments.get(key)
         number = isinstance(value, (int, float, np.number, np.ndarray)) and np.asarray(value).dtype.kind in "iufO"
         if number and np.ndim(value) == 0 and value > HUGE:
