@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 
 from power_metrics.comparison.references import LEAST, MOST, RANDOM, TASK_OPTIMAL
 from power_metrics.comparison.result import PowerComparison
+from power_metrics.plots.bars import short_label
 from power_metrics.plots.generic import plot
 from power_metrics.plots.heatmap import board_glyphs, has_board, heat_map
 from power_metrics.plots.style import (
     LARGE,
     LEARNED,
+    LETTER,
     NORMAL,
     OPTIMAL,
     SCALE_LABEL,
@@ -39,6 +42,8 @@ Floats = NDArray[np.float64]
 
 PANEL = 3.1
 """The longer side of a board, in inches."""
+BESIDE = 0.8
+"""Of the width of a panel, in inches: the room of names beside it, which titles do not have."""
 MAX_STATES = 30
 COLOURS = {TASK_OPTIMAL: OPTIMAL, RANDOM: "0.5", MOST: "#c0504d", LEAST: "#7a6fb0"}
 VISITS = "share of discounted time (square-root scale)"
@@ -95,6 +100,9 @@ def plot_comparison(
     grid = figure.add_gridspec(2, 3, height_ratios=(height, scale_height))
     axes = [figure.add_subplot(grid[0, i]) for i in range(3)]
     (_boards if has_board(mdp) else _bars)(figure, axes, comparison, name, inches)
+    room = max(12, int((width / 3 - BESIDE) / (LETTER * LARGE / SMALL)))
+    for ax in axes:
+        ax.set_title(textwrap.fill(ax.get_title(), room, break_on_hyphens=False), fontsize=LARGE)
     _scale(figure.add_subplot(grid[1, :]), comparison)
     add_note(figure, note)
     return figure
@@ -132,7 +140,7 @@ def _boards(figure: Figure, axes: list[Axes], comparison: PowerComparison, name:
             image.set_cmap(colours)
             for drawn in ax.texts:
                 drawn.set_color("black")
-        ax.set_title(title, fontsize=LARGE)
+        ax.set_title(title)
         if i:
             ax.set_ylabel("")
         bar = figure.colorbar(image, ax=ax, location="bottom", extend=_extend(values, norm), shrink=0.9)
@@ -155,18 +163,19 @@ def _bars(figure: Figure, axes: list[Axes], comparison: PowerComparison, name: s
     shown = np.sort(np.argsort(-np.abs(share - optimal), kind="stable")[:MAX_STATES])
     place = np.arange(len(shown))
     axes[0].barh(place, comparison.references.power[shown], color=LEARNED)
-    axes[0].set_yticks(place, [label_text(mdp.state_labels[s])[:24] for s in shown])
+    axes[0].set_yticks(place, [short_label(label_text(mdp.state_labels[s])) for s in shown])
+    axes[0].set_ylabel("state", fontsize=NORMAL)
     axes[0].set_xlabel(SCALE_LABEL, fontsize=NORMAL)
-    axes[0].set_title("POWER", fontsize=LARGE)
+    axes[0].set_title("POWER")
     axes[1].barh(place - 0.2, share[shown], height=0.4, color=LEARNED, label=name)
     axes[1].barh(place + 0.2, optimal[shown], height=0.4, color=COLOURS[TASK_OPTIMAL], label=TASK_OPTIMAL)
     axes[1].legend(fontsize=SMALL, frameon=False)
     axes[1].set_xlabel("share of discounted time", fontsize=NORMAL)
-    axes[1].set_title("visits", fontsize=LARGE)
+    axes[1].set_title("visits")
     axes[2].barh(place, (share - optimal)[shown], color=LEARNED)
     axes[2].axvline(0, color="0.15", linewidth=0.8)
     axes[2].set_xlabel("difference of the shares", fontsize=NORMAL)
-    axes[2].set_title(f"{name} minus {TASK_OPTIMAL}", fontsize=LARGE)
+    axes[2].set_title(f"{name} minus {TASK_OPTIMAL}")
     for ax in axes:
         ax.invert_yaxis()
         plain(ax)
@@ -194,6 +203,7 @@ def _scale(ax: Axes, comparison: PowerComparison) -> None:
     if statistic == "normalised":
         ax.axvline(1, color="0.7", linewidth=0.8, zorder=0)
     ax.set_yticks(range(len(names)), names)
+    ax.set_ylabel("policy", fontsize=NORMAL)
     ax.set_ylim(len(names) - 0.5, -0.9)
     ax.margins(x=0.08)
     ax.tick_params(labelsize=SMALL)

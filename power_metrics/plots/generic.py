@@ -129,7 +129,12 @@ def plot_columns(
     if not dims:
         shown = columns if column is None else {name: columns[name]}
         return _bars(
-            result, [words_of(each) for each in shown], [float(value) for value in shown.values()], "", heading
+            result,
+            [words_of(each) for each in shown],
+            [float(value) for value in shown.values()],
+            "value",
+            heading,
+            "statistic",
         )
     return _bars(result, _names(result, dims[0], len(values)), values.tolist(), words_of(name), heading, dims[0])
 
@@ -214,9 +219,7 @@ def _samples(result: Result, values: Floats, label: str, heading: str) -> Figure
     return _with_axes(figure, ax, result, label, heading, ["line: mean"])
 
 
-def _bars(
-    result: Result, names: list[str], values: list[float], label: str, heading: str, dim: str | None = None
-) -> Figure:
+def _bars(result: Result, names: list[str], values: list[float], label: str, heading: str, dim: str) -> Figure:
     """A horizontal bar for each name."""
     shown = chosen_ranks(np.nan_to_num(np.array(values)), MAX_BARS)
     figure = Picture(figsize=(6.2, 0.24 * len(shown) + 1.5), layout="constrained")
@@ -231,8 +234,7 @@ def _bars(
     ax.axvline(0, color="0.15", linewidth=0.8)
     ax.set_yticks(np.arange(len(shown)), [names[i] for i in shown])
     ax.set_ylim(len(shown) - 0.4, -0.6)
-    if dim is not None:
-        ax.set_ylabel(dim, fontsize=NORMAL)
+    ax.set_ylabel(dim, fontsize=NORMAL)
     note = [f"{len(shown)} of {len(names):,} {dim}s"] if len(shown) < len(names) else []
     return _with_axes(figure, ax, result, label, heading, note)
 

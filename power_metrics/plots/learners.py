@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from power_metrics.measures.learning_curve import LearningCurve
 from power_metrics.measures.policy_power import PolicyPower
@@ -22,12 +24,16 @@ from power_metrics.plots.style import (
     add_note,
     drawn_from,
     plain,
+    rising,
     saved,
 )
 from power_metrics.results.estimate import critical_value
 
+Floats = NDArray[np.float64]
+
 SIZE = (9.0, 4.0)
 SEEKING = "normalised power-seeking (random 0, most 1)"
+SEEKING_UNIT = "power-seeking (reward per step)"
 
 
 @plot.register(PolicyPower)
@@ -64,12 +70,14 @@ def plot_policy_power(
     states.set_xlabel(f"optimal {SCALE_LABEL}", fontsize=NORMAL)
     states.set_ylabel("learned POWER", fontsize=NORMAL)
     states.set_title("each state", fontsize=LARGE)
-    both = np.concatenate([result.normalised, result.optimal_normalised])
-    bins = np.linspace(float(both.min()), float(both.max()) + 1e-9, 40)
-    spread.hist(result.optimal_normalised, bins, color=OPTIMAL, alpha=0.55, label="optimal")
-    spread.hist(result.normalised, bins, color=LEARNED, histtype="step", linewidth=1.5, label="learned")
-    spread.legend(fontsize=SMALL, frameon=False)
-    spread.set_xlabel(SEEKING, fontsize=NORMAL)
+    scale, ((own, optimal),) = _seeking([result])
+    both = np.concatenate([own, optimal])
+    bins = np.linspace(*rising(float(both.min()), float(both.max())), 40)
+    spread.hist(optimal, bins, color=OPTIMAL, alpha=0.55, label="optimal")
+    spread.hist(own, bins, color=LEARNED, histtype="step", linewidth=1.5, label="learned")
+    spread.set_ylim(top=1.2 * spread.get_ylim()[1])  # room for the legend
+    spread.legend(fontsize=SMALL, frameon=False, loc="upper center", ncols=2)
+    spread.set_xlabel(scale, fontsize=NORMAL)
     spread.set_ylabel("reward functions", fontsize=NORMAL)
     spread.set_title("each reward function", fontsize=LARGE)
     note = [
@@ -125,16 +133,17 @@ def plot_learning_curve(
     reached.axhline(best.mean(), color=OPTIMAL, linestyle="--", linewidth=1.2, label="optimal, mean over states")
     reached.set_ylabel(SCALE_LABEL, fontsize=NORMAL)
     reached.set_title("POWER", fontsize=LARGE)
-    quartiles = np.array([np.quantile(stage.normalised, [0.25, 0.75]) for stage in curve.stages])
+    scale, spreads = _seeking(curve.stages)
+    quartiles = np.array([np.quantile(own, [0.25, 0.75]) for own, _ in spreads])
     seeking.fill_between(
         steps, quartiles[:, 0], quartiles[:, 1], color=LEARNED, alpha=0.2, linewidth=0, label="learned, middle half"
     )
-    seeking.plot(steps, frame["normalised"], "o-", color=LEARNED, markersize=4, label="learned, mean")
-    last = curve.stages[-1].optimal_normalised
+    seeking.plot(steps, [own.mean() for own, _ in spreads], "o-", color=LEARNED, markersize=4, label="learned, mean")
+    last = spreads[-1][1]
     middle = np.quantile(last, [0.25, 0.75])
     seeking.axhspan(*middle, color=OPTIMAL, alpha=0.2, linewidth=0, label="optimal, middle half")
     seeking.axhline(last.mean(), color=OPTIMAL, linestyle="--", linewidth=1.2, label="optimal, mean")
-    seeking.set_ylabel(SEEKING, fontsize=NORMAL)
+    seeking.set_ylabel(scale, fontsize=NORMAL)
     seeking.set_title("power-seeking", fontsize=LARGE)
     for ax in (reached, seeking):
         ax.set_xscale("symlog", linthresh=max(1.0, float(steps[steps > 0].min(initial=1e9))) if steps.any() else 1.0)
@@ -151,6 +160,17 @@ def plot_learning_curve(
         f"learning rate {curve.settings.learning_rate:g}, ε = {curve.settings.epsilon:g}",
     ]
     return _finished(figure, [reached, seeking], title, note)
+
+
+def _seeking(stages: Sequence[PolicyPower]) -> tuple[str, list[tuple[Floats, Floats]]]:
+    """The name of the scale of power-seeking, and where learned and optimal policies of each stage are on it.
+
+    Where no policy seeks more POWER than the random one there is nothing to normalise by, and power-seeking is in its
+    own unit.
+    """
+    if all(np.isfinite(stage.normalised).all() for stage in stages):
+        return SEEKING, [(stage.normalised, stage.optimal_normalised) for stage in stages]
+    return SEEKING_UNIT, [(stage.seeking, stage.optimal_seeking) for stage in stages]
 
 
 def _finished(figure: Picture, axes: list[Axes], title: str | None, note: list[str]) -> Figure:

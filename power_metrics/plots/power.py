@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
 from power_metrics.plots.bars import MAX_BARS, StateValues, bar_chart, bar_labels, bar_limits
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 Scale = tuple[float, float]
 """The lowest and the highest POWER that colours or bars show."""
+BAR_STEPS = 5
+"""Of the numbers beside a colour bar, at most: more of them are long, and overlap or push its name out."""
 
 
 @saved
@@ -274,6 +276,7 @@ def draw_states(
             ax=panels.axes if panels.colour_bar is None and not panels.own_bars else None,
             orientation=panels.orientation,
             extend=ends_beyond(*_beyond(group, scale)),
+            ticks=MaxNLocator(BAR_STEPS),
             format=ScalarFormatter(useOffset=False),
         )
         last = i + 1 == len(groups) or abs(lines[i + 1] - lines[i]) > 0.01

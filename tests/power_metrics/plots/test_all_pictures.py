@@ -10,6 +10,7 @@ import pytest
 import power_metrics as pm
 from power_metrics.measures.registry import measures
 from powerenvs import TabularMDP, product_game
+from powerenvs.worlds.corrupt_reward import CorruptReward
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from powerenvs.worlds.power.pair import PowerPair
 from powerenvs.worlds.resources import OneKey
@@ -19,7 +20,14 @@ from tests.power_metrics.plots.seen import faults
 from tests.power_metrics.worlds import graph
 
 ALL = measures()
-FEW = {"num_samples": 12, "num_learners": 6, "learner": "boltzmann(0.1)", "progress": False}
+FEW = {
+    "num_samples": 12,
+    "num_learners": 6,
+    "num_episodes": 200,
+    "num_runs": 3,
+    "learner": "boltzmann(0.1)",
+    "progress": False,
+}
 CLEAN = {"overlapping": [], "outside": [], "unlabelled": []}
 
 
@@ -55,6 +63,7 @@ SINGLE = {
     "long names": long_names,
     "three variables": three_variables,
     "episodes": lambda: Vase().tables(),
+    "corrupt": lambda: CorruptReward().tables(),
 }
 GAMES = {
     "pair": lambda: PowerPair("S..").tables(),
@@ -64,32 +73,61 @@ GAMES = {
 }
 QUICK = {"graph", "one state", "long names", "pair"}
 """Worlds that take little time."""
-TOO_LARGE = {"deviation", "penalised_optimum", "power_of_policies", "q_learning_curve", "reachability"}
-"""Measures that are not drawn of the largest."""
+NO_NOOP = {"graph", "many", "one state", "long names"}
+"""Worlds without an action that does nothing."""
+REFUSED = {
+    "aup": NO_NOOP,
+    "penalised_learning": NO_NOOP,
+    "corrupt_learning": {"corridor", "episodes"},  # these end
+    "no_free_lunch": {"corridor", "episodes", "many", "long names"},  # these end, or pay less than 0 or more than 1
+    "worst_case_regret": {"graph", "many", "long names"},  # no reward for being in a state, or above 1
+}
+"""The worlds that a measure does not take."""
+NOTHING_BY_POLICY = {"deviation", "penalised_optimum"}
+"""Measures that take a policy for how nothing is done."""
+TOO_LARGE = {
+    "deviation": {"large"},
+    "penalised_optimum": {"large", "many", "grid"},
+    "power_of_policies": {"large"},
+    "q_learning_curve": {"large"},
+    "reachability": {"large"},
+}
+"""The worlds of which a measure is not drawn, because it takes too long."""
 
 CASES = [
     pytest.param(name, world, marks=[pytest.mark.slow] if world not in QUICK else [])
     for name, one in ALL.items()
     for world in (GAMES if one.game else SINGLE)
-    if not (world == "large" and name in TOO_LARGE)
+    if world not in REFUSED.get(name, set()) | TOO_LARGE.get(name, set())
 ]
 
 
-def result(name, world):
+def asked(name, world):
+    """A measure with few samples: the arguments of a call."""
     one = ALL[name]
     of = (GAMES if one.game else SINGLE)[world]()
     given = {key: value for key, value in FEW.items() if key in one.parameters}
     if "steps" in one.parameters:
         given["steps"] = [0, 5] if one.parameters["steps"].several else 2
     arguments = one.arguments(given, of)
-    if "default" in one.parameters and "noop" not in of.action_labels:
+    if name in NOTHING_BY_POLICY and "noop" not in of.action_labels:
         arguments["default"] = of.available / of.available.sum(axis=1, keepdims=True)  # what deviations start from
-    return one.call(**{one.subject: of}, **arguments)
+    return {one.subject: of, **arguments}
+
+
+def result(name, world):
+    return ALL[name].call(**asked(name, world))
 
 
 @pytest.mark.parametrize(("name", "world"), CASES)
 def test_pictures_of_measures_can_be_read(name, world):
     assert faults(result(name, world).plot()) == CLEAN
+
+
+@pytest.mark.parametrize(("name", "world"), [(name, world) for name in REFUSED for world in sorted(REFUSED[name])])
+def test_measures_refuse_the_worlds_that_are_left_out(name, world):
+    with pytest.raises(ValueError, match=r"^(default|env|low, high): "):
+        ALL[name].check(**asked(name, world))
 
 
 def others(model):
@@ -127,7 +165,7 @@ def test_unknown_numbers_are_grey_and_everything_can_be_read():
 @pytest.mark.parametrize("world", ["graph", pytest.param("grid", marks=pytest.mark.slow)])
 def test_every_result_prints_a_short_table_and_has_one_for_notebooks(world):
     model = SINGLE[world]()
-    results = [*others(model), *(result(name, world) for name, one in ALL.items() if not one.game)]
+    results = [*others(model), *(result(*case.values) for case in CASES if case.values[1] == world)]
     for found in results:
         assert 1 < len(str(found).splitlines()) < 40, type(found).__name__
         assert "<table" in found._repr_html_()
