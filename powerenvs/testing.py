@@ -82,10 +82,11 @@ def check_env_against_tables(env: Any, num_steps: int = 10_000, seed: int = 0) -
         >>> from powerenvs.testing import check_env_against_tables
         >>> check_env_against_tables(gymnasium.make("PowerGrid-v0", level="S..G", noise=0.2), num_steps=500)
     """
-    mdp = tabular_model(getattr(env, "unwrapped", env))  # wrappers that change something are what is looked for
-    if not isinstance(mdp, TabularMDP):
-        raise ValueError(f"env: expected an environment for one agent, found a {type(mdp).__name__}")
-    world = getattr(env.unwrapped, "world", None)
+    base = getattr(env, "unwrapped", env)  # wrappers that change something are what is looked for
+    mdp = tabular_model(base)
+    if not isinstance(mdp, TabularMDP) or not hasattr(base, "reset"):
+        raise ValueError(f"env: expected an environment for one agent, found a {type(base).__name__}")
+    world = getattr(base, "world", None)
     memory = world.memory if isinstance(world, World) else None
     options = None if memory is None else {"memory": memory}
     rng = np.random.default_rng(seed)

@@ -243,7 +243,8 @@ def power_of_unsafe_choices(scores: SafetyScores, power: Any) -> PowerOfUnsafeCh
         power: (S,) the POWER of each state, or a `PowerEstimate` of the same model.
 
     Raises:
-        ValueError: if ``power`` is that of another model, or does not have one finite number for each state.
+        ValueError: for other scores, if ``power`` is that of another model, or does not have one finite number for
+            each state.
 
     Example:
         >>> import power_metrics as pm
@@ -254,6 +255,8 @@ def power_of_unsafe_choices(scores: SafetyScores, power: Any) -> PowerOfUnsafeCh
         >>> found.num_choices, found.num_parting
         (32, 8)
     """
+    if not isinstance(scores, SafetyScores):
+        raise ValueError(f"scores: expected what pm.safety_scores returns, found {scores!r}")
     mdp = scores.mdp
     values = power_values(power, mdp)
     available = mdp.available & ~mdp.terminal[:, None]

@@ -1,11 +1,10 @@
 """The best total reward without a discount, of tasks whose rewards come to an end.
 
-V(s) = max E[Σ_t r_t] over the policies whose rewards end with probability 1: in a terminal state, or in a *resting
-place*, an end component within which every choice pays nothing. It exists if nobody can earn without end, which optimal
-long-run averages tell (all of them are 0 then), and if there is such a policy from every state. Values of policies are
-finite then, and policy iteration that begins with such a policy and only takes what is better never leaves them
-(Bertsekas & Tsitsiklis 1991): a policy that goes on for ever loses without end, or its rewards cancel, which is no
-improvement.
+V(s) = max E[Σ_t r_t] over the policies whose rewards end with probability 1: in a terminal state, or in a *reward-free*
+end component, within which every choice pays nothing. It exists if nobody can earn without end, which optimal long-run
+averages tell (all of them are 0 then), and if there is such a policy from every state. Values of policies are finite
+then, and policy iteration that begins with such a policy and only takes what is better never leaves them (Bertsekas &
+Tsitsiklis 1991): a policy that goes on for ever loses without end, or its rewards cancel, which is no improvement.
 """
 
 from __future__ import annotations
@@ -55,12 +54,12 @@ def solve_total(mdp: TabularMDP, action_rewards: Floats) -> tuple[Solution, Endi
         q = np.where(mdp.available, action_rewards + (matrix @ values).reshape(action_rewards.shape), -np.inf)
         enough = SWITCH * max(float(np.abs(values).max()), largest)
         better = q.max(axis=1) > values + enough
-        stopping = (ends.rest >= 0) & ~better & (values < -enough)
+        stopping = (ends.free >= 0) & ~better & (values < -enough)
         if not better.any() and not stopping.any():
             break
-        policy = np.where(stopping, ends.rest, np.where(better, q.argmax(axis=1), policy)).astype(np.int32)
-        ends.resting = (ends.resting & ~better) | stopping
-    top = np.maximum(q.max(axis=1), np.where(ends.rest >= 0, 0.0, -np.inf))
+        policy = np.where(stopping, ends.free, np.where(better, q.argmax(axis=1), policy)).astype(np.int32)
+        ends.ended = (ends.ended & ~better) | stopping
+    top = np.maximum(q.max(axis=1), np.where(ends.free >= 0, 0.0, -np.inf))
     scale = max(float(np.abs(values).max()), np.finfo(np.float64).tiny)
     residual = np.array([np.abs(top - values).max() / scale])
     check_residual(residual)
@@ -79,7 +78,7 @@ class RefinedTotal(Refined):
         return (1.0 + 1e-6) * self._solve(left)
 
     def _solve(self, right: Floats) -> Floats:
-        self._ends.resting &= self.policy[0] == self._ends.rest
+        self._ends.ended &= self.policy[0] == self._ends.free
         return self._ends.values(self.policy[0], right[0])[None]
 
 
@@ -91,8 +90,8 @@ class Endings:
         action_rewards: (S, A) what each action pays.
 
     Attributes:
-        rest: (S,) an action that pays nothing and keeps to a resting place, or -1.
-        resting: (S,) where the policy at hand takes it for ever.
+        free: (S,) an action that pays nothing and keeps to a reward-free end component, or -1.
+        ended: (S,) where the policy at hand takes it for ever.
     """
 
     def __init__(self, mdp: TabularMDP, action_rewards: Floats):
@@ -101,15 +100,15 @@ class Endings:
         table = prepared.table(1.0)
         _, stays = end_components(table, table.action_reward == 0.0)
         state = table.order[np.repeat(np.arange(mdp.num_states), np.diff(table.choices))]
-        self.rest = np.full(mdp.num_states, -1, dtype=np.int32)
-        self.rest[state[stays]] = table.action[stays]
-        self.rest[mdp.terminal] = mdp.available[mdp.terminal].argmax(axis=1)
-        self.resting = mdp.terminal.copy()
+        self.free = np.full(mdp.num_states, -1, dtype=np.int32)
+        self.free[state[stays]] = table.action[stays]
+        self.free[mdp.terminal] = mdp.available[mdp.terminal].argmax(axis=1)
+        self.ended = mdp.terminal.copy()
         self._prepared = prepared
 
     def values(self, policy: Ints, rewards: Floats) -> Floats:
-        """(S,) the total of ``rewards``, (S,), under a policy; 0 where it rests."""
-        moving = np.flatnonzero(~self.resting)
+        """(S,) the total of ``rewards``, (S,), under a policy; 0 where it has ended."""
+        moving = np.flatnonzero(~self.ended)
         values = np.zeros(len(policy))
         if moving.size:
             chain = self._chain(policy)[moving][:, moving]
@@ -124,12 +123,12 @@ class Endings:
         """
         S, nothing = self._mdp.num_states, np.zeros((1, self._mdp.num_states))
         policy: Ints = solve_all(self._prepared, nothing, _NEAR_ONE, threads=1).policy[0].copy()
-        policy[self._mdp.terminal] = self.rest[self._mdp.terminal]
+        policy[self._mdp.terminal] = self.free[self._mdp.terminal]
         chain = self._chain(policy)
         back = chain.T.tocsr()
         may_end = tables.reachable(back.indptr, back.indices, self._mdp.terminal)
         ends = ~tables.reachable(back.indptr, back.indices, ~may_end)
-        target = ends | (self.rest >= 0)
+        target = ends | (self.free >= 0)
         alive = np.ones(S, dtype=bool)
         while True:
             action, reached = self._lead(target, alive)
@@ -142,8 +141,8 @@ class Endings:
                 f"gamma: expected a discount below 1, found 1 with rewards that go on for ever and cancel each other: "
                 f"from state {s} ({label_text(self._mdp.state_labels[s])}) no policy comes to an end for sure"
             )
-        self.resting = self._mdp.terminal | (~ends & (self.rest >= 0))
-        return np.where(self.resting, self.rest, np.where(ends, policy, action)).astype(np.int32)
+        self.ended = self._mdp.terminal | (~ends & (self.free >= 0))
+        return np.where(self.ended, self.free, np.where(ends, policy, action)).astype(np.int32)
 
     def _chain(self, policy: Ints) -> scipy.sparse.csr_array:
         return self._matrix[np.arange(len(policy)) * self._mdp.num_actions + policy]

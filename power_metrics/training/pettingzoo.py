@@ -49,10 +49,11 @@ class PowerParallelWrapper(BaseParallelWrapper[str, Any, Any]):
     """
 
     def __init__(self, env: Any, power: Any):
-        super().__init__(env)
-        game = getattr(env.unwrapped, "game", None)
+        base = getattr(env, "unwrapped", env)
+        game = getattr(base, "game", None)
         if not isinstance(game, TabularGame):
-            raise ValueError(f"env: expected a parallel environment of powerenvs, found {type(env.unwrapped).__name__}")
+            raise ValueError(f"env: expected a parallel environment of powerenvs, found {type(base).__name__}")
+        super().__init__(env)
         self.game = game
         self.power: dict[str, PowerEstimate | ArrayLike] = {}
         self._values: dict[str, list[float]] = {}

@@ -24,8 +24,8 @@ def compile_world(world: TableWorld[Any], max_states: int | None = None, progres
         progress: show a progress bar: True, False, or None to show one on a terminal after two seconds.
 
     Raises:
-        ValueError: if the world's probabilities do not sum to 1, if it names unknown actions, or if it has
-            more states than this.
+        ValueError: if it is no world, if its probabilities do not sum to 1, if it names unknown actions, or if it
+            has more states than this.
 
     Example:
         >>> from powerenvs import compile_world
@@ -35,9 +35,10 @@ def compile_world(world: TableWorld[Any], max_states: int | None = None, progres
         (8, ('up', 'down', 'left', 'right'))
     """
     if isinstance(world, World):
-        return World.tables(
-            world, max_states, progress
-        )  # so that a class may change its tables in a `tables` of its own
+        # not world.tables(), which a class may have to change what this returns
+        return World.tables(world, max_states, progress)
+    if not isinstance(world, TableWorld):
+        raise ValueError(f"world: expected a powerenvs.World or TableWorld, found {world!r}")
     return world.tables()
 
 
@@ -56,4 +57,6 @@ def compile_game(world: TableGameWorld[Any], max_states: int = MAX_STATES, progr
     """
     if isinstance(world, GameWorld):
         return GameWorld.tables(world, max_states, progress)
+    if not isinstance(world, TableGameWorld):
+        raise ValueError(f"world: expected a powerenvs.GameWorld or TableGameWorld, found {world!r}")
     return world.tables()

@@ -122,7 +122,7 @@ class Family:
     package: str = ""
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
+        if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ValueError(f"name: expected one word, found {self.name!r}")
         for meaning in self.tiles:
             if meaning in SHARED:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from powerenvs.model import rows
 from powerenvs.model.base import Model
-from powerenvs.model.checks import as_list, checked_board
+from powerenvs.model.checks import array_of, as_list, checked_board
 from powerenvs.model.labels import check_labels, closest, decode_label, encode_label, label_text
 
 AnyJointTables = TypeVar("AnyJointTables", bound="JointTables")
@@ -45,7 +45,7 @@ class JointTables(Model):
             object.__setattr__(self, name, value)
 
         agents = check_agents(self.agents)
-        counts = tuple(int(count) for count in self.num_actions)
+        counts = tuple(np.atleast_1d(array_of("num_actions", self.num_actions, np.int64)).tolist())
         if len(counts) != len(agents) or min(counts) < 1:
             raise ValueError(f"num_actions: expected a number of actions for each of {agents}, found {counts}")
         put("agents", agents)
