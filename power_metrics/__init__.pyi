@@ -33,6 +33,11 @@ from .chains.occupancy import (
     occupancy as occupancy,
 )
 from .chains.rates import Rates as Rates, long_run_rates as long_run_rates
+from .chains.vtrace import (
+    VTrace as VTrace,
+    vtrace_fixed_point as vtrace_fixed_point,
+    vtrace_operator as vtrace_operator,
+)
 from .comparison.compare import compare as compare
 from .comparison.game_result import GameComparison as GameComparison
 from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
