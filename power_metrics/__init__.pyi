@@ -41,6 +41,12 @@ from .chains.vtrace import (
 from .comparison.compare import compare as compare
 from .comparison.game_result import GameComparison as GameComparison
 from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
+from .learners.noisy import NoisyLinear as NoisyLinear
+from .learners.noisy_sb3 import (
+    NoiseCallback as NoiseCallback,
+    NoisyActorCriticPolicy as NoisyActorCriticPolicy,
+    NoisyDQNPolicy as NoisyDQNPolicy,
+)
 from .measures.aup import AupAgents as AupAgents, aup as aup
 from .measures.corrupt_agents import CorruptAgents as CorruptAgents, corrupt_agents as corrupt_agents
 from .measures.corrupt_learning import CorruptLearning as CorruptLearning, corrupt_learning as corrupt_learning

@@ -69,11 +69,31 @@ class VTrace:
     clipped_policy: Floats = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        weights = self._weights(self.rho)
-        total = weights.sum(axis=1, keepdims=True)
-        object.__setattr__(self, "clipped_policy", weights / total)
-        if self.gamma == 1.0:
-            _check_proper(self.model, self.clipped_policy)
+        mdp = resolve_model(self.model)
+        behaviour = _one_policy(self.behaviour, mdp, "behaviour")
+        target = np.where(mdp.terminal[:, None], behaviour, _one_policy(self.target, mdp, "target"))
+        gamma, rho = check_gamma(self.gamma, closed=True), real(self.rho)
+        if not rho > 0:
+            raise ValueError(f"rho: expected a number above 0, found {self.rho!r}")
+        if not 0 <= real(self.c) <= max(1.0, rho):
+            raise ValueError(
+                f"c: expected a number from 0 to max(1, rho) = {max(1.0, rho):g}, beyond which V-trace need not "
+                f"contract, found {self.c!r}"
+            )
+        checked = {"behaviour": behaviour, "target": target, "gamma": gamma, "rho": rho, "c": float(self.c)}
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        weights = self._weights(rho)
+        apart = np.flatnonzero(~(weights > 0).any(axis=1))
+        if apart.size:
+            s = int(apart[0])
+            raise ValueError(
+                f"target: expected in each state an action that the behaviour policy takes too, found none in state "
+                f"{s} ({label_text(mdp.state_labels[s])}), of which nothing is learned"
+            )
+        object.__setattr__(self, "clipped_policy", weights / weights.sum(axis=1, keepdims=True))
+        if gamma == 1.0:
+            _check_proper(mdp, self.clipped_policy)
 
     def _weights(self, bound: float) -> Floats:
         """(S, A) min(bound μ, π), 0 where μ is 0 although the bound may be infinite."""
@@ -204,26 +224,7 @@ def vtrace_operator(
         >>> operator.contraction <= operator.bound
         True
     """
-    mdp = resolve_model(env_or_mdp)
-    first = _one_policy(behaviour, mdp, "behaviour")
-    second = _one_policy(target, mdp, "target")
-    gamma = check_gamma(gamma, closed=True)
-    if not real(rho) > 0:
-        raise ValueError(f"rho: expected a number above 0, found {rho!r}")
-    if not 0 <= real(c) <= max(1.0, rho):
-        raise ValueError(
-            f"c: expected a number from 0 to max(1, rho) = {max(1.0, rho):g}, beyond which V-trace need not contract, "
-            f"found {c!r}"
-        )
-    apart = np.flatnonzero(~((first > 0) & (second > 0)).any(axis=1) & ~mdp.terminal)
-    if apart.size:
-        s = int(apart[0])
-        raise ValueError(
-            f"target: expected in each state an action that the behaviour policy takes too, found none in state {s} "
-            f"({label_text(mdp.state_labels[s])}), of which nothing is learned"
-        )
-    ends = mdp.terminal[:, None]
-    return VTrace(mdp, first, np.where(ends, first, second), gamma, float(rho), float(c))
+    return VTrace(resolve_model(env_or_mdp), behaviour, target, gamma, rho, c)
 
 
 def vtrace_fixed_point(

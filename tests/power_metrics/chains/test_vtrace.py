@@ -75,7 +75,7 @@ def test_the_fixed_point_and_the_contraction(seed):
 @settings(deadline=None, max_examples=40)
 @given(SEEDS)
 def test_between_the_behaviour_and_the_target(seed):
-    rng, mdp, (behaviour, target) = case(seed)
+    _, mdp, (behaviour, target) = case(seed)
     for rho, policy in ((1e-3 * behaviour[behaviour > 0].min(), behaviour), (np.inf, target)):
         if rho < np.inf and (target[behaviour > 0] < rho * behaviour[behaviour > 0]).any():
             continue  # not small enough to cut all weights
