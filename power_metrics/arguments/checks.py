@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from powerenvs.model.base import Model
 from powerenvs.model.checks import array_of, real
 from powerenvs.model.given import Labels
+from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.policy_checks import checked_policy
 from powerenvs.model.rows import LARGEST
@@ -148,6 +149,17 @@ def check_count(name: str, value: Any, least: int = 1, most: float = MOST) -> in
     if count > most:
         raise ValueError(f"{name}: expected a whole number below 2^63, found {value!r}")
     return count
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """One of several words.
+
+    Raises:
+        ValueError: for another, with the closest.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name}: expected one of {', '.join(choices)}, found {value!r}; {closest(value, choices)}")
+    return value
 
 
 def check_seed(seed: int | None) -> int:

@@ -10,9 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.agents.aup import Aup, learn_aup, learned_run, planned_run
-from power_metrics.arguments.checks import check_count, check_gamma, check_progress, check_seed, resolve_model
+from power_metrics.arguments.checks import (
+    check_choice,
+    check_count,
+    check_gamma,
+    check_progress,
+    check_seed,
+    resolve_model,
+)
 from power_metrics.chains.horizon import check_horizon
-from power_metrics.measures.deviations import FUNCTIONS, check_choice, default_action
+from power_metrics.chains.idling import default_action
+from power_metrics.measures.deviating import FUNCTIONS
 from power_metrics.measures.penalised_learning import course_of
 from power_metrics.measures.registry import measure
 from power_metrics.measures.side_effects import BASELINES, check_betas

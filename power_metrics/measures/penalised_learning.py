@@ -21,6 +21,7 @@ from power_metrics.agents.experience import (
     nothing_known,
 )
 from power_metrics.arguments.checks import (
+    check_choice,
     check_count,
     check_gamma,
     check_progress,
@@ -28,8 +29,9 @@ from power_metrics.arguments.checks import (
     resolve_model,
 )
 from power_metrics.chains.horizon import check_horizon
+from power_metrics.chains.idling import default_action
 from power_metrics.chains.occupancy import start_weights
-from power_metrics.measures.deviations import FUNCTIONS, MEASURES, UTILITIES, check_choice, default_action
+from power_metrics.measures.deviating import FUNCTIONS, MEASURES, UTILITIES
 from power_metrics.measures.registry import measure
 from power_metrics.measures.side_effects import BASELINES, NONTERMINAL, check_betas
 from power_metrics.results.base import Result

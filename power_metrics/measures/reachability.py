@@ -23,6 +23,7 @@ from powerenvs.model.mdp import TabularMDP
 from powerenvs.progress import progress_bar
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
 
 SOURCES = 64
 """States from which one thread searches before it reports progress."""
@@ -70,7 +71,7 @@ class Reachability(Result):
 
 @measure()
 def reachability(
-    env_or_mdp: Any, discount: float = 1.0, max_gib: float = 4.0, progress: bool | None = None
+    env_or_mdp: Any, discount: float = 1.0, max_gib: float = 7.0, progress: bool | None = None
 ) -> Generator[None, None, Reachability]:
     """How well each state can be reached from each other: over policies the largest E[discount^steps].
 
@@ -81,7 +82,8 @@ def reachability(
     Args:
         env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states.
         discount: in [0, 1].
-        max_gib: a table (S, S) above this size, in GiB, is refused before any work.
+        max_gib: a table (S, S) above this size, in GiB, is refused before any work. There is one, so that 30,000 states
+            fit into 8 GB.
         progress: True for a progress bar, False for none, None for one in a terminal after two seconds.
 
     Raises:
@@ -102,12 +104,12 @@ def reachability(
     return Reachability(mdp, discount, reach_table(mdp, discount, show), components, irreversible)
 
 
-def check_room(mdp: TabularMDP, max_gib: float) -> None:
-    """Raises a ValueError, which has the size, for a table (S, S) of more than ``max_gib`` GiB."""
+def check_room(mdp: TabularMDP, max_gib: float, needed: bool = True) -> None:
+    """Raises a ValueError, which has the size, for a table (S, S) of more than ``max_gib`` GiB, if one is needed."""
     if not real(max_gib) > 0:
         raise ValueError(f"max_gib: expected a number above 0, found {max_gib!r}")
     gib = mdp.num_states**2 * 8 / 2**30
-    if gib > max_gib:
+    if needed and gib > max_gib:
         raise ValueError(
             f"max_gib: expected room for a table of {mdp.num_states:,} by {mdp.num_states:,} states, {gib:.1f} GiB, "
             f"found {max_gib}; raise max_gib if memory allows, or use a smaller level"
@@ -136,45 +138,78 @@ def reach_table(mdp: TabularMDP, discount: float, show: bool | None) -> Floats:
     """(S, S) the values of `Reachability`."""
     S = mdp.num_states
     if not mdp.deterministic:
-        found, task = np.empty((S, S)), Targets(mdp, discount)
-        for target in progress_bar(range(S), "reachability", show):
-            found[:, target] = task.reach(target)
-        return found
-    graph = edges(mdp)
-    if discount < 1:
-        return _searched(graph, discount, show)
-    # States of one component reach the same, so without a discount the graph of components will do.
-    components, _ = one_way(mdp)
-    starts = np.repeat(components, np.diff(graph.indptr))
-    size = components.max() + 1
-    joined = scipy.sparse.coo_array((graph.data, (starts, components[graph.indices])), shape=(size, size)).tocsr()
-    return _searched(joined, discount, show)[np.ix_(components, components)]
-
-
-def _searched(graph: Any, discount: float, show: bool | None) -> Floats:
-    """(N, N) discount^distance between the nodes of a sparse graph, by searches from all of them in several threads."""
-    N = graph.shape[0]
-    found = np.zeros((N, N))
-    indptr, successor = graph.indptr.astype(np.int32), graph.indices.astype(np.int32)
-    powers = discount ** np.arange(N + 1.0)
-    blocks = -(-N // SOURCES)
+        return reach_columns(mdp, discount, np.arange(S), show)
+    found, searches = np.empty((S, S)), Searches(mdp, discount)
 
     def block(n: int) -> None:
-        _search(indptr, successor, powers, n * SOURCES, found[n * SOURCES : (n + 1) * SOURCES])
+        places = np.arange(n * SOURCES, min(S, (n + 1) * SOURCES))
+        searches.rows(places, found[places[0] : places[-1] + 1])
 
+    blocks = -(-S // SOURCES)
     for _ in progress_bar(in_order(block, blocks, num_threads(None)), "reachability", show, total=blocks):
         pass
     return found
 
 
+def reach_columns(mdp: TabularMDP, discount: float, targets: Places, show: bool | None = False) -> Floats:
+    """(S, n) the columns of `Reachability.values` of n targets, without the others."""
+    if not mdp.deterministic:
+        found, task = np.empty((mdp.num_states, len(targets))), Targets(mdp, discount)
+        for place, target in enumerate(progress_bar(targets.tolist(), "reachability", show)):
+            found[:, place] = task.reach(target)
+        return found
+    rows, searches = np.empty((len(targets), mdp.num_states)), Searches(mdp, discount, backwards=True)
+
+    def block(n: int) -> None:
+        part = slice(n * SOURCES, (n + 1) * SOURCES)
+        searches.rows(targets[part], rows[part])
+
+    blocks = -(-len(targets) // SOURCES)
+    for _ in progress_bar(in_order(block, blocks, num_threads(None)), "reachability", show, total=blocks):
+        pass
+    return np.ascontiguousarray(rows.T)
+
+
+class Searches:
+    """Breadth first through a model in which every action has one result.
+
+    States of one component reach the same, so without a discount components are searched and not their states.
+
+    Args:
+        mdp: with S states.
+        discount: in [0, 1].
+        backwards: whether to find what reaches a state, instead of what it reaches.
+    """
+
+    def __init__(self, mdp: TabularMDP, discount: float, backwards: bool = False):
+        graph, self._node = edges(mdp), np.arange(mdp.num_states)
+        if discount == 1:
+            self._node, _ = one_way(mdp)
+            starts = np.repeat(self._node, np.diff(graph.indptr))
+            shape = (self._node.max() + 1,) * 2
+            graph = scipy.sparse.coo_array((graph.data, (starts, self._node[graph.indices])), shape=shape).tocsr()
+        if backwards:
+            graph = graph.T.tocsr()
+        self._indptr, self._successor = graph.indptr.astype(np.int32), graph.indices.astype(np.int32)
+        self._powers = discount ** np.arange(len(self._indptr) + 0.0)
+
+    def rows(self, states: Places, out: Floats) -> None:
+        """Writes discount^distance from each of n states, or backwards to it, into the rows of ``out`` (n, S)."""
+        nodes, which = np.unique(self._node[states], return_inverse=True)
+        found = np.zeros((len(nodes), len(self._indptr) - 1))
+        _search(self._indptr, self._successor, self._powers, nodes, found)
+        for place, number in enumerate(which):
+            np.take(found[number], self._node, out=out[place])
+
+
 @kernel
-def _search(indptr: Ints, successor: Ints, powers: Floats, first: int, out: Floats) -> None:
-    """Breadth first from the states ``first`` on: writes powers[distance] into their rows of ``out``, zero before."""
+def _search(indptr: Ints, successor: Ints, powers: Floats, starts: Places, out: Floats) -> None:
+    """Breadth first from each start: writes powers[distance] into its row of ``out``, zero before."""
     S = len(indptr) - 1
     queue = np.empty(S, dtype=np.int32)
     seen = np.full(S, -1, dtype=np.int32)
     for k in range(out.shape[0]):
-        queue[0], seen[first + k], out[k, first + k] = first + k, k, 1.0
+        queue[0], seen[starts[k]], out[k, starts[k]] = starts[k], k, 1.0
         head, tail, distance = 0, 1, 0
         while head < tail:
             distance += 1

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.arguments.checks import resolve_model
+from power_metrics.arguments.checks import check_choice, resolve_model
 from power_metrics.chains.horizon import check_horizon
-from power_metrics.measures.deviations import MEASURES, Deviating, check_choice
+from power_metrics.measures.deviating import MEASURES, Deviating
 from power_metrics.measures.registry import measure
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
@@ -27,8 +27,12 @@ Places = NDArray[np.int64]
 
 BASELINES = ("start", "inaction", "stepwise")
 NONTERMINAL = ("full", "discount", "none")
-TIES = 1e-9
-"""Actions are equally good to this share of the largest reward of a step: penalties are computed, and thus rounded."""
+ENDING = ("left", "entered", "none")
+TIES = 1e-11
+"""Actions are equally good to this share of the largest value that there could be, the largest reward of a step over
+1 - gamma: penalties are computed, and thus rounded."""
+PAIR = 250
+"""Bytes that a pair of states takes for each action, about, once it is a model."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,10 @@ class PenalisedOptimum(Result):
             discount, of all optimal policies.
         performance_range: the same for hidden performance.
         values: (P,) the optimal penalised values.
-        deviations: (P,) of the state from the baseline state; 0 for terminal states.
+        deviations: (P,) of the state from the baseline state; 0 for terminal states, unless to enter them costs.
+        rollout_steps: for how many steps nothing is done; None for all.
+        averaged: over which states relative reachability is averaged; see `penalised_optimum`.
+        ending: what steps that end the episode pay; see `penalised_optimum`.
         versions: the releases that it was made with, by package.
 
     Example:
@@ -82,6 +89,9 @@ class PenalisedOptimum(Result):
     performance_range: tuple[float, float]
     values: Annotated[Floats, Dims("pair", column="value")]
     deviations: Annotated[Floats, Dims("pair", column="deviation", least=0)]
+    rollout_steps: int | None = field(default=None, kw_only=True)
+    averaged: str = field(default="nonterminal", kw_only=True)
+    ending: str = field(default="left", kw_only=True)
     _actions: Annotated[NDArray[np.bool_], Dims("decision", "pair", "action", dtype=np.bool_)]
 
     def coordinates(self, dim: str) -> Any:
@@ -111,23 +121,35 @@ class Pairs:
     source: Places
 
     @classmethod
-    def of(cls, world: TabularMDP, chain: Any, baseline: str) -> Pairs:
+    def of(cls, world: TabularMDP, chain: Any, baseline: str, entered: bool, max_gib: float) -> Pairs:
         """All pairs that can be reached, breadth first.
 
         Args:
             world: with S states.
             chain: (S, S) sparse, where the baseline state goes next.
             baseline: one of `BASELINES`.
+            entered: whether terminal states have baseline states of their own, instead of themselves.
+            max_gib: what the pairs may take.
+
+        Raises:
+            ValueError: where they take more, with what was found up to then.
         """
         S, A = world.available.shape
         start = np.flatnonzero(world.initial > 0)
         found = fresh = start * (S + 1)  # the pair (s, b) has the number s S + b
         while len(fresh):
-            _, after, _ = follow(world, chain, baseline, fresh)
+            _, after, _ = follow(world, chain, baseline, entered, fresh)
             numbers, first = np.unique(after, return_index=True)
             fresh = after[np.sort(first[~np.isin(numbers, found)])]
             found = np.concatenate([found, fresh])
-        pair, after, (entry, probability) = follow(world, chain, baseline, found)
+            gib = len(found) * A * PAIR / 2**30
+            if gib > max_gib:
+                raise ValueError(
+                    f"max_gib: expected room for all pairs of states and baseline states, found {len(found):,} of "
+                    f"them, {gib:.1f} GiB with what can be done there, and there are more; raise max_gib if memory "
+                    "allows, or use a smaller level"
+                )
+        pair, after, (entry, probability) = follow(world, chain, baseline, entered, found)
         order = np.argsort(found)
         row = pair * A + np.searchsorted(world.indptr, entry, side="right") - 1 - found[pair] // S * A
         state, base = np.divmod(found, S)
@@ -154,14 +176,16 @@ class Pairs:
             pair,
         )
 
-    def penalties(self, deviations: Floats, weight: float) -> Floats:
-        """(nnz,) what each transition deviates: of steps that end the episode, the pair that is left."""
-        ends = self.mdp.terminal[self.mdp.successor]
-        found = np.where(ends, deviations[self.source], weight * deviations[self.mdp.successor])
-        return np.where(self.mdp.terminal[self.source], 0.0, found)
+    def penalties(self, deviations: Floats, weight: float, ending: str) -> Floats:
+        """(nnz,) what each transition deviates; ``weight`` is of those that do not end the episode."""
+        ends, after = self.mdp.terminal[self.mdp.successor], deviations[self.mdp.successor]
+        last = {"left": deviations[self.source], "entered": after, "none": np.zeros(len(after))}[ending]
+        return np.where(self.mdp.terminal[self.source], 0.0, np.where(ends, last, weight * after))
 
 
-def follow(world: TabularMDP, chain: Any, baseline: str, pairs: Places) -> tuple[Places, Places, tuple[Places, Floats]]:
+def follow(
+    world: TabularMDP, chain: Any, baseline: str, entered: bool, pairs: Places
+) -> tuple[Places, Places, tuple[Places, Floats]]:
     """What may follow pairs, transition by transition: which pair, the next pair's number, the world's entry and how
     probable it is. The world and the baseline move independently of each other.
     """
@@ -169,17 +193,18 @@ def follow(world: TabularMDP, chain: Any, baseline: str, pairs: Places) -> tuple
     state, base = np.divmod(pairs, S)
     pair, entry = spread(world.indptr[state * A], world.indptr[(state + 1) * A])
     after, probability = world.successor[entry].astype(np.int64), world.probability[entry]
-    ends = world.terminal[after]
+    over = world.terminal[state]
+    rests = over[pair] if entered else world.terminal[after]
     if baseline == "start":
         following = base[pair]
     else:
-        mover = np.where(ends, 0, (base if baseline == "inaction" else state)[pair])
-        ways = np.where(ends, 1, np.diff(chain.indptr)[mover])
+        mover = np.where(rests, 0, (base if baseline == "inaction" else state)[pair])
+        ways = np.where(rests, 1, np.diff(chain.indptr)[mover])
         each, place = spread(chain.indptr[mover], chain.indptr[mover] + ways)
-        pair, entry, after, ends = pair[each], entry[each], after[each], ends[each]
-        probability = probability[each] * np.where(ends, 1.0, chain.data[place])
+        pair, entry, after, rests = pair[each], entry[each], after[each], rests[each]
+        probability = probability[each] * np.where(rests, 1.0, chain.data[place])
         following = chain.indices[place]
-    return pair, after * S + np.where(ends, after, following), (entry, probability)
+    return pair, after * S + np.where(rests, base[pair] if entered else after, following), (entry, probability)
 
 
 def spread(first: Any, last: Any) -> tuple[Places, Places]:
@@ -216,6 +241,9 @@ def penalised_optimum(
     steps: int | None = None,
     finite_horizon: bool = False,
     nonterminal: str = "full",
+    ending: str = "left",
+    rollout_steps: int | None = None,
+    averaged: str = "nonterminal",
     reward: RewardDistribution | PerState = DEFAULT,
     num_samples: int | None = None,
     seed: int | None = 0,
@@ -228,8 +256,8 @@ def penalised_optimum(
     The baseline state starts as the start state and then, in each step, stays that ("start"), goes on by itself
     ("inaction"), or becomes what would have followed if nothing had been done in this step ("stepwise"). A step from
     s with baseline b to s' with baseline b' pays r - beta d(s'; b'), with d as in `deviation`; a step that ends the
-    episode pays r - beta d(s; b), since there is nothing to reach from its end. States and baselines together are a
-    finite MDP, so the optimum is exact: Krakovna et al., arXiv 1806.01186, without learning.
+    episode pays r - beta d(s; b), since there is nothing to reach from its end, or as ``ending`` says. States and
+    baselines together are a finite MDP, so the optimum is exact: Krakovna et al., arXiv 1806.01186, without learning.
 
     Args:
         env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states and A actions.
@@ -246,11 +274,18 @@ def penalised_optimum(
         finite_horizon: whether the agent acts for T steps and knows how many are left, instead of for ever.
         nonterminal: what a step that does not end the episode pays: "full" beta, (1 - gamma) beta ("discount"), or
             "none".
+        ending: what a step that ends the episode pays, from s with baseline b to s' with baseline b': "left" beta
+            d(s; b), as the original does; "entered" beta d(s'; b'), like other steps; or "none".
+        rollout_steps: how many steps n nothing is done for in rollouts; None for all that follow.
+        averaged: over which states relative reachability is averaged: "nonterminal", those that do not end the episode
+            (what the original comes to when it has seen all); "all"; or "reachable", those among the first that can
+            be reached from the state or from the baseline state.
         reward: the distribution of auxiliary reward functions; terminal states have none.
         num_samples: how many to draw; by default 10.
         seed: of the draws, which are those of `power` with the same seed.
         rewards: (n, S): exactly these auxiliary reward functions instead.
-        max_gib: tables (S, S) above this size, in GiB, are refused before any work.
+        max_gib: pairs of states and baseline states that take more, in GiB, are refused; tables of reachability are
+            made in parts of a quarter of a GiB.
         progress: True for a progress bar, False for none, None for one in a terminal after two seconds.
 
     Returns:
@@ -271,17 +306,20 @@ def penalised_optimum(
     betas, several = check_betas(beta)
     check_choice("baseline", baseline, BASELINES)
     check_choice("nonterminal", nonterminal, NONTERMINAL)
+    check_choice("ending", ending, ENDING)
     settings = Deviating.checked(
-        mdp, measure, function, rollouts, gamma, value_discount, default, reward, num_samples, seed, rewards, max_gib,
-        progress, measures=(*MEASURES, "none"),
+        mdp, measure=measure, function=function, rollouts=rollouts, rollout_steps=rollout_steps, averaged=averaged,
+        gamma=gamma, value_discount=value_discount, default=default, reward=reward, num_samples=num_samples, seed=seed,
+        rewards=rewards, max_gib=max_gib, progress=progress, measures=(*MEASURES, "none"), whole=False,
     )  # fmt: skip
-    finite_horizon = flag("finite_horizon", finite_horizon)
+    finite_horizon, entered = flag("finite_horizon", finite_horizon), ending == "entered" and measure != "none"
     yield
-    pairs = Pairs.of(mdp, settings.chain, "start" if measure == "none" else baseline)
-    going_on = ~pairs.mdp.terminal
-    deviations = np.zeros(len(going_on))
-    deviations[going_on] = settings.between(pairs.state[going_on], pairs.baseline[going_on])
-    penalties = pairs.penalties(deviations, {"full": 1.0, "discount": 1 - settings.gamma, "none": 0.0}[nonterminal])
+    pairs = Pairs.of(mdp, settings.chain, "start" if measure == "none" else baseline, entered, max_gib)
+    judged = np.flatnonzero(~pairs.mdp.terminal | entered)
+    deviations = np.zeros(pairs.mdp.num_states)
+    deviations[judged] = settings.between(pairs.state[judged], pairs.baseline[judged])
+    weight = {"full": 1.0, "discount": 1 - settings.gamma, "none": 0.0}[nonterminal]
+    penalties = pairs.penalties(deviations, weight, ending)
     found = []
     for price in betas:
         penalised = pairs.mdp.with_(reward=pairs.mdp.reward - price * penalties, performance=pairs.mdp.performance)
@@ -290,7 +328,7 @@ def penalised_optimum(
             PenalisedOptimum(
                 mdp, penalised, measure, function, baseline, settings.rollouts, price, settings.gamma,
                 settings.value_discount, nonterminal, steps, finite_horizon, float(penalised.initial @ values), *ranges,
-                values, deviations, actions,
+                values, deviations, actions, rollout_steps=settings.rollout_steps, averaged=averaged, ending=ending,
             )
         )  # fmt: skip
     return found if several else found[0]
@@ -313,7 +351,7 @@ def optimum(
     """
     rows = Rows(penalised.indptr, penalised.successor, penalised.probability)
     paid = penalised.action_rewards()
-    tolerance = TIES * max(float(np.abs(paid).max()), np.finfo(np.float64).tiny)
+    tolerance = TIES / (1 - gamma) * max(float(np.abs(paid).max()), np.finfo(np.float64).tiny)
     gain = np.stack([own.action_rewards(), own.action_rewards(performance=True)], axis=-1)
     actions = np.empty((steps if finite else 1, *paid.shape), dtype=np.bool_)
     values, bounds = np.zeros(len(paid)), np.zeros((len(paid), 4))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from power_metrics.arguments.checks import check_progress, check_seed, resolve_model
-from power_metrics.measures.deviations import FUNCTIONS
+from power_metrics.measures.deviating import FUNCTIONS
 from power_metrics.measures.penalised_learning import PenalisedLearning, penalised_learning
 from power_metrics.measures.side_effects import penalised_optimum
 from powerenvs.model.mdp import TabularMDP

@@ -130,7 +130,9 @@ class Stored:
         """A dataclass or a named tuple; tuples may be stored as lists."""
         hints, prefix = hints_of(kind), f"{name}." if name else ""
         given = value if isinstance(value, dict) else dict(zip(hints, value, strict=True))
-        defaults = {f.name for f in fields(kind) if f.default_factory is not MISSING} if is_dataclass(kind) else set()
+        defaults: set[str] = set()
+        if is_dataclass(kind):
+            defaults = {f.name for f in fields(kind) if (f.default, f.default_factory) != (MISSING, MISSING)}
         made = {}
         for key, hint in hints.items():
             stored = stored_name(key)

@@ -4,239 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Hashable
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
-from power_metrics.agents.experience import (
-    INACTION,
-    START,
-    STEPWISE,
-    Terms,
-    known_deviation,
-    next_baseline,
-    nothing_known,
-    notice,
-    see,
-)
 from power_metrics.agents.rollouts import current_state
-from power_metrics.arguments.checks import check_count, check_gamma, check_seed, resolve_model
-from power_metrics.measures.deviations import (
-    MEASURES,
-    UTILITIES,
-    Deviating,
-    check_choice,
-    default_action,
-)
-from power_metrics.measures.side_effects import BASELINES, NONTERMINAL, check_betas
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
-from powerenvs.model.checks import flag
+from power_metrics.training.side_effect_prices import Places, Price
 from powerenvs.model.labels import closest
-from powerenvs.model.rows import cumulative
-from powerenvs.sources.wrapped import check_numbering
 
 Floats = NDArray[np.float64]
-Places = NDArray[np.int64]
-
-ROOM = 64
-"""States for which there is room at first in what is learned; it doubles when it is full."""
-
-
-class Judge(Protocol):
-    """Says how far states are from baseline states, and where those go."""
-
-    def numbers(self, told: Any) -> Places:
-        """The numbers of states as environments tell them."""
-
-    def follow(self, states: Places, bases: Places, actions: Places, after: Places, rng: Any) -> Places:
-        """The baseline states after steps that did not end an episode."""
-
-    def between(self, states: Places, bases: Places) -> Floats:
-        """(n,) the deviation of each state from the baseline state beside it."""
-
-
-class FromTables:
-    """Deviations and baseline states from the tables of the world.
-
-    Args:
-        settings: what the deviation is of.
-        baseline: one of `power_metrics.measures.side_effects.BASELINES`.
-    """
-
-    def __init__(self, settings: Deviating, baseline: str):
-        self._settings, self._baseline, self._chain = settings, baseline, settings.chain
-        rows = np.repeat(np.arange(self._chain.shape[0]), np.diff(self._chain.indptr))
-        self._sums = rows + cumulative(self._chain.indptr, self._chain.data)
-
-    def numbers(self, told: Any) -> Places:
-        """See `Judge`."""
-        return np.asarray(told, dtype=np.int64)
-
-    def follow(self, states: Places, bases: Places, actions: Places, after: Places, rng: Any) -> Places:
-        """See `Judge`."""
-        if self._baseline == "start":
-            return bases
-        movers = bases if self._baseline == "inaction" else states
-        if self._chain.nnz == self._chain.shape[0]:
-            return self._chain.indices[movers].astype(np.int64)
-        return self._chain.indices[np.searchsorted(self._sums, movers + rng.random(len(movers)), "right")].astype(
-            np.int64
-        )
-
-    def between(self, states: Places, bases: Places) -> Floats:
-        """See `Judge`."""
-        return self._settings.between(states, bases)
-
-
-class FromExperience:
-    """Deviations and baseline states from the steps that were taken, as the original learns them.
-
-    Args:
-        terms: what the deviation is of.
-        baseline: `START`, `INACTION` or `STEPWISE`.
-        num_actions: how many actions there are.
-        num_utilities: how many auxiliary reward functions, drawn when a state is first seen; None for reachability.
-        seed: of these.
-    """
-
-    def __init__(self, terms: Terms, baseline: int, num_actions: int, num_utilities: int | None, seed: int):
-        self._terms, self._baseline, self._num_actions = terms, baseline, num_actions
-        self._num_utilities, self._rng = num_utilities, np.random.default_rng(seed)
-        self._numbers: dict[Hashable, int] = {}
-        self._known = nothing_known(ROOM, num_actions, self._drawn(ROOM))
-
-    def _drawn(self, count: int) -> Floats | None:
-        return None if self._num_utilities is None else self._rng.random((count, self._num_utilities))
-
-    def numbers(self, told: Any) -> Places:
-        """See `Judge`."""
-        found = []
-        for state in told:
-            number = self._numbers.setdefault(state, len(self._numbers))
-            if number == len(self._known.seen):
-                self._grow()
-            see(self._known, number)
-            found.append(number)
-        return np.array(found, dtype=np.int64)
-
-    def _grow(self) -> None:
-        """Twice as much room, with what is known."""
-        old, S = self._known, len(self._known.seen)
-        drawn = self._drawn(S)
-        utilities = None if drawn is None else np.concatenate([old.utilities, drawn])
-        self._known = nothing_known(2 * S, self._num_actions, utilities)
-        self._known.counts[:] = old.counts
-        self._known.after[:S], self._known.seen[:S] = old.after, old.seen
-        self._known.table[:S, : old.table.shape[1]] = old.table
-        self._known.choice[: len(old.choice)] = old.choice
-
-    def follow(self, states: Places, bases: Places, actions: Places, after: Places, rng: Any) -> Places:
-        """See `Judge`."""
-        found = []
-        for state, base, action, following in zip(states, bases, actions, after, strict=True):
-            if self._known.after[state, action] not in (-1, following):
-                raise ValueError(
-                    "learned: expected a world in which every action has one result, found two results of action "
-                    f"{action} in one state; with learned=False chance is taken from the tables"
-                )
-            notice(self._known, self._terms, state, action, following)
-            found.append(next_baseline(self._known, self._terms, self._baseline, state, base))
-        return np.array(found, dtype=np.int64)
-
-    def between(self, states: Places, bases: Places) -> Floats:
-        """See `Judge`."""
-        rows = np.empty((2, self._known.table.shape[1]))
-        pairs = zip(states, bases, strict=True)
-        return np.array([known_deviation(self._known, self._terms, s, b, rows) for s, b in pairs])
-
-
-class Price(NamedTuple):
-    """What is taken off the reward.
-
-    Attributes:
-        judge: says how far states are from baseline states.
-        beta: the price of a deviation of 1.
-        weight: of steps that do not end the episode.
-    """
-
-    judge: Judge
-    beta: float
-    weight: float
-
-    @classmethod
-    def checked(
-        cls,
-        env: Any,
-        measure: str,
-        function: str,
-        baseline: str,
-        rollouts: bool,
-        beta: float,
-        gamma: float,
-        value_discount: float,
-        default: Any,
-        nonterminal: str,
-        learned: bool,
-        reward: RewardDistribution | PerState,
-        num_samples: int | None,
-        seed: int | None,
-        rewards: Any,
-        max_gib: float,
-    ) -> Price:
-        """From the arguments of `SideEffectPenalty`.
-
-        Raises:
-            ValueError: for one that does not fit, naming it.
-        """
-        (price,), _ = check_betas([beta])
-        check_choice("baseline", baseline, BASELINES)
-        check_choice("nonterminal", nonterminal, NONTERMINAL)
-        judge: Judge
-        if not flag("learned", learned):
-            mdp = resolve_model(env)
-            check_numbering(env, mdp)
-            settings = Deviating.checked(
-                mdp, measure, function, rollouts, gamma, value_discount, default, reward, num_samples, seed, rewards,
-                max_gib, False,
-            )  # fmt: skip
-            judge = FromTables(settings, baseline)
-        else:
-            if reward != DEFAULT or rewards is not None:
-                raise ValueError(
-                    "reward, rewards: learned utilities are drawn uniformly from [0, 1] when a state is first seen; "
-                    "with learned=False they may be of any distribution"
-                )
-            of_utilities = check_choice("measure", measure, MEASURES) == "attainable_utility"
-            terms = Terms(
-                1 + ("unreachability", "relative_reachability", "attainable_utility").index(measure),
-                check_choice("function", function, ("truncation", "absolute")) == "absolute",
-                flag("rollouts", rollouts),
-                check_gamma(gamma),
-                check_gamma(value_discount, "value_discount", closed=not of_utilities),
-                _learned_default(env, default),
-            )
-            count = UTILITIES if num_samples is None else check_count("num_samples", num_samples)
-            number = {"start": START, "inaction": INACTION, "stepwise": STEPWISE}[baseline]
-            space = getattr(env, "single_action_space", env.action_space)
-            judge = FromExperience(terms, number, int(space.n), count if of_utilities else None, check_seed(seed))
-        weight = {"full": 1.0, "discount": 1.0 - float(gamma), "none": 0.0}[nonterminal]
-        return cls(judge, price, weight)
-
-
-def _learned_default(env: Any, default: Any) -> int:
-    """The number of the action that does nothing, where there need be no tables."""
-    space, base = getattr(env, "single_action_space", env.action_space), env.unwrapped
-    if not isinstance(space, gym.spaces.Discrete) or space.start != 0:
-        raise ValueError(f"env: expected actions Discrete(n) from 0 on, found {space}")
-    if not isinstance(default, str | int | np.integer):
-        raise ValueError(f"default: expected an action, whose results are learned, found {default!r}")
-    base = getattr(base, "envs", [base])[0].unwrapped
-    named = getattr(base, "mdp", None) or getattr(base, "world", None)
-    labels: Any = getattr(named, "action_labels", None) or getattr(named, "actions", range(int(space.n)))
-    return default_action(tuple(labels), default)
 
 
 class SideEffectPenalty(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
@@ -263,6 +43,10 @@ class SideEffectPenalty(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstru
         default: how nothing is done: an action ("noop" may also be called "stay"), or a policy (S, A).
         nonterminal: what a step that does not end the episode pays: "full" beta, (1 - gamma) beta ("discount"), or
             "none".
+        ending: what a step that ends the episode pays: for the state that it leaves ("left", as in the original), for
+            the one that it leads to ("entered"), or "none"; see `penalised_optimum`.
+        rollout_steps: how many steps nothing is done for in rollouts; None for all that follow.
+        averaged: over which states relative reachability is averaged; see `deviation`.
         learned: whether to learn from experience instead of using the tables.
         reward: the distribution of auxiliary reward functions; terminal states have none.
         num_samples: how many to draw; by default 10.
@@ -301,6 +85,9 @@ class SideEffectPenalty(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstru
         default: str | Any = "noop",
         *,
         nonterminal: str = "full",
+        ending: str = "left",
+        rollout_steps: int | None = None,
+        averaged: str = "nonterminal",
         learned: bool = False,
         reward: RewardDistribution | PerState = DEFAULT,
         num_samples: int | None = None,
@@ -311,8 +98,8 @@ class SideEffectPenalty(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstru
         given = {
             "measure": measure, "function": function, "baseline": baseline, "rollouts": rollouts, "beta": beta,
             "gamma": gamma, "value_discount": value_discount, "default": default, "nonterminal": nonterminal,
-            "learned": learned, "reward": reward, "num_samples": num_samples, "seed": seed, "rewards": rewards,
-            "max_gib": max_gib,
+            "ending": ending, "rollout_steps": rollout_steps, "averaged": averaged, "learned": learned,
+            "reward": reward, "num_samples": num_samples, "seed": seed, "rewards": rewards, "max_gib": max_gib,
         }  # fmt: skip
         self.price = Price.checked(env, **given)
         gym.utils.RecordConstructorArgs.__init__(self, **given)
@@ -332,13 +119,12 @@ class SideEffectPenalty(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstru
         """Takes an action, and the price of what it does off the reward."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         price, state = self.price, self._state
-        weight = price.beta
-        if not terminated:
+        if price.entered or not terminated:
             state = price.judge.numbers([told_state(self.env, info)])
             self._base = price.judge.follow(self._state, self._base, np.array([int(action)]), state, self._rng)
-            self._state, weight = state, weight * price.weight
-        info = self._said(info, state)
-        return observation, float(reward) - weight * info["deviation"], terminated, truncated, info
+            self._state = state
+        info, weight = self._said(info, state), price.last if terminated else price.weight
+        return observation, float(reward) - price.beta * weight * info["deviation"], terminated, truncated, info
 
     def _said(self, info: dict[str, Any], state: Places) -> dict[str, Any]:
         deviation = float(self.price.judge.between(state, self._base)[0])
@@ -413,7 +199,7 @@ class SideEffectPenaltyVector(VectorWrapper):
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
         price, ended, begun = self.price, terminated | truncated, self._restarting
         present, replaced = self._present(infos), ended & self._same_step
-        moved, arrived = ~begun & ~terminated, infos["state"]
+        moved, arrived = ~begun & (price.entered | ~terminated), infos["state"]
         if replaced.any():
             arrived = np.where(replaced, infos["final_info"]["state"], arrived)
         after = price.judge.numbers(arrived[moved])
@@ -423,7 +209,9 @@ class SideEffectPenaltyVector(VectorWrapper):
         self._state[moved] = after
         found = np.zeros(self.num_envs)
         found[~begun] = price.judge.between(self._state[~begun], self._base[~begun])
-        paid = np.asarray(rewards, dtype=np.float64) - price.beta * np.where(terminated, 1.0, price.weight) * found
+        paid = (
+            np.asarray(rewards, dtype=np.float64) - price.beta * np.where(terminated, price.last, price.weight) * found
+        )
         paid[begun] = np.asarray(rewards)[begun]
         if replaced.any():
             infos = {**infos, "final_info": self._said(infos["final_info"], np.where(replaced, found, 0.0), replaced)}

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 import power_metrics as pm
-from power_metrics.measures.deviations import MEASURES, baseline_chain, default_policy, rolled_out
+from power_metrics.chains.idling import baseline_chain, default_policy, rolled_out
+from power_metrics.measures.deviating import MEASURES
 from powerenvs import TabularMDP
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.safety import ConveyorBelt, Sokoban
@@ -109,6 +110,48 @@ def test_rollouts_step_by_step(mdp, gamma):
     ]
     found = pm.deviation(mdp, "unreachability", gamma=gamma, value_discount=0.9, default=0).values
     assert found == pytest.approx(np.array(pairs), abs=1e-12)
+
+
+@pytest.mark.slow
+@given(ending_mdps(), st.sampled_from(MEASURES), st.sampled_from(FUNCTIONS), st.integers(0, 4))
+def test_rollouts_of_some_steps(mdp, measure, function, steps):
+    """Expectations after each step of doing nothing, of which the last counts for all that follows."""
+    gamma, few = 0.7, {**FEW, "gamma": 0.7, "value_discount": 0.8}
+    moves = baseline_chain(mdp, default_policy(mdp, 0)).toarray()
+    powers = [np.linalg.matrix_power(moves, k) for k in range(steps + 1)]
+    weights = [(1 - gamma) * gamma**k for k in range(steps)] + [gamma**steps]
+    found = pm.deviation(mdp, measure, function, rollout_steps=steps, **few).values
+    if measure == "unreachability":
+        apart = 1 - pm.reachability(mdp, 0.8).values
+        expected = sum(w * (power @ apart @ power.T) for w, power in zip(weights, powers, strict=True))
+    else:
+        if measure == "attainable_utility":
+            paid = pm.drawn_rewards(mdp, np.arange(4), seed=0) * ~mdp.terminal
+            table = 0.2 * pm.optimal_values(mdp, paid, 0.8).numpy().T
+        else:
+            table = pm.reachability(mdp, 0.8).values[:, ~mdp.terminal]
+        rolled = sum(w * (power @ table) for w, power in zip(weights, powers, strict=True))
+        lost = rolled[None] - rolled[:, None]
+        expected = (np.maximum(lost, 0) if function == "truncation" else abs(lost)).mean(axis=2)
+    assert found == pytest.approx(expected, abs=1e-9)
+    if steps == 0:
+        assert found == pytest.approx(pm.deviation(mdp, measure, function, False, **few).values, abs=1e-12)
+
+
+@pytest.mark.slow
+@given(ending_mdps(), st.sampled_from(FUNCTIONS))
+def test_over_which_states_reachability_is_averaged(mdp, function):
+    reach = pm.reachability(mdp, 0.8).values
+    lost = reach[None] - reach[:, None]
+    lost = np.maximum(lost, 0) if function == "truncation" else abs(lost)
+    here = np.broadcast_to(~mdp.terminal, lost.shape)
+    counted = {"nonterminal": here, "all": here | True, "reachable": here & ((reach[None] > 0) | (reach[:, None] > 0))}
+    for averaged, states in counted.items():
+        expected = (lost * states).sum(axis=2) / np.maximum(states.sum(axis=2), 1)
+        found = pm.deviation(
+            mdp, function=function, rollouts=False, averaged=averaged, value_discount=0.8, default=0
+        ).values
+        assert found == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.slow

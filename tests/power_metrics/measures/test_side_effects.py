@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
-from power_metrics.measures.deviations import MEASURES, baseline_chain, default_policy
-from power_metrics.measures.side_effects import BASELINES
+from power_metrics.chains.idling import baseline_chain, default_policy
+from power_metrics.measures import deviating
+from power_metrics.measures.deviating import MEASURES
+from power_metrics.measures.side_effects import BASELINES, ENDING
 from powerenvs import TabularMDP
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.side_effects import Options, Vase
@@ -25,42 +27,55 @@ BOX = gym.make(
 SUSHI = gym.make("powerenvs/ConveyorBelt-v0", variant="sushi_goal", noops=True, goal_reward=1)
 
 
-def by_recursion(mdp, deviations, baseline, beta, gamma, steps) -> float:
-    """The optimal penalised value of the first state over some steps, straight from the definition."""
+def by_recursion(mdp, deviations, baseline, beta, gamma, steps, ending="left") -> tuple[float, ...]:
+    """The optimal penalised value of the first state over some steps, straight from the definition; and the least and
+    largest return, then performance, of all policies that reach it."""
     moves = baseline_chain(mdp, default_policy(mdp, 0)).toarray()
 
     @cache
-    def value(state: int, base: int, left: int) -> float:
+    def best(state: int, base: int, left: int) -> tuple[float, ...]:
         if left == 0 or mdp.terminal[state]:
-            return 0.0
+            return (0.0,) * 5
         following = {"start": np.eye(len(moves))[base], "inaction": moves[base], "stepwise": moves[state]}[baseline]
         totals = []
         for a in range(mdp.num_actions):
-            row, total = state * mdp.num_actions + a, 0.0
+            row, total = state * mdp.num_actions + a, np.zeros(5)
             for e in range(mdp.indptr[row], mdp.indptr[row + 1]):
                 p, after, paid = mdp.probability[e], int(mdp.successor[e]), mdp.reward[e]
-                if mdp.terminal[after]:
-                    total += p * (paid - beta * deviations[state, base])
-                    continue
+                ends = mdp.terminal[after]
                 for then in np.flatnonzero(following).tolist():
-                    penalised = paid - beta * deviations[after, then]
-                    total += p * following[then] * (penalised + gamma * value(after, then, left - 1))
+                    pairs = {"left": (state, base), "entered": (after, then)}
+                    pair = pairs.get(ending) if ends else (after, then)
+                    penalty = 0.0 if pair is None else beta * deviations[pair]
+                    earned = np.array([paid - penalty, paid, paid, mdp.performance[e], mdp.performance[e]])
+                    later = np.array(best(after, then, left - 1)) * [gamma, 1, 1, 1, 1]
+                    total += p * following[then] * (earned + later)
             totals.append(total)
-        return max(totals)
+        good = np.array([total for total in totals if total[0] > max(each[0] for each in totals) - 1e-9])
+        return good[0, 0], good[:, 1].min(), good[:, 2].max(), good[:, 3].min(), good[:, 4].max()
 
-    return value(0, 0, steps)
+    return best(0, 0, steps)
 
 
 @pytest.mark.slow
 @settings(max_examples=60)
-@given(ending_mdps(max_states=4), st.sampled_from(MEASURES), st.sampled_from(BASELINES), st.booleans(), st.floats(0, 5))
-def test_against_recursion(mdp, measure, baseline, rollouts, beta):
+@given(
+    ending_mdps(max_states=4),
+    st.sampled_from(MEASURES),
+    st.sampled_from(BASELINES),
+    st.booleans(),
+    st.floats(0, 5),
+    st.sampled_from(ENDING),
+)
+def test_against_recursion(mdp, measure, baseline, rollouts, beta, ending):
     shared = {"measure": measure, "rollouts": rollouts, "gamma": 0.9, "value_discount": 0.8, "default": 0}
     deviations = pm.deviation(mdp, **shared).values
-    found = pm.penalised_optimum(mdp, **shared, baseline=baseline, beta=beta, steps=4, finite_horizon=True)
-    assert found.value == pytest.approx(by_recursion(mdp, deviations, baseline, beta, 0.9, 4), abs=1e-9)
-    longer = pm.penalised_optimum(mdp, **shared, baseline=baseline, beta=beta, steps=300, finite_horizon=True)
-    for_ever = pm.penalised_optimum(mdp, **shared, baseline=baseline, beta=beta, steps=4)
+    settings = {**shared, "baseline": baseline, "beta": beta, "ending": ending}
+    found = pm.penalised_optimum(mdp, **settings, steps=4, finite_horizon=True)
+    expected = by_recursion(mdp, deviations, baseline, beta, 0.9, 4, ending)
+    assert (found.value, *found.return_range, *found.performance_range) == pytest.approx(expected, abs=1e-8)
+    longer = pm.penalised_optimum(mdp, **settings, steps=300, finite_horizon=True)
+    for_ever = pm.penalised_optimum(mdp, **settings, steps=4)
     assert for_ever.value == pytest.approx(longer.value, abs=1e-9)
 
 
@@ -159,6 +174,24 @@ def test_figures_of_the_original_worlds(world, measure, function, baseline, roll
     assert found.mdp.num_states == SIZES[world][BASELINES.index(baseline)]
 
 
+@pytest.mark.parametrize("measure", MEASURES)
+def test_what_does_not_fit_is_worked_out_in_parts(measure, monkeypatch):
+    """Tables of reachability that are too large are made column by column, to the same bits."""
+    settings = {"measure": measure, "rollouts": True, "beta": 1.0, "steps": 100}
+    whole = [pm.penalised_optimum(SUSHI, baseline=baseline, **settings) for baseline in BASELINES]
+    lost = pm.deviation(Vase(), measure).values
+    monkeypatch.setattr(deviating, "TABLE", 8 * 70 * 365)
+    parts = [pm.penalised_optimum(SUSHI, baseline=baseline, **settings) for baseline in BASELINES]
+    assert parts == whole
+    monkeypatch.setattr(deviating, "TABLE", 8 * 5 * 23)
+    assert np.array_equal(pm.deviation(Vase(), measure).values, lost)
+
+
+def test_more_than_fits_is_refused_with_its_size():
+    with pytest.raises(ValueError, match=r"max_gib: expected room for all pairs .*found \d+ of them, 0\.0 GiB"):
+        pm.penalised_optimum(SUSHI, baseline="inaction", max_gib=1e-4)
+
+
 def test_the_policy_is_one_of_the_augmented_model():
     found = pm.penalised_optimum(Options(), beta=1.0, steps=30)
     score = pm.horizon_score(found.mdp, found.policy(), 30)
@@ -191,6 +224,9 @@ def test_several_starts_each_have_a_baseline_of_their_own():
         ({"beta": "much"}, "beta: expected a number of at least 0, found 'much'"),
         ({"baseline": "stepwize"}, "baseline: expected one of start, inaction, stepwise.*did you mean 'stepwise'"),
         ({"nonterminal": "half"}, "nonterminal: expected one of full, discount, none"),
+        ({"ending": "entred"}, "ending: expected one of left, entered, none.*did you mean 'entered'"),
+        ({"averaged": "seen"}, "averaged: expected one of nonterminal, all, reachable"),
+        ({"rollout_steps": -1}, "rollout_steps: expected a whole number of at least 0"),
         ({"measure": "nothing"}, "measure: expected one of"),
         ({"measure": "attainable_utility", "value_discount": 1.0}, "value_discount: expected a discount below 1"),
         ({"steps": 0}, "steps: expected a whole number of at least 1"),

@@ -10,14 +10,25 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import power_metrics as pm
-from power_metrics.measures.deviations import MEASURES
+from power_metrics.measures.deviating import MEASURES
 from power_metrics.measures.side_effects import BASELINES
 from powerenvs import TabularMDP, tabular_model
 from powerenvs.registry import environments, family_named
 
 FAMILY = [(entry.id, dict(kwargs)) for entry in family_named("side_effects").worlds for kwargs in entry.variants]
 EVERY = [(entry.id, {**entry.kwargs, **entry.exact}) for entry in environments()]
-SETTINGS = [(measure, baseline, rollouts) for measure in MEASURES for baseline in BASELINES for rollouts in (0, 1)]
+SETTINGS = [
+    {"measure": measure, "baseline": baseline, "rollouts": rollouts, "num_samples": 3}
+    for measure in MEASURES
+    for baseline in BASELINES
+    for rollouts in (False, True)
+] + [
+    {"baseline": baseline, "ending": ending, "averaged": averaged, "rollout_steps": 2}
+    for baseline in BASELINES
+    for ending, averaged in (("entered", "all"), ("none", "reachable"))
+]
+NO_PART = ("baseline", "ending")
+"""What plays no part in deviations."""
 
 
 def idle(mdp: TabularMDP):
@@ -46,17 +57,14 @@ def test_an_episode_pays_what_the_tables_say(id, kwargs):
     """Every penalty is the one of `penalised_optimum`, to the last bit, in the whole family."""
     env = gym.make(id, **kwargs)
     mdp = env.unwrapped.mdp
-    for measure, baseline, rollouts in SETTINGS:
-        shared = {"measure": measure, "rollouts": bool(rollouts), "num_samples": 3}
-        table = pm.deviation(env, **shared).values
-        best = pm.penalised_optimum(env, **shared, baseline=baseline, beta=2.0)
+    for settings in SETTINGS:
+        table = pm.deviation(env, **{name: value for name, value in settings.items() if name not in NO_PART}).values
+        best = pm.penalised_optimum(env, **settings, beta=2.0)
         number = {label: place for place, label in enumerate(best.mdp.state_labels)}
-        names = mdp.state_labels
-        for last, action, reward, terminated, info in steps_of(
-            pm.SideEffectPenalty(env, **shared, baseline=baseline, beta=2.0), 40
-        ):
+        names, entered = mdp.state_labels, settings.get("ending") == "entered"
+        for last, action, reward, terminated, info in steps_of(pm.SideEffectPenalty(env, **settings, beta=2.0), 40):
             assert last["deviation"] == table[last["state"], last["baseline"]]
-            where = last["state"] if terminated else info["state"]
+            where = last["state"] if terminated and not entered else info["state"]
             assert info["deviation"] == table[where, info["baseline"]]
             pair = number[names[last["state"]], names[last["baseline"]]]
             ((_, after, paid, ended),) = best.mdp.P[pair][action]
@@ -112,6 +120,7 @@ def test_vector_copies_pay_what_single_ones_do(mode, autoreset, learned):
     options = {"vector_kwargs": mode_of} if mode == "sync" else mode_of
     envs = gym.make_vec("powerenvs/Burning-v0", 2, vectorization_mode=mode, max_episode_steps=6, **options)
     settings = {"baseline": "inaction", "beta": 2.0, "rollouts": False, "function": "absolute", "learned": learned}
+    settings["ending"] = "left" if learned else "entered"
     paying = pm.SideEffectPenaltyVector(envs, **settings)
     single = pm.SideEffectPenalty(gym.make("powerenvs/Burning-v0", max_episode_steps=6), **settings)
     waits = autoreset is gym.vector.AutoresetMode.NEXT_STEP
