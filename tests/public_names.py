@@ -17,6 +17,7 @@ NAMES: dict[ModuleType, list[str]] = {
     rollout: ["Rollout", "next_states", "rollout"],
     testing: ["check_env_against_tables", "check_tabular"],
     pm: pm.__all__,
+    pm.games: pm.games.__all__,
     plots: plots.__all__,
 }
 
