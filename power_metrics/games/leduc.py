@@ -2,7 +2,8 @@
 
 The deck has two jacks, two queens and two kings. Each player antes 1 and gets a card; after a round of bets a public
 card is shown, and a second round follows. A bet is 2 in the first round and 4 in the second; a round has a bet and one
-raise at most, and the first seat begins both (Southey et al. 2005). A pair with the public card wins, else the higher card.
+raise at most, and the first seat begins both (Southey et al. 2005). A pair with the public card wins, else the higher
+card.
 """
 
 from __future__ import annotations
