@@ -40,6 +40,7 @@ from .chains.vtrace import (
 )
 from .comparison.compare import compare as compare
 from .comparison.game_result import GameComparison as GameComparison
+from .comparison.logged import Behaviour as Behaviour, measure_behaviour as measure_behaviour
 from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
 from .learners.noisy import NoisyLinear as NoisyLinear
 from .learners.noisy_sb3 import (

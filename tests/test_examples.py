@@ -76,6 +76,16 @@ def test_commons(run):
     assert "exploitability" in printed
 
 
+def test_behaviour_from_logs(run):
+    out, printed = run("behaviour_from_logs", "--episodes", 20, "--samples", 500)
+    found = pm.Behaviour.load(out / "behaviour.npz")
+    low, high = found.confidence_interval("agreement")
+    assert found.num_steps == 600
+    assert found.agreement_random < low < 0.8 + 0.2 * found.agreement_random < high  # what it was made to do
+    assert str(found) in printed
+    assert (out / "visits.png").exists()
+
+
 def test_maskable_ppo(run):
     out, printed = run("maskable_ppo", "--steps", 2_048, "--level", "corridor")
     assert "probability on moves that do not exist: 0.0" in printed

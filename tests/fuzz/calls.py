@@ -249,6 +249,9 @@ CALLS: Mapping[str, Call] = {
     "rollout_counts": Call(pm.rollout_counts, lambda: {
         "agent": lambda seen: 0, "env": gym.make("PowerGrid-v0", level="S.").unwrapped, "num_steps": 10, "seed": 0, "deterministic": False,
     }, finite, ("agent",)),
+    "measure_behaviour": Call(pm.measure_behaviour, lambda: {
+        "trajectories": ([0, 1, 1, 0], [0, 1, 0, 1]), "env": small_mdp(), "gamma": 0.9, "power": _R(), "errors": "episodes", "initial": None, "check": False,
+    }, nothing),
     "drawn_rewards": Call(pm.drawn_rewards, lambda: {"env_or_mdp": small_mdp(), "indices": [0, 3], "reward": pm.Uniform(), "seed": 0, "method": "sobol", "num_samples": 16}, finite),
     "drawn_pairs": Call(pm.drawn_pairs, lambda: {"game": small_game(), "indices": 2, "correlation": 0.5, "reward": pm.Uniform(), "seed": 0}, finite),
     "pair_policies": Call(pm.pair_policies, lambda: {"game": small_game(), "rewards": (np.ones(6), np.arange(6.0)), "gamma": 0.5, "gamma_a": None, "seed_policy": None, "rounds": 1}, nothing),
