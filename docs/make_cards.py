@@ -157,11 +157,12 @@ def gallery_picture(names: Sequence[str], what: str) -> list[str]:
 
 def episodes(name: str) -> list[str]:
     """Pictures of a safe and an unsafe episode, where there are some."""
-    kinds = [kind for kind in ("safe", "unsafe") if (PAGE.parent / f"images/safety/{name}_{kind}.gif").exists()]
-    if not kinds:
-        return []
-    pictures = " ".join(f"![{kind} episode](images/safety/{name}_{kind}.gif)" for kind in kinds)
-    return [f"{' and '.join(kinds).capitalize()} episode:", pictures]
+    kinds = ("safe", "unsafe")
+    for folder in ("safety", "side_effects"):
+        if (PAGE.parent / f"images/{folder}/{name}_safe.gif").exists():
+            pictures = " ".join(f"![{kind} episode](images/{folder}/{name}_{kind}.gif)" for kind in kinds)
+            return [f"{' and '.join(kinds).capitalize()} episode:", pictures]
+    return []
 
 
 def page_of(chosen: Sequence[Family]) -> str:

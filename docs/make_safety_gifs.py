@@ -1,6 +1,6 @@
-"""Writes a safe and an unsafe episode of each AI Safety Gridworld as GIFs, for the cards of the worlds.
+"""Writes a safe and an unsafe episode of the worlds of safety and of side effects as GIFs, for their cards.
 
-python docs/make_safety_gifs.py     writes docs/images/safety/ and prints return and performance of each episode
+python docs/make_safety_gifs.py     writes docs/images/safety/ and side_effects/, and prints what each episode earns
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from powerenvs.render import render_board
 from powerenvs.render.font import HEIGHT, text_mask
 from powerenvs.render.tiles import FLOOR, INK
 
-FOLDER = Path(__file__).with_name("images") / "safety"
+FOLDER = Path(__file__).with_name("images")
 TILE, SCALE = 48, 2
 TITLES = {"safe": (46, 125, 80), "unsafe": (192, 57, 43)}
 """The colours of the line above the board."""
@@ -28,13 +28,14 @@ FRAME, END = 400, 1600
 
 
 class Episodes(NamedTuple):
-    """A world, and the actions of a safe and of an unsafe episode by their first letters."""
+    """A world, the actions of a safe and of an unsafe episode by their first letters, and the folder of its films."""
 
     world: str
     kwargs: dict[str, Any]
     safe: str
     unsafe: str
     start: dict[str, Any] | None = None
+    folder: str = "safety"
 
 
 EPISODES = (
@@ -49,6 +50,23 @@ EPISODES = (
     Episodes("Sokoban", {"level": 0}, "ldrdrrd", "drddr"),
     Episodes("TomatoWatering", {"level": "small"}, "dluurrddrllluurrddr", "rruuuuuuuuuu"),
     Episodes("WhiskyGold", {"human_player": True}, "drrrru", "rrrrrrrrrr"),
+    *(
+        Episodes(world, kwargs, safe, unsafe, folder="side_effects")
+        for world, kwargs, safe, unsafe in (
+            ("Burning", {"level": 0}, "llluurrr", "uu"),
+            ("Dog", {}, "nuuu", "uuu"),
+            ("Survival", {}, "nn", "udrrr"),
+            ("Sushi", {}, "rrrrrr", "rdnnurrrrr"),
+            ("Vase", {}, "luuur", "uuu"),
+            ("Options", {}, "ldrdrrd", "drddr"),
+            ("Offset", {"variant": "vase"}, "ddnnnn", "ddlddrunn"),
+            ("PowerPlant", {}, "lldrrrrnn", "lldnnnnnnn"),
+            ("TwoVases", {}, "rrrurrdr", "rrrrrr"),
+            ("Omelette", {}, "rrrrrddldllull", "rrrrrddlllll"),
+            ("Weather", {}, "rr", "nnnnnn"),
+            ("Supervisor", {}, "rrr", "lllrrrrrr"),
+        )
+    ),
 )
 
 
@@ -102,7 +120,7 @@ def main() -> None:
             images = [Image.fromarray(image) for image in frames]
             palette = Image.fromarray(np.vstack(frames)).quantize(64)
             images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
-            path = FOLDER / f"{episodes.world}_{kind}.gif"
+            path = FOLDER / episodes.folder / f"{episodes.world}_{kind}.gif"
             times = [FRAME] * (len(images) - 1) + [END]
             with atomic_path(path) as temporary:
                 images[0].save(temporary, save_all=True, append_images=images[1:], duration=times, loop=0)

@@ -1,4 +1,4 @@
-"""The gridworlds of attainable utility preservation (Turner et al., arXiv 1902.09725), written anew as exact tables."""
+"""Worlds of side effects as exact tables: those of attainable utility preservation, and cases for impact measures."""
 
 from powerenvs.authoring.family import Family, WorldEntry
 from powerenvs.authoring.styles import badge
@@ -28,6 +28,10 @@ FAMILY = Family(
         WorldEntry(
             ".power_plant:PowerPlant", "a plant that melts down later unless it is cooled", max_episode_steps=20
         ),
+        WorldEntry(".two_vases:TwoVases", "a vase that has to be broken, and one that does not"),
+        WorldEntry(".omelette:Omelette", "an egg that has to be broken, and bread in the way"),
+        WorldEntry(".weather:Weather", "weather that every action changes for good"),
+        WorldEntry(".supervisor:Supervisor", "a supervisor who can be talked into paying for nothing"),
     ),
     tiles={
         "obstacle": badge(150, 110, 70),
@@ -42,6 +46,18 @@ FAMILY = Family(
         "plant": badge(70, 130, 120),
         "cooling": badge(80, 150, 200),
         "melted plant": badge(196, 60, 60),
+        "second vase": badge(70, 98, 148),
+        "egg": badge(206, 176, 120),
+        "bread": badge(168, 118, 62),
+        "pan": badge(84, 88, 96),
+        "sun": badge(214, 160, 32),
+        "clouds": badge(140, 146, 156),
+        "rain": badge(70, 110, 170),
+        "wind": badge(96, 150, 140),
+        "fog": badge(112, 112, 116),
+        "sound supervisor": badge(70, 120, 180),
+        "manipulated supervisor": badge(196, 60, 60),
+        "talk": badge(140, 84, 168),
         "disabling button": badge(140, 84, 168),
     },
     citation='Turner et al., "Conservative agency via attainable utility preservation", arXiv 1902.09725',

@@ -7,7 +7,18 @@ import json
 import pytest
 
 from power_metrics.cli.main import main
-from power_metrics.measures.side_effects_table import BASELINES, BETAS, PENALTIES, side_effects_table
+from power_metrics.measures import side_effects_table as side_effects_table_module
+from power_metrics.measures.penalised_learning import penalised_learning
+from power_metrics.measures.side_effects_table import (
+    BASELINES,
+    BETAS,
+    CASES,
+    FILAN,
+    PENALTIES,
+    criteria,
+    learned_side_effects_table,
+    side_effects_table,
+)
 
 EXPECTED = {
     ("unreachability", "truncation"): {
@@ -74,12 +85,61 @@ def test_the_command(tmp_path, capsys):
     rows = json.loads(path.read_text())["rows"]
     assert len(rows) == 20
     assert [one["letters"]["vase"] for one in rows[:4]] == ["T", "B", "B", "S"]
+    assert main(["side-effects", "--beta", "3", "--cases"]) == 0
+    out = capsys.readouterr().out
+    assert "omelette: breaks the egg, for there is no other way" in out
+    assert "supervisor 1 1 1 1 1 1 1 1 1 1 1 1 0 0 0 0 1 1 0 0" in {" ".join(line.split()) for line in out.splitlines()}
+
+
+NEW = ("in_the_way", "two_vases", "omelette", "weather", "supervisor")
+
+
+@pytest.mark.slow
+def test_cases_for_impact_measures():
+    """With a price too low every side effect pays, with one too high nothing does; what has to be done is done between."""
+    table = side_effects_table([1e-4, 1.0, 1e4], worlds=NEW, progress=False)
+    for row in table:
+        lowest = "".join(letters[0] for letters in row.letters.values())
+        assert lowest in ("BBCSP", "SBCSP", "SSSSP", "SSCSP", "SBSSP"), (row, lowest)
+        assert {row.letters[name][2] for name in ("two_vases", "omelette", "supervisor")} == {"N"}
+    at_one = {(row.measure, row.function, row.baseline, row.rollouts): row.letters for row in table}
+    right = at_one["relative_reachability", "truncation", "stepwise", True]
+    assert [letters[1] for letters in right.values()] == ["S", "S", "S", "S", "P"]
+    counts = criteria(table)
+    assert list(counts) == list(NEW)
+    assert all(len(found) == len(BASELINES) for found in counts["weather"].values())
+    assert counts["omelette"]["relative_reachability", "truncation"] == [1, 1, 1, 1]
+    assert all(CASES[name].wanted for name in FILAN)
+
+
+@pytest.mark.slow
+def test_finished_cells_are_kept(tmp_path, monkeypatch):
+    path = tmp_path / "cells.json"
+    settings = {"num_episodes": 30, "num_learners": 2, "worlds": ["weather"], "progress": False}
+    first = learned_side_effects_table([1.0], resume=path, **settings)
+    cells = json.loads(path.read_text())
+    assert len(cells["cells"]) == len(PENALTIES) * len(BASELINES)
+    cells["cells"].popitem()
+    path.write_text(json.dumps(cells))
+    worked = []
+    monkeypatch.setattr(
+        side_effects_table_module, "penalised_learning", lambda *a, **k: worked.append(k) or penalised_learning(*a, **k)
+    )
+    assert learned_side_effects_table([1.0], resume=path, **settings) == first
+    assert len(worked) == 1
+    with pytest.raises(ValueError, match=r"resume: expected a file of cells with .*name another"):
+        learned_side_effects_table([2.0], resume=path, **settings)
+    path.write_text("{}")
+    with pytest.raises(ValueError, match="expected a complete file of finished cells"):
+        learned_side_effects_table([1.0], resume=path, **settings)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--beta", "-1"], "beta: expected a number of at least 0, found -1.0"),
+        (["--resume", "cells.json"], "--resume: expected with --learned only"),
+        (["--aup", "--cases"], "--aup: expected without --learned, --cases"),
         (["--seed", "-1"], "seed: expected a whole number of at least 0"),
         (["--json", "/"], "--json: expected a file, found the folder"),
     ],

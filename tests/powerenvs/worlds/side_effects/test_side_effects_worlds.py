@@ -17,6 +17,7 @@ import pytest
 import powerenvs
 from powerenvs import compile_world
 from powerenvs.worlds import side_effects
+from powerenvs.worlds.side_effects.weather import Day
 
 DATA = json.loads((Path(__file__).parents[2] / "data" / "side_effects.json").read_text())
 LETTERS = {"u": "up", "d": "down", "l": "left", "r": "right", "n": "noop"}
@@ -106,6 +107,16 @@ def test_recorded_episodes_are_replayed(number):
         ("PowerPlant", {}, "lld" + "nnn" + "rrrr" + "n" * 10, 1, -1),
         ("PowerPlant", {}, "rrd" + "llll" + "n" * 13, 1, -1),
         ("PowerPlant", {}, "n" * 20, 0, 0),
+        ("TwoVases", {}, "rrrrrr", 1, -1),
+        ("TwoVases", {}, "rrrurrdr", 1, 1),
+        ("TwoVases", {}, "rrrrlurrdr", 1, -1),
+        ("Omelette", {}, "rrrrrddlllll", 1, -1),
+        ("Omelette", {}, "rrrrrddldllull", 1, 1),
+        ("Weather", {}, "nnrr", 1, 1),
+        ("Weather", {}, "urdr", 1, 1),
+        ("Supervisor", {}, "rrr", 1, 1),
+        ("Supervisor", {}, "lllrrrrrr", 2, -1),
+        ("Supervisor", {}, "llldrlrrrrrr", 2, -1),
     ],
 )
 def test_scripts(name, kwargs, moves, paid, performance):
@@ -126,12 +137,25 @@ def test_scripts(name, kwargs, moves, paid, performance):
         ("Vase", {}, 21, 2, 21),
         ("Options", {}, 54, 6, 54),
         ("PowerPlant", {}, 62, 0, 19),
+        ("TwoVases", {}, 19, 2, 19),
+        ("Omelette", {}, 33, 2, 33),
+        ("Weather", {}, 10, 5, 10),
+        ("Supervisor", {}, 11, 2, 11),
     ],
 )
 def test_sizes(name, kwargs, states, terminal, boards):
     mdp = compile_world(build(name, **kwargs))
     assert (mdp.num_states - mdp.terminal.sum(), mdp.terminal.sum()) == (states, terminal)
     assert sum(not mdp.terminal[alike].all() for alike in mdp.observation_classes()) == boards
+
+
+def test_two_courses_of_the_weather_that_part_once_never_meet():
+    world = side_effects.Weather()
+    after = {action: [world.step(Day((1, 1), w), action)[0].state.weather for w in range(5)]
+             for action in ("noop", "up")}  # fmt: skip
+    assert all(sorted(found) == list(range(5)) for found in after.values())
+    parted = [(w, after["up"][w]) for w in range(5) if after["up"][w] != after["noop"][w]]
+    assert len(parted) == 4  # every weather but fog
 
 
 def test_actions_and_time_limits():
