@@ -127,7 +127,7 @@ def check_expectations(controls: Controls, rewards: Floats, tails: Tails) -> Non
     moments = Moments.of(controls.values(rewards).reshape(len(rewards), -1))
     errors = moments.standard_error * widening(moments.skewness)
     errors = np.hypot(tails.error(errors, moments.mean, len(rewards)), np.repeat(controls.error, 2))
-    if tails.atoms:  # the draws may have missed a value, or rewards that are all the same
+    if tails.crowded:  # the draws may have missed a value, or rewards that are all the same
         errors = np.hypot(errors, UNSEEN / QUANTILE / len(rewards) * (controls.high - controls.low).max())
     surprise = float(np.max(np.abs(moments.mean) / np.maximum(errors, 1e-12 * np.abs(controls.expected).max())))
     if surprise > _SURPRISE:

@@ -50,9 +50,8 @@ class Total(Protocol):
         """(S,) of the mean."""
         ...
 
-    @property
-    def skewness(self) -> Floats:
-        """(S,) of the mean, without its sign."""
+    def widening(self, heavy: bool) -> Floats:
+        """(S,) by how much errors grow for skewness; see `Moments.widening`."""
         ...
 
 
@@ -313,10 +312,13 @@ class Replicates:
         """(S,) from the spread of the replicates."""
         return Moments.of(np.stack(self._means)).standard_error
 
-    @property
-    def skewness(self) -> Floats:
-        """(S,) of the mean of as many independent points: replicates are too few to tell."""
-        return self._points.skewness
+    def widening(self, heavy: bool) -> Floats:
+        """See `Total`: by the mean of as many independent points, since replicates are too few to tell.
+
+        Where the tails are heavy, points in them make up most of what replicates differ in, which then are skewed too.
+        """
+        found = self._points.widening(heavy)
+        return np.maximum(found, Moments.of(np.stack(self._means)).widening(heavy)) if heavy else found
 
 
 @dataclass(frozen=True)
@@ -404,11 +406,15 @@ class Sum:
     def __init__(self, width: int) -> None:
         """Starts at 0."""
         self.mean: Floats = np.zeros(width)
-        self.standard_error = self.skewness = np.zeros(width)
+        self.standard_error: Floats = np.zeros(width)
 
     def add(self, other: Moments) -> None:
         """Takes in a block."""
         self.mean = self.mean + other.mean
+
+    def widening(self, heavy: bool) -> Floats:
+        """See `Total`: of nothing."""
+        return np.ones_like(self.mean)
 
 
 def num_reward_functions(sampler: RewardSampler) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -106,13 +107,19 @@ def expect(
     totals = {name: reduction.total(draws) for name, reduction in reductions.items()}
     done = 0
     name = f"{title}, trial" if trial else title
-    with progress_bar(None, name, work.show, total=draws.count, unit=f" {statistic.unit}") as bar:
+    shown = work.show or (work.show is None and draws.count > draws.rows)  # a single block has no progress
+    with (
+        progress_bar(None, name, work.show, total=draws.count, unit=f" {statistic.unit}")
+        if shown
+        else nullcontext() as bar
+    ):
         for partials in _solved(Task(statistic, draws, reductions), model, work):
             for name, partial in partials.items():
                 totals[name].add(partial, done)
             size = min(draws.rows, draws.count - done)
             done += size
-            bar.update(size)
+            if bar is not None:
+                bar.update(size)
     return totals
 
 

@@ -70,16 +70,22 @@ class Moments:
         spread = np.ldexp(self._sums[1], -2 * self._exponent) ** 1.5
         return np.abs(self._sums[2]) / np.where(spread > 0, spread, np.inf)
 
+    def widening(self, heavy: bool) -> Floats:
+        """By how much the error of the mean grows for its skewness, any at all where the tails are ``heavy``."""
+        return widening(self.skewness, 0.0 if heavy else _SYMMETRIC)
 
-def widening(skewness: Floats) -> Floats:
+
+def widening(skewness: Floats, noise: float = _SYMMETRIC) -> Floats:
     """By how much errors of means grow where these are skewed, since few of the draws make up the spread.
+
+    Skewness up to ``noise`` counts as none.
 
     A mean m of n numbers of which rare ones are larger by r has a variance that grows with its expectation μ, by
     r (μ - m) / n. The ends of its interval solve (m - μ)² = z² (v + r (μ - m)) / n, as Wilson's (1927) do for chances;
     r is skewness · √(n v). So a 95 % interval covers as well when it rests on a single rare number. From about 40 such
     numbers on it is the usual one.
     """
-    rest = 0.5 * QUANTILE * np.maximum(skewness - _SYMMETRIC, 0.0)
+    rest = 0.5 * QUANTILE * np.maximum(skewness - noise, 0.0)
     return rest + np.sqrt(1.0 + rest * rest)
 
 

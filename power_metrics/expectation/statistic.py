@@ -8,6 +8,7 @@ partials up, in the order of the blocks.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from power_metrics.expectation.controls import Controlled
 from power_metrics.expectation.draws import Antithetic, Draws, MonteCarlo, Sobol
-from power_metrics.expectation.moments import Moments, widening
+from power_metrics.expectation.moments import Moments
 from power_metrics.rewards.tails import Tails
 
 Rows = NDArray[Any]
@@ -161,7 +162,11 @@ class Average:
         The spread of the draws; widened where it comes from few of them; and what the draws cannot tell (see
         `power_metrics.rewards.tails`). Control variates can leave no spread at all, but their expectations have errors.
         """
-        found: NDArray[np.float64] = self._total.standard_error * widening(self._total.skewness)
+        spread: NDArray[np.float64] = self._total.standard_error
+        if np.isnan(spread).all():  # of a single draw
+            return spread
+        heavy = self._tails is not None and self._tails.index < math.inf
+        found: NDArray[np.float64] = spread * self._total.widening(heavy)
         if self._tails is not None and isinstance(self._draws, MonteCarlo | Antithetic | Sobol):
             scale = None if self._controls is None else 1.0 + np.abs(self._controls.multiples).sum(axis=1)
             found = self._tails.error(found, self.mean, self._draws.count, scale)

@@ -20,7 +20,8 @@ from power_metrics.results.dims import Dims
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
 from power_metrics.rewards.tails import Tails
 from power_metrics.solvers.compiled import solver_tables
-from power_metrics.solvers.optimal import optimal_policies
+from power_metrics.solvers.differences import Actions
+from power_metrics.solvers.optimal import actions_of, split_policies
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 
@@ -126,7 +127,7 @@ def optimality_probability(
     # A single action is optimal whatever the rewards are; that others never are would take more than no such draw.
     only = mdp.available & (mdp.available.sum(axis=1, keepdims=True) == 1)
     chances = Tails(only.ravel().astype(np.float64), mdp.available.ravel().astype(np.float64))
-    statistic = OptimalActions(gamma, ties, None if sampling.unseen is None else chances)
+    statistic = OptimalActions(gamma, ties, chances if sampling.method in SAMPLED else None)
     averaged, draws = sampling.average(statistic, mdp, work, ["optimal"], "optimal actions")
     found, shape = averaged["optimal"], mdp.available.shape
     return OptimalityEstimate(
@@ -152,13 +153,14 @@ class OptimalActions(Statistic):
         """See `Statistic`."""
         return {"optimal": Mean(tails=self.tails)}
 
-    def shared(self, model: TabularMDP) -> None:
+    def shared(self, model: TabularMDP) -> Actions:
         """See `Statistic`."""
         _ = solver_tables(model).method
+        return actions_of(model, self.gamma)
 
     def __call__(self, model: TabularMDP, block: Block) -> Iterator[tuple[str, Floats]]:
         """See `Statistic`."""
-        share = optimal_policies(model, block.rewards, self.gamma, threads=1).numpy()
+        share = split_policies(model, block.rewards, self.gamma, self.prepared(model))
         if self.ties == "count":
             np.greater(share, 0.0, out=share)
         yield "optimal", share.reshape(len(share), -1)

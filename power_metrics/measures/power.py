@@ -239,6 +239,10 @@ def _offer(sampler: RewardSampler, what: str) -> bool:
         index = known_index(distribution)
         if not callable(getattr(distribution, what, None)) or (index is not None and index <= 2):
             return False
+        try:
+            getattr(distribution, what)(np.array([0.5]))
+        except ValueError:  # of torch, where not every distribution has quantiles
+            return False
     return True
 
 

@@ -6,7 +6,9 @@ where much depends on rewards so rare that none may be among the draws. Both are
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -32,7 +34,7 @@ _DRAWS, _LARGEST = 1 << 16, 256
 """Of a distribution that does not say which moments it has: draws, and how many of the largest tell."""
 
 _FEW = 1024
-"""Draws that tell whether single values come up again and again."""
+"""Draws that tell whether single values come up again and again, and where rewards crowd."""
 
 
 class HeavyTailsWarning(UserWarning):
@@ -65,11 +67,11 @@ class Tails:
             ValueError: for draws that are not finite numbers.
         """
         states = [(distribution, len(places)) for distribution, places in sampler.marginals()]
-        ends = np.array([bounds(distribution) for distribution, _ in states])
+        ends = [bounds(distribution) for distribution, _ in states]
         found = [(known_index(distribution), distribution) for distribution, _ in states]
         indices = [drawn_index(distribution) if index is None else index for index, distribution in found]
         tested = tuple(repr(distribution) for index, distribution in found if index is None)
-        return cls(float(ends[:, 0].min()), float(ends[:, 1].max()), min(indices), tested, tuple(states))
+        return cls(min(low for low, _ in ends), max(high for _, high in ends), min(indices), tested, tuple(states))
 
     @property
     def heavy(self) -> list[str]:
@@ -80,6 +82,22 @@ class Tails:
     def atoms(self) -> bool:
         """Whether some rewards take single values again and again, so that what is rare may be missed altogether."""
         return any(has_atoms(distribution) for distribution, _ in self.states)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether rewards crowd at single values, or near the lowest, so that some combinations of them are rare."""
+        return self.atoms or self._all_lowest.size > 0
+
+    @cached_property
+    def _all_lowest(self) -> Floats:
+        """The chances that all rewards of so many states are the lowest, or near it, for 1, 2, ... of those states.
+
+        POWER is least where that is so for all states within reach, which may be any: of 9 Bernoulli(0.5) rewards all
+        are 0 once in 512 times, although no single reward is too rare to be seen.
+        """
+        chances = [(_lowest(distribution), number) for distribution, number in self.states]
+        lowest = [chance for chance, number in chances if chance > 0 for _ in range(number)]
+        return np.array(list(itertools.accumulate(sorted(lowest, reverse=True), operator.mul)))
 
     def excess(self, share: float) -> float:
         """How far rewards go beyond their quantiles at ``share`` and 1 - ``share``, on average and summed over states.
@@ -94,24 +112,18 @@ class Tails:
         known = bool(free) and all(excess(distribution, share) > 0 for distribution in free)
         return self.excess(share) if known else math.nan
 
-    def _missed(self, count: int, controlled: bool) -> float:
-        """The chance of what ``count`` draws may have missed although no single reward in it is too rare to be seen.
+    def _several_rare(self) -> Floats:
+        """The chances of at least so many states with a rare reward at a time, from all states down to none.
 
-        POWER is least where all rewards within reach are the lowest: of 9 Bernoulli(0.5) rewards all are 0 once in 512
-        times. With control variates it is also several states with rare rewards at the same time: as long as there is
-        only one, linear controls make up the whole of POWER, and the spread that they leave says nothing of the rest.
+        As long as there is one such state, linear controls make up the whole of POWER, and the spread that they leave
+        says nothing of several.
         """
-        lowest, rare = (
-            [chance for distribution, number in self.states for chance in [of(distribution)] * number]
-            for of in (_lowest, _rare)
-        )
-        found = np.cumprod(np.sort(lowest)[::-1])  # any number of states may be within reach
-        if controlled:
-            numbers = np.ones(1)  # the chance of each number of states
-            for chance in rare:
+        numbers = np.ones(1)  # the chance of each number of states
+        for distribution, number in self.states:
+            chance = _rare(distribution)
+            for _ in range(number):
                 numbers = np.convolve(numbers, [1.0 - chance, chance])
-            found = np.concatenate([found, np.cumsum(numbers[::-1])])
-        return float(max(found[found * count < UNSEEN], default=0.0))
+        return np.cumsum(numbers[::-1])
 
     def error(self, found: Floats, mean: Floats, count: int, scale: Floats | None = None) -> Floats:
         """The standard error of means, from what the spread of ``count`` draws says and from what is known beforehand.
@@ -129,26 +141,24 @@ class Tails:
         """
         if self.index <= 2:
             return np.full_like(found, np.nan)
-        controlled = scale is not None
-        if controlled and not self.atoms:
-            return found
-        constant = found * math.sqrt(count) <= _ROUNDING * np.abs(mean).max()
-        error = found
+        error, constant = found, np.zeros(found.shape, dtype=bool)
+        if scale is None or self.atoms:
+            constant = found * math.sqrt(count) <= _ROUNDING * np.abs(mean).max()
         if constant.any():
             farthest = np.maximum(self.high - mean, mean - self.low)
             jump = UNSEEN / QUANTILE / count * np.where(farthest > _ROUNDING * np.abs(mean), farthest, 0.0)
             if np.any(constant & ~np.isfinite(jump)):
                 jump = np.where(np.isfinite(jump), jump, self._unbounded(UNSEEN / count) / QUANTILE)
             error = np.where(constant, jump, found)
-        if self.states and self.atoms:
+        if self.atoms and self.states:
             rest = self.excess(3.0 / (count * sum(number for _, number in self.states))) / QUANTILE
             error = np.where(~constant & (rest > error), np.hypot(rest, error), error)
-            missed = self._missed(count, controlled) / QUANTILE
-            farthest = np.maximum(self.high - mean, mean - self.low)
-            if missed > 0 and np.isfinite(farthest).all():
-                beyond = missed * farthest * (1.0 if scale is None else scale)
-                error = np.where(constant, error, np.hypot(error, beyond))
-        return error
+        lowest = _unseen(self._all_lowest, count)
+        rare = _unseen(self._several_rare(), count) if scale is not None and self.atoms else 0.0
+        if lowest == rare == 0 or not np.isfinite(np.subtract(self.high, self.low)).all():
+            return error
+        beyond = np.maximum(lowest * (mean - self.low), rare * np.maximum(self.high - mean, mean - self.low)) / QUANTILE
+        return np.where(constant, error, np.hypot(error, beyond * (1.0 if scale is None else scale)))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -199,18 +209,35 @@ def has_atoms(distribution: RewardDistribution) -> bool:
         return True
     if isinstance(distribution, Uniform | Normal | Pareto):
         return False
-    draws = checked_draws(distribution, distribution.sample(np.random.default_rng(0), (_FEW,)), (_FEW,))
-    return bool(np.unique(draws, return_counts=True)[1].max() > 0.01 * _FEW)
+    return bool(np.unique(_first_draws(distribution), return_counts=True)[1].max() > 0.01 * _FEW)
 
 
 _RARE = 0.05
 """Values with less than this chance are rare."""
 
+_NEAR, _CROWDED = 0.05, 0.25
+"""Rewards in this lowest share of their range count as the lowest, if so many are there that the rest is elsewhere."""
+
+
+def _unseen(chances: Floats, count: int) -> float:
+    """The largest of these chances that so many draws may have missed; 0 for none."""
+    return max((float(chance) for chance in chances if chance * count < UNSEEN), default=0.0)
+
 
 def _lowest(distribution: RewardDistribution) -> float:
-    """The chance of the lowest value, of those that distributions list."""
+    """The chance of the lowest value, or of what is near it where that is a good part of all draws; else 0."""
     atoms = getattr(distribution, "atoms", None)
-    return 0.0 if atoms is None else float(np.asarray(atoms[1])[np.argmin(atoms[0])])
+    if atoms is not None:
+        return float(np.asarray(atoms[1])[np.argmin(atoms[0])])
+    low, high = bounds(distribution)
+    if isinstance(distribution, Uniform) or not math.isfinite(high - low):
+        return 0.0
+    near = float(np.mean(_first_draws(distribution) <= low + _NEAR * (high - low)))
+    return near if near >= _CROWDED else 0.0
+
+
+def _first_draws(distribution: RewardDistribution) -> Floats:
+    return checked_draws(distribution, distribution.sample(np.random.default_rng(0), (_FEW,)), (_FEW,))
 
 
 def _rare(distribution: RewardDistribution) -> float:

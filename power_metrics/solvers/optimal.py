@@ -213,9 +213,27 @@ def optimal_policies(
     elif flag("performance", performance):
         raise ValueError("performance: expected False where rewards are given, found True")
     else:
-        actions, given = Actions.of(mdp, 1.0 if gamma == 0.0 else gamma), check_rewards(rewards, mdp)
-        solution = solve_all(solver_tables(mdp), given, gamma, _threads(threads))
+        given = check_rewards(rewards, mdp)
+        return torch.from_numpy(split_policies(mdp, given, gamma, actions_of(mdp, gamma), _threads(threads), tolerance))
     return torch.from_numpy(tied_policies(mdp, actions, given, gamma, solution, tolerance))
+
+
+def actions_of(mdp: TabularMDP, gamma: float) -> Actions:
+    """What `split_policies` needs of a model where only states have rewards; the limit of small γ at 0."""
+    return Actions.of(mdp, 1.0 if gamma == 0.0 else gamma)
+
+
+def split_policies(
+    mdp: TabularMDP,
+    rewards: NDArray[np.float64],
+    gamma: float,
+    actions: Actions,
+    threads: int = 1,
+    tolerance: float = TIE_TOLERANCE,
+) -> NDArray[np.float64]:
+    """(B, S, A): `optimal_policies` of state rewards (B, S) that were checked, with `actions_of` the model."""
+    solution = solve_all(solver_tables(mdp), rewards, gamma, threads)
+    return tied_policies(mdp, actions, rewards, gamma, solution, tolerance)
 
 
 def _threads(threads: int | None) -> int:

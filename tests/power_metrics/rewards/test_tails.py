@@ -136,3 +136,10 @@ def test_a_model_has_the_worst_of_its_distributions():
     assert (tails.low, tails.high, tails.index) == (-2.0, math.inf, 3.0)
     assert tails.atoms
     assert tails.excess(1e-9) == pytest.approx(excess(pm.Pareto(1, 3), 1e-9), rel=1e-3)
+
+
+@pytest.mark.parametrize("distribution", [T.Beta(2.0, 3.0), T.Gamma(2.0, 1.0), T.StudentT(5.0)], ids=str)
+def test_distributions_without_quantiles_are_drawn_plainly(distribution):
+    assert pm.power(star(2), 0.5, pm.TorchDistribution(distribution), 64, method="auto").method == "monte_carlo"
+    with pytest.raises(ValueError, match=r"^reward: expected a distribution with quantiles"):
+        pm.power(star(2), 0.5, pm.TorchDistribution(distribution), 64, method="sobol")
