@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.games.bimatrix import Bimatrix, as_game
-from power_metrics.games.equilibria import NashEquilibria, Pair, nash, rounded, symmetric_corners
+from power_metrics.games.enumeration import NashEquilibria, Pair, nash, rounded, symmetric_corners
 from power_metrics.games.polyhedra import Corner
 from powerenvs.model.checks import real
 

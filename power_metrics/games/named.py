@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from power_metrics.games.bimatrix import Bimatrix
-from power_metrics.games.leduc import leduc
+from power_metrics.games.poker import leduc
 from powerenvs.model.labels import closest
 
 GAMES: dict[str, dict[str, Any]] = {

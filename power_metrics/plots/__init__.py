@@ -6,6 +6,7 @@ Importing this package imports matplotlib, so nothing else here imports it befor
 from power_metrics.plots.comparison import plot_comparison
 from power_metrics.plots.corrupt_reward import plot_corrupt_learning, plot_corrupt_reward
 from power_metrics.plots.films import animate, animate_figures
+from power_metrics.plots.flows import plot_decomposition, plot_dynamics
 from power_metrics.plots.games import plot_game_comparison
 from power_metrics.plots.generic import plot
 from power_metrics.plots.graphs import plot_mdp
@@ -34,6 +35,8 @@ __all__ = [
     "plot_correlation_sweep",
     "plot_corrupt_learning",
     "plot_corrupt_reward",
+    "plot_decomposition",
+    "plot_dynamics",
     "plot_game_comparison",
     "plot_joint_power",
     "plot_learning_curve",

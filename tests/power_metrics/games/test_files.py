@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import power_metrics as pm
-from power_metrics.games.leduc import JACK, KING, PLAYS, QUEEN, Seen, leduc
+from power_metrics.games.poker import JACK, KING, PLAYS, QUEEN, Seen, leduc
 
 OUTCOMES = """NFG 1 R "Two \\"ways\\"" { "Ann" "Bob" }
 { { "up" "down" } { "left" "mid" "right" } } "a comment"
