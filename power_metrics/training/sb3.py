@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import TensorBoardOutputFormat
 
 from power_metrics.agents.observations import state_observations, without_statistics
 from power_metrics.agents.rollouts import current_state, raw_observations
@@ -35,7 +36,7 @@ class PowerCallback(BaseCallback):
     the training time that this callback has taken so far, counting visits included.
 
     A policy is measured when it begins a rollout, so the log line of a rollout tells of the policy that made it; the
-    last one is measured and logged when training ends.
+    last one is measured and logged when training ends. TensorBoard shows each at the step at which it was measured.
 
     Example:
         >>> import gymnasium as gym, powerenvs
@@ -52,7 +53,8 @@ class PowerCallback(BaseCallback):
         power: a `PowerEstimate` of the environment's states, (S,) numbers, or None to compute POWER at ``gamma``.
         gamma: discount of POWER, occupancies and returns; that of ``power``, or else the model's own, when None.
         env: an environment made like those trained on, where these cannot be read (``SubprocVecEnv``).
-        save_path: write the history there when training ends: ``.csv`` or ``.npz``, see `PowerTracker.save`.
+        save_path: write the history there when training ends: ``.csv`` or ``.npz``, see `PowerTracker.save`. A run that
+            is resumed (``learn(reset_num_timesteps=False)`` of a loaded model) goes on with the history in that file.
         animation_path: write an animation of occupancy over training there: ``.gif`` or ``.mp4``.
         verbose: 1 to print a line for each evaluation.
         **policy_options: for `policy_table`, such as ``epsilon`` or ``deterministic``.
@@ -108,12 +110,36 @@ class PowerCallback(BaseCallback):
                 gamma = getattr(self.model, "gamma", None)
                 gamma = None if gamma == 1 else gamma
             self.tracker = PowerTracker(observed.mdp, self._power, gamma)
+            self._resume()
         self._started = time.perf_counter()
         self._states = self._current_states([{}] * self.training_env.num_envs, [True] * self.training_env.num_envs)
         if self.num_timesteps < self._evaluated:  # model.learn() counts its steps from 0 again
             self._evaluated = -1
         if self._evaluated < self.num_timesteps:
             self._evaluate()
+
+    def _resume(self) -> None:
+        """Takes up the history of a run that this one goes on with.
+
+        Raises:
+            ValueError: if that went further than the model.
+        """
+        if not self.num_timesteps or self._save_path is None or not Path(self._save_path).exists():
+            return
+        tracker = self._tracked()
+        tracker.resume(self._save_path)
+        last = tracker.history[-1]["step"] if tracker.history else -1.0
+        if last > self.num_timesteps:
+            raise ValueError(
+                f"save_path: {os.fspath(self._save_path)!r} goes on to step {last:,.0f}, past the "
+                f"{self.num_timesteps:,} steps of the model; give another name, or the model that was saved last"
+            )
+        if self._animation_path is not None and len(tracker.occupancies) < len(tracker.history):
+            raise ValueError(
+                "animation_path: expected a save_path that ends in .npz, which keeps what films show, found "
+                f"{os.fspath(self._save_path)!r}"
+            )
+        self._evaluated = int(last)
 
     def _on_step(self) -> bool:
         began = time.perf_counter()
@@ -159,10 +185,12 @@ class PowerCallback(BaseCallback):
         found["seconds"] = time.perf_counter() - began
         self.seconds += found["seconds"]
         self._evaluated = self.num_timesteps
-        for name in LOGGED:
-            self.logger.record(f"power/{name}", found[name])
-        self.logger.record("power/seconds", found["seconds"])
-        self.logger.record("power/overhead", self.overhead)
+        logged = {f"power/{name}": found[name] for name in (*LOGGED, "seconds")} | {"power/overhead": self.overhead}
+        for name, value in logged.items():
+            self.logger.record(name, value, exclude="tensorboard")  # it would show them when the rollout has ended
+        for form in self.logger.output_formats:
+            if isinstance(form, TensorBoardOutputFormat):
+                form.write(logged, dict.fromkeys(logged, ()), self.num_timesteps)
         if self.verbose:
             print(
                 f"{self.num_timesteps:>9,} steps: normalised power-seeking {found['normalised']:.3f} "

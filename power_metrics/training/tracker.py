@@ -24,13 +24,16 @@ from power_metrics.results.estimate import PowerEstimate
 from powerenvs.model.checks import real
 from powerenvs.model.files import atomic_path
 from powerenvs.model.mdp import TabularMDP
-from powerenvs.model.npz import save_arrays
+from powerenvs.model.npz import load_arrays, save_arrays
 from powerenvs.sources.wrapped import check_numbering
 
 if TYPE_CHECKING:
     import pandas
 
 Floats = NDArray[np.float64]
+
+NO_COLUMNS = ("policies", "occupancies", "counts", "power", "initial", "seen")
+"""Arrays of a file that are no column of the history."""
 
 
 class PowerTracker:
@@ -236,9 +239,73 @@ class PowerTracker:
                 "occupancies": np.array(self.occupancies).reshape(-1, len(self.counts)),
                 "counts": self.counts,
                 "power": self.references.power,
+                "initial": self.references.initial,
+                "seen": self._seen,
                 **{name: np.array([found[name] for found in self.history]) for name in (self.history or [{}])[0]},
             }
             header = {"gamma": self.gamma, "fingerprint": self.mdp.fingerprint}
             save_arrays(path, "PowerTracker", arrays, header)
         else:
             raise ValueError(f"path: expected a name that ends in .csv or .npz, found {os.fspath(path)!r}")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], env_or_mdp: Any, power: Any = None) -> PowerTracker:
+        """A tracker with what `save` wrote to an ``.npz`` file: history, policies, occupancies and counts.
+
+        Args:
+            path: of the file.
+            env_or_mdp: the environment, or its tables, that the file is of.
+            power: the POWER that it was made with, for its samples; None for the numbers in the file.
+
+        Raises:
+            ValueError: for another kind of file, and another environment or other POWER than it was made with.
+            FileNotFoundError: if there is no such file.
+        """
+        arrays, header = load_arrays(path, "PowerTracker")
+        given = arrays["power"] if power is None else power
+        tracker = cls(env_or_mdp, given, header["gamma"], arrays.get("initial"))
+        tracker.resume(path)
+        return tracker
+
+    def resume(self, path: str | os.PathLike[str]) -> None:
+        """Takes up what `save` wrote: this tracker goes on where that one ended.
+
+        Of a ``.csv`` file only the history can be taken up, and visits are counted from 0.
+
+        Raises:
+            ValueError: for files of another environment, discount or POWER, and if this tracker has a history already.
+            FileNotFoundError: if there is no such file.
+        """
+        import pandas
+
+        if self.history or self.counts.any():
+            raise ValueError("resume: expected a tracker that has counted and measured nothing yet, found one that has")
+        if Path(path).suffix == ".csv":
+            rows = pandas.read_csv(path)
+            lacking = next((name for name in ("step", "normalised", *self._fixed) if name not in rows), None)
+            if lacking is not None:
+                raise ValueError(f"path: expected the history of a PowerTracker, found no {lacking!r} in it")
+            others = [name for name in self._fixed if not np.allclose(rows[name], self._fixed[name], equal_nan=True)]
+            if others:
+                raise ValueError(
+                    f"path: expected the history of this environment, discount and POWER, found one in which "
+                    f"{others[0]} is {rows[others[0]].iloc[0]}, not {self._fixed[others[0]]}"
+                )
+            self.history = [{str(name): float(value) for name, value in row.items()} for row in rows.to_dict("records")]
+            return
+        arrays, header = load_arrays(path, "PowerTracker")
+        if header["fingerprint"] != self.mdp.fingerprint:
+            raise ValueError(f"path: expected the history of {self.mdp!r}, found that of {header['fingerprint']}")
+        if header["gamma"] != self.gamma or not np.array_equal(arrays["power"], self.references.power):
+            raise ValueError(
+                f"path: expected the history with this POWER and discount {self.gamma:g}, found another; give the "
+                "power that it was made with, pm.PowerTracker.load(path, env) has it"
+            )
+        columns = [name for name in arrays if name not in NO_COLUMNS]
+        self.history = [
+            {name: float(value) for name, value in zip(columns, row, strict=True)}
+            for row in zip(*(arrays[name] for name in columns), strict=True)
+        ]
+        self.policies, self.occupancies = list(arrays["policies"]), list(arrays["occupancies"])
+        self.counts += arrays["counts"]
+        self._seen = arrays.get("seen", arrays["counts"].sum(axis=1))

@@ -104,7 +104,8 @@ class PowerWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorA
 class PowerVectorWrapper(VectorWrapper):
     """`PowerWrapper` for vector environments: ``infos["power"]`` is (N,), the POWER of each copy's state.
 
-    With same-step autoreset that is the state of the next episode where one has ended, as it is for all infos.
+    With same-step autoreset that is the state of the next episode where one has ended, as it is for all infos;
+    ``infos["final_info"]["power"]`` is that of the state in which it ended.
 
     Args:
         env: a vector environment of copies with exact tables and ``infos["state"]``.
@@ -164,7 +165,13 @@ class PowerVectorWrapper(VectorWrapper):
         present = infos["_state"]
         self._state = np.where(present, infos["state"], self._state)
         power = np.where(present, self.tracker.references.power[self._state], 0.0)
-        return {**infos, "power": power, "_power": present.copy()}
+        infos = {**infos, "power": power, "_power": present.copy()}
+        last = infos.get("final_info")
+        if isinstance(last, dict) and "state" in last:  # of episodes that have ended, with same-step autoreset
+            ended = np.asarray(last["_state"])
+            at = np.where(ended, self.tracker.references.power[np.where(ended, last["state"], 0)], 0.0)
+            infos["final_info"] = {**last, "power": at, "_power": ended.copy()}
+        return infos
 
     @property
     def visitation(self) -> Floats:

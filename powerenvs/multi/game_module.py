@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable
 from types import ModuleType
@@ -74,6 +75,10 @@ class GameModule(ModuleType):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         self.__dict__.update(_creators(self._game, self.__name__))
         return self.__dict__[name]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By name, as modules are: cloudpickle does so only for those of exactly that type."""
+        return importlib.import_module, (self.__name__,)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *_FUNCTIONS})

@@ -125,6 +125,46 @@ def test_training_that_goes_on():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["csv", "npz"])
+def test_a_resumed_run_goes_on_with_its_history(tmp_path, suffix):
+    """In another process there is a new callback; it began its file anew, and the first half of the run was gone."""
+    path = tmp_path / f"history.{suffix}"
+    first = pm.sb3.PowerCallback(16, POWER, save_path=path)
+    model, _ = learn(PPO, make(), first, 32)
+    model.save(tmp_path / "model.zip")
+    model = PPO.load(tmp_path / "model.zip", env=make(), device="cpu")
+    second = pm.sb3.PowerCallback(16, POWER, save_path=path)
+    model.learn(32, callback=second, reset_num_timesteps=False)
+    assert [found["step"] for found in second.tracker.history] == [0, 16, 32, 48, 64]
+    assert second.tracker.to_frame().iloc[:3].to_numpy() == pytest.approx(
+        first.tracker.to_frame().to_numpy(), nan_ok=True
+    )
+    assert second.tracker.counts.sum() == (64 if suffix == "npz" else 32)
+    older = PPO.load(tmp_path / "model.zip", env=make(), device="cpu")
+    with pytest.raises(ValueError, match="past the 32 steps of the model"):
+        older.learn(16, callback=pm.sb3.PowerCallback(16, POWER, save_path=path), reset_num_timesteps=False)
+    older.learn(16, callback=pm.sb3.PowerCallback(16, POWER, save_path=path))  # begins anew, and so does its file
+    again = pm.PowerTracker(make(), POWER, 0.99)
+    again.resume(path)
+    assert [found["step"] for found in again.history] == [0, 16]
+
+
+@pytest.mark.slow
+def test_tensorboard_shows_evaluations_when_they_were_made(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    callback = pm.sb3.PowerCallback(16, POWER)
+    PPO("MlpPolicy", make(), n_steps=16, batch_size=16, device="cpu", tensorboard_log=tmp_path).learn(48, callback)
+    events = EventAccumulator(str(next(tmp_path.iterdir())))
+    events.Reload()
+    shown = [(event.step, event.value) for event in events.Scalars("power/normalised")]
+    assert [step for step, _ in shown] == [0, 16, 32, 48]
+    assert [value for _, value in shown] == pytest.approx(
+        [row["normalised"] for row in callback.tracker.history], rel=1e-6
+    )
+
+
+@pytest.mark.slow
 def test_training_whose_steps_are_counted_from_the_start_again():
     callback = pm.sb3.PowerCallback(eval_every=16, power=POWER)
     model, _ = learn(PPO, make(), callback, steps=64)

@@ -107,6 +107,38 @@ def test_saving(mdp, tracker, tmp_path):
     assert load_arrays(tmp_path / "empty.npz", "PowerTracker")[0]["policies"].shape == (0, *mdp.available.shape)
 
 
+def test_a_tracker_goes_on_where_another_ended(mdp, tracker, tmp_path):
+    tables = np.random.default_rng(0).dirichlet(np.ones(5), (3, mdp.num_states))
+    tracker.update([0, 1, 1], [0, 2, 2])
+    for step, table in enumerate(tables[:2]):
+        tracker.evaluate(table, step * 100)
+    tracker.update([3], [1])
+    tracker.save(tmp_path / "history.npz")
+    tracker.save(tmp_path / "history.csv")
+    again = pm.PowerTracker.load(tmp_path / "history.npz", mdp, tracker.power)
+    last, expected = again.evaluate(tables[2], 200), tracker.evaluate(tables[2], 200)
+    assert {**last, "seconds": 0} == pytest.approx({**expected, "seconds": 0}, nan_ok=True)
+    assert again.to_frame().drop(columns="seconds").equals(tracker.to_frame().drop(columns="seconds"))
+    assert np.array_equal(again.counts, tracker.counts)
+    assert np.array_equal(again.policies, tracker.policies)
+    again.save(tmp_path / "history.npz")
+    assert len(pm.PowerTracker.load(tmp_path / "history.npz", mdp).history) == 3
+    table = pm.PowerTracker(mdp, tracker.power, tracker.gamma)
+    table.resume(tmp_path / "history.csv")
+    assert [found["step"] for found in table.history] == [0, 100]
+    with pytest.raises(ValueError, match="has counted and measured nothing yet"):
+        table.resume(tmp_path / "history.csv")
+    other = PowerGrid("open_3x3").tables()
+    for suffix in ("npz", "csv"):
+        with pytest.raises(ValueError, match="expected the history"):
+            pm.PowerTracker(mdp, np.arange(float(mdp.num_states))).resume(tmp_path / f"history.{suffix}")
+    with pytest.raises(ValueError, match=r"expected the history of|9 probabilities"):
+        pm.PowerTracker.load(tmp_path / "history.npz", other)
+    (tmp_path / "other.csv").write_text("step,loss\n0,1\n")
+    with pytest.raises(ValueError, match="no 'normalised' in it"):
+        pm.PowerTracker(mdp, tracker.power).resume(tmp_path / "other.csv")
+
+
 @pytest.mark.slow
 def test_animation(mdp, tracker, tmp_path):
     from PIL import Image

@@ -105,6 +105,9 @@ def test_vector_counts_only_real_actions(power, mode, autoreset):
         states, actions = infos["state"].copy(), rng.integers(5, size=3)
         np.add.at(expected, (states[~resetting], actions[~resetting]), 1)
         _, _, terminated, truncated, infos = envs.step(actions)
+        if "final_info" in infos:
+            last = infos["final_info"]
+            assert last["power"][last["_state"]] == pytest.approx(power.mean[last["state"][last["_state"]]])
         resetting = (terminated | truncated) & (autoreset == "NextStep")
     assert np.array_equal(envs.tracker.counts, expected)
     assert envs.visitation.sum() == pytest.approx(1.0)
