@@ -48,8 +48,31 @@ class Entries(NamedTuple):
         return indptr, successor, rows.scaled(indptr, probability), reward
 
 
+class Pairs(NamedTuple):
+    """A model with a row for each pair of a state and an action that it has there, as QuantEcon has them.
+
+    ``DiscreteDP(R, T, beta, states, actions)`` is the same model, and so is ``TabularMDP.from_arrays(T, R,
+    pairs=(states, actions))``.
+
+    Attributes:
+        T: (L, S) the probabilities, dense or a sparse array of SciPy.
+        R: (L,) the expected rewards.
+        states: (L,) in rising order.
+        actions: (L,) in rising order for each state.
+    """
+
+    T: Any
+    R: NDArray[np.float64]
+    states: NDArray[np.int64]
+    actions: NDArray[np.int64]
+
+
 def read_arrays(
-    T: Any, R: Any = None, order: str | None = None, pairs: tuple[ArrayLike, ArrayLike] | None = None
+    T: Any,
+    R: Any = None,
+    order: str | None = None,
+    pairs: tuple[ArrayLike, ArrayLike] | None = None,
+    num_actions: int | None = None,
 ) -> Entries:
     """The entries of arrays in any of the forms that `TabularMDP.from_arrays` takes.
 
@@ -59,8 +82,8 @@ def read_arrays(
     if order not in (None, *ORDERS):
         raise ValueError(f"order: expected 'sas' or 'ass', found {order!r}")
     if pairs is not None:
-        return _of_pairs(T, R, pairs)
-    if sparse.issparse(T) or (isinstance(T, Sequence) and any(sparse.issparse(part) for part in T)):
+        return _of_pairs(T, R, pairs, num_actions)
+    if sparse.issparse(T) or _has_sparse(T):
         source, action, target, probability, shape = _of_sparse(T)
         found = order or "ass"
     else:
@@ -71,10 +94,11 @@ def read_arrays(
 
 
 def _of_dense(T: Any, order: str | None) -> Any:
-    array = np.asarray(plain("T", T))
+    array = array_of("T", T, np.float64)
     if array.ndim == 2:
-        if array.dtype.kind not in "iu" and not np.all(array == np.floor(array)):
+        if not np.all(array == np.floor(array)):
             raise ValueError("T: expected next states (S, A) as whole numbers, found others")
+        array = array.astype(np.int64)
         outside = (array < -1) | (array >= len(array))
         if outside.any():
             s, a = (int(i) for i in np.argwhere(outside)[0])
@@ -106,14 +130,14 @@ def _of_dense(T: Any, order: str | None) -> Any:
 def _of_sparse(T: Any) -> Any:
     """From one matrix (S·A, S), or a matrix (S, S) for each action."""
     if sparse.issparse(T):
-        matrix = sparse.coo_array(T)
+        matrix = _matrix("T", T)
         S = matrix.shape[1]
-        if matrix.shape[0] % S:
+        if S == 0 or matrix.shape[0] % S:
             raise ValueError(f"T: expected a sparse matrix (S·A, S), found {matrix.shape}")
         A = matrix.shape[0] // S
         source, action = np.divmod(matrix.coords[0], A)
         return source, action, matrix.coords[1], matrix.data, (S, A)
-    parts = [sparse.coo_array(part) for part in T]
+    parts = [_matrix(f"T[{a}]", part) for a, part in enumerate(T)]
     S = parts[0].shape[0]
     for a, part in enumerate(parts):
         if part.shape != (S, S):
@@ -123,23 +147,52 @@ def _of_sparse(T: Any) -> Any:
     return source, action, target, np.concatenate([part.data for part in parts]), (S, len(parts))
 
 
-def _of_pairs(T: Any, R: Any, pairs: tuple[ArrayLike, ArrayLike]) -> Entries:
+def _has_sparse(values: Any) -> bool:
+    """Whether something is a list of sparse matrices, or an array that holds them."""
+    listed = isinstance(values, Sequence) or (isinstance(values, np.ndarray) and values.dtype == object)
+    return listed and any(sparse.issparse(part) for part in values)
+
+
+def _matrix(name: str, values: Any) -> Any:
+    """A sparse matrix, or what can be made one, with its entries as a list."""
+    if not sparse.issparse(values):
+        values = array_of(name, values, np.float64)
+    elif values.dtype.kind not in "fiub":
+        raise ValueError(f"{name}: expected real numbers, found a sparse matrix of {values.dtype}")
+    if values.ndim != 2:
+        raise ValueError(f"{name}: expected a matrix, found shape {values.shape}")
+    return sparse.coo_array(values)
+
+
+def _of_pairs(T: Any, R: Any, pairs: tuple[ArrayLike, ArrayLike], num_actions: int | None) -> Entries:
     """From a row for each pair of a state and an action."""
-    states, actions = (np.asarray(plain("pairs", part)) for part in pairs)
-    matrix = sparse.coo_array(T if sparse.issparse(T) else plain("T", T))
-    S = int(matrix.shape[1])
-    if states.shape != actions.shape or states.shape != (matrix.shape[0],):
+    if not isinstance(pairs, Sequence) or len(pairs) != 2:
+        raise ValueError(f"pairs: expected (states, actions), found {type(pairs).__name__}")
+    matrix = _matrix("T", T)
+    length, S = (int(size) for size in matrix.shape)
+    states, actions = (_numbers(f"pairs[{i}]", part, length) for i, part in enumerate(pairs))
+    reward = np.zeros(length) if R is None else array_of("R", R, np.float64)
+    if reward.shape != (length,):
+        raise ValueError(f"R: expected shape {(length,)}, one reward for each pair, found {reward.shape}")
+    A = len(np.unique(actions)) if num_actions is None else num_actions
+    if length == 0 or states.max() >= S or actions.max() >= A:
         raise ValueError(
-            f"pairs: expected a state and an action for each of {matrix.shape[0]} rows of T, found {states.shape} and "
-            f"{actions.shape}"
+            f"pairs: expected states 0 to {S - 1} and actions 0 to {A - 1}, found up to "
+            f"{max(states, default=None)} and {max(actions, default=None)}; action_labels tells of actions without any"
         )
-    reward = np.zeros(len(states)) if R is None else array_of("R", R, np.float64)
-    if reward.shape != states.shape:
-        raise ValueError(f"R: expected shape {states.shape}, one reward for each pair, found {reward.shape}")
-    if len(states) and (states.min() < 0 or states.max() >= S or actions.min() < 0):
-        raise ValueError(f"pairs: expected states 0 to {S - 1} and actions from 0")
+    doubled = np.bincount(states * A + actions).argmax()
+    if np.sum(states * A + actions == doubled) > 1:
+        raise ValueError(f"pairs: expected each once, found state {doubled // A}, action {doubled % A} several times")
     row, target = matrix.coords
-    return Entries(states[row], actions[row], target, matrix.data, reward[row], (S, int(actions.max()) + 1))
+    return Entries(states[row], actions[row], target, matrix.data, reward[row], (S, A))
+
+
+def _numbers(name: str, values: Any, length: int) -> NDArray[np.int64]:
+    """Whole numbers from 0, one for each row of T."""
+    array = array_of(name, values, np.float64)
+    if array.shape != (length,) or not np.all((array >= 0) & (array == np.floor(array))):
+        raise ValueError(f"{name}: expected {length} whole numbers from 0, one for each row of T, found {values!r}")
+    return array.astype(np.int64)
 
 
 def _rewards(
@@ -149,8 +202,8 @@ def _rewards(
     S, A = shape
     if R is None:
         return np.zeros(len(source)), np.ones(len(source), dtype=bool)
-    if isinstance(R, Sequence) and any(sparse.issparse(part) for part in R):
-        R = np.stack([np.asarray(part.todense()) for part in R])
+    if _has_sparse(R):
+        R = np.stack([plain("R", part) for part in R])
     array = array_of("R", R, np.float64)
     cube = (S, A, S) if order == "sas" else (A, S, S)
     if array.shape == (S,):
@@ -164,15 +217,17 @@ def _rewards(
     return found, found != -np.inf
 
 
-def dense_arrays(
-    indptr: NDArray[np.int64],
-    successor: NDArray[np.int32],
-    probability: NDArray[np.float64],
-    expected: NDArray[np.float64],
-    available: NDArray[np.bool_],
-    order: str,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Probabilities and expected rewards as dense arrays.
+def arrays_of(
+    matrix: Any, expected: NDArray[np.float64], available: NDArray[np.bool_], order: str, is_sparse: bool
+) -> tuple[Any, NDArray[np.float64]]:
+    """Probabilities and expected rewards in the form that `TabularMDP.to_arrays` gives.
+
+    Args:
+        matrix: (S·A, S) sparse.
+        expected: (S, A) rewards.
+        available: (S, A) which actions there are.
+        order: "sas" or "ass".
+        is_sparse: whether the probabilities are.
 
     Raises:
         ValueError: for an unknown order.
@@ -180,8 +235,15 @@ def dense_arrays(
     if order not in ORDERS:
         raise ValueError(f"order: expected 'sas' or 'ass', found {order!r}")
     S, A = available.shape
-    T = np.zeros((S * A, S))
-    np.add.at(T, (rows.entry_rows(indptr), successor), probability)
-    T = T.reshape(S, A, S)
     R = np.where(available, expected, -np.inf)
+    if is_sparse:
+        return (matrix if order == "sas" else [matrix[a::A] for a in range(A)]), R
+    T = matrix.toarray().reshape(S, A, S)
     return (T, R) if order == "sas" else (np.ascontiguousarray(T.transpose(1, 0, 2)), R)
+
+
+def pairs_of(matrix: Any, expected: NDArray[np.float64], available: NDArray[np.bool_], is_sparse: bool) -> Pairs:
+    """The same with rows for those pairs only that there are."""
+    states, actions = np.nonzero(available)
+    T = matrix[np.flatnonzero(available)]
+    return Pairs(T if is_sparse else T.toarray(), expected[states, actions], states, actions)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs.model import rows
-from powerenvs.model.arrays import dense_arrays, read_arrays
+from powerenvs.model.arrays import Pairs, arrays_of, pairs_of, read_arrays
 from powerenvs.model.base import Model
-from powerenvs.model.checks import checked_board, flag, real
+from powerenvs.model.checks import checked_board, flag
 from powerenvs.model.labels import Lookup, check_labels, closest, decode_label, encode_label, label_text
 from powerenvs.model.seen import Seen
 
@@ -247,7 +246,7 @@ class TabularMDP(Model):
             R: rewards (S,), (S, A), or in the shape of T; with ``pairs``, (L,). Zeros when not given.
             order: "sas" for (state, action, next state) or "ass" for (action, state, next state), where the shape of T
                 does not tell.
-            pairs: the state and the action of each of the L rows of T.
+            pairs: the state and the action of each of the L rows of T; ``action_labels`` tells of actions without any.
             initial: start distribution: (S,) array, a state, or {state: probability}.
             terminal: (S,) bool, the absorbing states.
             state_labels: S labels; the state numbers when not given.
@@ -262,7 +261,7 @@ class TabularMDP(Model):
             >>> TabularMDP.from_arrays(np.array([[1, 0], [1, 0]]), R=[0.0, 1.0]).P[1]
             {0: [(1.0, 1, 1.0, False)], 1: [(1.0, 0, 1.0, False)]}
         """
-        entries = read_arrays(T, R, order, pairs)
+        entries = read_arrays(T, R, order, pairs, None if action_labels is None else len(action_labels))
         indptr, successor, probability, reward = entries.compressed()
         return cls(
             indptr=indptr,
@@ -276,12 +275,45 @@ class TabularMDP(Model):
             action_labels=action_labels,  # type: ignore[arg-type]
         )
 
-    def to_arrays(self, order: str = "sas") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Probabilities (S, A, S), or (A, S, S) for ``order="ass"``, and expected rewards (S, A), both dense.
+    def to_arrays(self, order: str = "sas", *, sparse: bool = False) -> tuple[Any, NDArray[np.float64]]:
+        """The probabilities, and the expected rewards (S, A).
 
         The reward of an action that does not exist is -inf, and its probabilities are 0.
+
+        Args:
+            order: "sas" for probabilities (S, A, S), "ass" for (A, S, S).
+            sparse: whether the probabilities are sparse arrays of SciPy: one (S·A, S), or for "ass" a list of A arrays
+                (S, S), as pymdptoolbox takes them.
+
+        Raises:
+            ValueError: for an unknown order.
+
+        Example:
+            >>> from powerenvs import TabularMDP
+            >>> mdp = TabularMDP.from_transitions([("a", "go", "b", 1.0), ("b", "go", "a", 1.0)], reward=[0.0, 2.0])
+            >>> T, R = mdp.to_arrays("ass", sparse=True)
+            >>> len(T), T[0].shape, R.tolist(), TabularMDP.from_arrays(T, R) == mdp.with_(state_labels=(0, 1),
+            ...     action_labels=(0,))
+            (1, (2, 2), [[0.0], [2.0]], True)
         """
-        return dense_arrays(self.indptr, self.successor, self.probability, self.action_rewards(), self.available, order)
+        return arrays_of(self.transition_matrix(), self.action_rewards(), self.available, order, flag("sparse", sparse))
+
+    def to_pairs(self, *, sparse: bool = False) -> Pairs:
+        """A row for each pair of a state and an action that it has, as QuantEcon takes them.
+
+        Args:
+            sparse: whether the probabilities (L, S) are a sparse array of SciPy.
+
+        Example:
+            >>> from powerenvs import TabularMDP
+            >>> mdp = TabularMDP.from_arrays([[0, 1], [1, -1]], R=[[0.0, 1.0], [2.0, 0.0]])
+            >>> T, R, states, actions = mdp.to_pairs()
+            >>> R.tolist(), states.tolist(), actions.tolist()
+            ([0.0, 1.0, 2.0], [0, 0, 1], [0, 1, 0])
+            >>> TabularMDP.from_arrays(T, R, pairs=(states, actions)) == mdp
+            True
+        """
+        return pairs_of(self.transition_matrix(), self.action_rewards(), self.available, flag("sparse", sparse))
 
     # Sizes and lookups
 
@@ -341,45 +373,9 @@ class TabularMDP(Model):
         Raises:
             ValueError: if the dense tensor would need more than ``max_gib``, and for an argument of another type.
         """
-        import torch
+        from powerenvs.model.tensors import as_tensor
 
-        if dtype is None:
-            dtype = torch.float64
-        elif not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-            raise ValueError(f"dtype: expected a torch dtype of floating-point numbers, found {dtype!r}")
-        try:
-            place = torch.device("cpu" if device is None else device)
-        except (RuntimeError, TypeError) as error:
-            raise ValueError(f"device: expected a torch device, found {device!r} ({error})") from None
-        if not real(max_gib) > 0:
-            raise ValueError(f"max_gib: expected a number above 0, found {max_gib!r}")
-        S, A = self.available.shape
-        if flag("sparse", sparse):
-            matrix = self.transition_matrix()
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-                return torch.sparse_csr_tensor(
-                    torch.from_numpy(matrix.indptr.astype(np.int64)),
-                    torch.from_numpy(matrix.indices.astype(np.int64)),
-                    torch.from_numpy(matrix.data).to(dtype),
-                    size=(S * A, S),
-                    device=place,
-                    check_invariants=True,
-                )
-        gib = S * A * S * dtype.itemsize / 2**30
-        if gib > max_gib:
-            raise ValueError(
-                f"transition_tensor: the dense ({S}, {A}, {S}) tensor needs {gib:.1f} GiB, more than "
-                f"max_gib={max_gib}; use sparse=True, or raise max_gib"
-            )
-        dense = torch.zeros((S * A, S), dtype=dtype)
-        row, target = rows.entry_rows(self.indptr), self.successor.astype(np.int64)
-        dense.index_put_(
-            (torch.from_numpy(row), torch.from_numpy(target)),
-            torch.from_numpy(self.probability.copy()).to(dtype),
-            accumulate=True,
-        )
-        return dense.reshape(S, A, S).to(place)
+        return as_tensor(self, flag("sparse", sparse), device, dtype, max_gib)
 
     def reward_tensor(self, performance: bool = False) -> torch.Tensor:
         """(S, A) float64 torch tensor: the expected reward (or hidden ``performance``) of each action.

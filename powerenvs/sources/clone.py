@@ -29,7 +29,7 @@ from powerenvs.sources.minigrid import (
 )
 from powerenvs.sources.neutral import shows_history
 from powerenvs.sources.p_dict import read_p
-from powerenvs.sources.randomness import SEEDS, Generators
+from powerenvs.sources.randomness import REPEATS, SEEDS, Generators
 from powerenvs.sources.remembered import Memories
 
 
@@ -57,8 +57,8 @@ def compile_env(
     Every step is watched: one that draws random numbers is repeated with others. Copies that reach the same state but
     remember something else are stepped too, and random walks follow the finished tables. Where what is remembered
     makes a difference, the state is split: the first of them keeps its label, the others are ``(label, "memory 1")``
-    and so on (`MiniGridMemory` in MiniGrid). What cannot be noticed: random numbers of a generator that a step makes
-    itself, and memory that an environment's attributes do not hold.
+    and so on (`MiniGridMemory` in MiniGrid). What may go unnoticed: random numbers of a generator that a step makes
+    itself, events rarer than about one in a thousand, and memory that an environment's attributes do not hold.
 
     Args:
         env: a Gymnasium environment with a Discrete action space.
@@ -268,6 +268,7 @@ class Copied:
         self._identify = minigrid_key() if minigrid else None
         self.splits = minigrid and not any(map(shows_history, copies.layers(env)))
         self._offset, self._actions = int(env.action_space.start), range(int(env.action_space.n))
+        self._drawing = 0  # steps that have drawn random numbers
         self._memories = Memories(copies.shared, NO_MEMORY if self._minigrid else ("_np_random",))
 
     def begin(self, first: Any, observation: Any) -> None:
@@ -305,7 +306,8 @@ class Copied:
             RandomStepError: if it does something else then.
         """
         once = self.key(after.copied, after.observation), after.reward, after.ended
-        for seeds in SEEDS:
+        self._drawing += 1
+        for seeds in (*SEEDS, *((seed,) * 3 for seed in range(len(SEEDS), REPEATS // self._drawing))):
             copied, parts = self._copies.with_parts(source)
             self.generators.reseed(parts, seeds)
             other = self.step(copied, action, choice)

@@ -27,7 +27,7 @@ WALK = 1_000
 """Steps of a walk."""
 
 WALKED = (1_000, 20_000)
-"""Steps of all walks together: as many as the table has rows, but no fewer and no more than this."""
+"""Steps of all walks together: a quarter of the rows of the table, but no fewer and no more than this."""
 
 Entry = tuple[float, int, float, bool, float]
 """Probability, next state, reward, whether the episode ends, performance."""
@@ -237,7 +237,7 @@ class _Search:
     def walk(self) -> None:
         """Follows the tables at random: walks that avoid ends, and walks that do not, in turn."""
         rng = np.random.default_rng(0)
-        steps = int(np.clip(sum(map(len, self.found.rows)), *WALKED))
+        steps = int(np.clip(sum(map(len, self.found.rows)) // 4, *WALKED))
         avoiding = True
         while steps > 0:
             steps -= max(self._walk(rng, min(WALK, steps), avoiding), 1)

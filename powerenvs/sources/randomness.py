@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from powerenvs.sources.foreign import is_exactly
+
 GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 """Kinds of generators; each has a state that can be read and set."""
 
@@ -19,12 +21,16 @@ SEEDS = ((11026, 22021, 30818), (47408, 21159, 42926), *((seed, seed, seed) for 
 """Seeds of PCG64, of RandomState and of Python's generators. The first ones draw numbers within 1e-4 of 0 and of 1, at
 which even rare events happen."""
 
+REPEATS = 3_000
+"""So often the first step that draws numbers is repeated, the second half as often, the third a third: a single rare
+event hides in few of them, while an environment that draws for nothing does so in all, and should not take long."""
+
 
 class Generators:
     """Generators that are not part of an environment: copies of it share them.
 
-    They are Python's and NumPy's global ones, and those that its classes, their modules, the functions that it holds
-    and its spaces have.
+    They are Python's, NumPy's and torch's global ones, and those that its classes, their modules, the functions that
+    it holds and its spaces have.
 
     Args:
         layers: the environment and its wrappers.
@@ -32,8 +38,10 @@ class Generators:
     """
 
     def __init__(self, layers: Iterable[Any], spaces: Iterable[Any]):
-        found = (value for layer in layers for value in _held(layer) if isinstance(value, GENERATORS))
-        self._generators = list({id(value): value for value in found}.values())
+        torch = sys.modules.get("torch")
+        everywhere = [np.random.mtrand._rand] if torch is None else [np.random.mtrand._rand, torch.default_generator]
+        found = (value for layer in layers for value in _held(layer) if _is_generator(value))
+        self._generators = list({id(value): value for value in (*everywhere, *found)}.values())
         self._spaces = [part for space in spaces for part in _parts(space)]
 
     def state(self, copied: Iterable[Any]) -> tuple[Any, ...]:
@@ -41,21 +49,20 @@ class Generators:
         own = (value for value in copied if isinstance(value, GENERATORS))
         return (
             random.getstate(),
-            *(_flat(_state(generator)) for generator in (np.random.mtrand._rand, *self._generators, *own)),
+            *(_flat(_state(generator)) for generator in (*self._generators, *own)),
             *(space._np_random and _flat(_state(space._np_random)) for space in self._spaces),
         )
 
     @contextmanager
     def left_alone(self) -> Iterator[None]:
         """All of them are as before when this ends."""
-        everything = [np.random.mtrand._rand, *self._generators]
         spaces = [(space, pickle.dumps(space._np_random)) for space in self._spaces]
-        states, python = [_state(generator) for generator in everything], random.getstate()
+        states, python = [_state(generator) for generator in self._generators], random.getstate()
         try:
             yield
         finally:
             random.setstate(python)
-            for generator, state in zip(everything, states, strict=True):
+            for generator, state in zip(self._generators, states, strict=True):
                 _set_state(generator, state)
             for space, pickled in spaces:
                 space._np_random = pickle.loads(pickled)
@@ -65,8 +72,11 @@ class Generators:
         random.seed(seeds[2])
         own = (value for value in copied if isinstance(value, GENERATORS))
         spaces = (space.np_random for space in self._spaces)
-        for generator in (np.random.mtrand._rand, *self._generators, *own, *spaces):
-            _set_state(generator, _state(_seeded(generator, seeds)))
+        for generator in (*self._generators, *own, *spaces):
+            if isinstance(generator, GENERATORS):
+                _set_state(generator, _state(_seeded(generator, seeds)))
+            else:
+                generator.manual_seed(seeds[0])
 
 
 def _seeded(generator: Any, seeds: Sequence[int]) -> Any:
@@ -78,11 +88,17 @@ def _seeded(generator: Any, seeds: Sequence[int]) -> Any:
     return np.random.Generator(type(generator.bit_generator)(seeds[0]))
 
 
+def _is_generator(value: Any) -> bool:
+    return isinstance(value, GENERATORS) or is_exactly(value, "torch:Generator")
+
+
 def _state(generator: Any) -> Any:
     if isinstance(generator, random.Random):
         return generator.getstate()
     if isinstance(generator, np.random.RandomState):
         return generator.get_state(legacy=False)
+    if not isinstance(generator, np.random.Generator):  # torch's
+        return generator.get_state().numpy()
     return generator.bit_generator.state
 
 
@@ -98,6 +114,8 @@ def _set_state(generator: Any, state: Any) -> None:
         generator.setstate(state)
     elif isinstance(generator, np.random.RandomState):
         generator.set_state(state)
+    elif not isinstance(generator, np.random.Generator):
+        generator.set_state(sys.modules["torch"].from_numpy(state))
     else:
         generator.bit_generator.state = state
 

@@ -15,7 +15,7 @@ import numpy as np
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, Enum)
 _CONSTANT = (FunctionType, BuiltinFunctionType, MethodType, ModuleType, type, gym.Space, random.Random)
 _CONSTANT_OF_NUMPY = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, np.random.SeedSequence)
-_SIMPLE = frozenset((bool, int, str))
+_SIMPLE = frozenset((type(None), bool, int, str))
 _LARGE = 16
 """Arrays of more entries are compared as bytes; smaller ones equal tuples and lists of the same numbers."""
 
@@ -72,7 +72,7 @@ class Memories:
                 found[path] = self._form(value)
 
     def _form(self, value: Any) -> Hashable:
-        if value is None or type(value) in _SIMPLE:
+        if type(value) in _SIMPLE:
             return value  # type: ignore[no-any-return]
         if id(value) in self._places:
             return None
@@ -104,7 +104,12 @@ class Memories:
         if isinstance(value, (set, frozenset)):
             return ("set", frozenset(self._form(entry) for entry in value))
         if isinstance(value, (list, tuple, deque)):
-            return ("list", tuple(self._form(entry) for entry in value))
+            places = self._places  # most entries of a grid say nothing, or what they are
+            entries = (
+                entry if type(entry) in _SIMPLE else None if id(entry) in places else self._form(entry)
+                for entry in value
+            )
+            return ("list", tuple(entries))
         if _is_plain(value):
             held = frozenset((name, self._form(entry)) for name, entry in vars(value).items())
             return (type(value).__qualname__, held)

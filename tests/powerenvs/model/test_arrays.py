@@ -47,11 +47,48 @@ def test_every_form_is_the_same_model(T, rewards, options):
     np.testing.assert_array_equal(mdp.reward, FOREST.reward)
 
 
+PUTERMAN = TabularMDP.from_arrays(
+    [[[0.5, 0.5], [0.0, 1.0]], [[0.0, 1.0], [0.5, 0.5]]], [[5.0, 10.0], [-1.0, -np.inf]], order="sas"
+)
+
+
+@pytest.mark.parametrize("mdp", [FOREST, PUTERMAN], ids=["forest", "missing_action"])
+@pytest.mark.parametrize("as_sparse", [False, True], ids=["dense", "sparse"])
 @pytest.mark.parametrize("order", ["sas", "ass"])
-def test_there_and_back(order):
-    T, rewards = FOREST.to_arrays(order)
-    assert T.shape == ((3, 2, 3) if order == "sas" else (2, 3, 3))
-    assert TabularMDP.from_arrays(T, rewards) == FOREST
+def test_there_and_back(order, as_sparse, mdp):
+    T, rewards = mdp.to_arrays(order, sparse=as_sparse)
+    S, A = mdp.available.shape
+    if as_sparse:
+        assert [sparse.issparse(part) for part in ([T] if order == "sas" else T)] == [True] * (
+            1 if order == "sas" else A
+        )
+    else:
+        assert T.shape == ((S, A, S) if order == "sas" else (A, S, S))
+    assert TabularMDP.from_arrays(T, rewards, order=order) == mdp
+
+
+@pytest.mark.parametrize("mdp", [FOREST, PUTERMAN], ids=["forest", "missing_action"])
+@pytest.mark.parametrize("as_sparse", [False, True], ids=["dense", "sparse"])
+def test_pairs_there_and_back(as_sparse, mdp):
+    """Every pair that exists, by state, as QuantEcon's DiscreteDP wants them."""
+    T, rewards, states, actions = mdp.to_pairs(sparse=as_sparse)
+    assert sparse.issparse(T) == as_sparse
+    assert list(zip(states, actions, strict=True)) == list(zip(*np.nonzero(mdp.available), strict=True))
+    assert rewards.tolist() == mdp.action_rewards()[mdp.available].tolist()
+    assert TabularMDP.from_arrays(T, rewards, pairs=(states, actions)) == mdp
+
+
+def test_pairs_of_an_action_that_no_state_has():
+    mdp = TabularMDP.from_arrays([[1, -1], [0, -1]], action_labels=["go", "never"])
+    T, rewards, *pairs = mdp.to_pairs()
+    assert TabularMDP.from_arrays(T, rewards, pairs=pairs, action_labels=["go", "never"]) == mdp
+
+
+def test_sparse_matrices_in_an_array():
+    """As pymdptoolbox's documentation makes them."""
+    held = np.empty(2, dtype=object)
+    held[0], held[1] = sparse.csr_matrix(WAIT), sparse.csr_matrix(CUT)
+    assert TabularMDP.from_arrays(held, R) == FOREST
 
 
 def test_actions_that_do_not_exist():
@@ -76,6 +113,20 @@ def test_actions_that_do_not_exist():
         ({"T": ASS, "R": np.ones((2, 3))}, r"R: expected shape \(3,\), \(3, 2\) or \(2, 3, 3\), found \(2, 3\)"),
         ({"T": np.eye(3), "R": [1.0], "pairs": ([0, 1, 2], [0, 0, 0])}, r"R: expected shape \(3,\)"),
         ({"T": ASS * 0.9}, "every row to sum to 1"),
+        ({"T": np.where(ASS > 0, np.nan, 0)}, "expected values above 0 and at most 1, found nan in state 0"),
+        ({"T": ASS + 0j}, "T: expected an array of numbers, found ndarray .*complex"),
+        ({"T": [sparse.csr_matrix(WAIT + 0j)]}, r"T\[0\]: expected real numbers, .* complex"),
+        ({"T": [[0, 1], [1]]}, "T: expected an array of numbers"),
+        ({"T": sparse.csr_matrix((0, 0))}, r"T: expected a sparse matrix \(S·A, S\)"),
+        ({"T": [sparse.eye(3), sparse.eye(2)]}, r"T: expected matrices \(3, 3\), found \(2, 2\) for action 1"),
+        ({"T": np.eye(2), "pairs": 5}, r"pairs: expected \(states, actions\), found int"),
+        ({"T": np.eye(2), "pairs": ([0, 0.5], [0, 0])}, r"pairs\[0\]: expected 2 whole numbers from 0"),
+        ({"T": np.eye(2), "pairs": (["a", "b"], [0, 0])}, r"pairs\[0\]: expected an array of numbers"),
+        ({"T": np.eye(2), "pairs": ([0, 0], [0, 0])}, "pairs: expected each once, found state 0, action 0 several"),
+        (
+            {"T": np.eye(2), "pairs": ([0, 1], [0, 10**9])},
+            "actions 0 to 1, found up to 1 and 1000000000; action_labels",
+        ),
     ],
 )
 def test_refusals(arguments, message):

@@ -8,6 +8,7 @@ import gymnasium as gym
 import minigrid
 import numpy as np
 import pytest
+import torch
 from minigrid.core.grid import Grid
 from minigrid.core.mission import MissionSpace
 from minigrid.core.world_object import Goal
@@ -56,22 +57,27 @@ CHANCES = {
     "module": lambda env: int(MODULE_RNG.integers(60)),
     "python": lambda env: random.randrange(60),
     "numpy": lambda env: int(np.random.randint(60)),  # noqa: NPY002  the global generator is what this is about
+    "torch": lambda env: int(torch.randint(60, ())),
     "space": lambda env: int(env.observation_space.sample()),
     "rare": rarely(lambda env: env.np_random.random()),
     "rare_own": rarely(lambda env: env.python.random()),
     "rare_numpy": rarely(lambda env: np.random.random()),  # noqa: NPY002
     "rare_high": lambda env: 0 if env.own.random() > 1 - 1e-3 else 59,
+    "rare_middle": lambda env: 0 if 0.5 < env.own.random() < 0.503 else 59,
+    "rare_whole": lambda env: 0 if env.own.integers(500) == 123 else 59,
+    "rare_torch": rarely(lambda env: float(torch.rand(()))),
 }
 
 
 @pytest.mark.parametrize("progress", [True, False, None])
 @pytest.mark.parametrize("chance", CHANCES)
 def test_chance_is_refused(chance, progress):
-    python, numpy = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
+    python, numpy, tensor = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     with pytest.raises(ValueError, match=r"action 1 in state 59 once led to .* needs a deterministic environment"):
         compile_env(Corridor(CHANCES[chance], rare=True), progress=progress)
     assert random.getstate() == python
     assert np.array_equal(np.random.get_state()[1], numpy)  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), tensor)
 
 
 def test_numbers_that_are_drawn_for_nothing():
