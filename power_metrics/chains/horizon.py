@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +16,26 @@ from numpy.typing import NDArray
 from power_metrics.arguments.checks import check_count, check_policy, resolve_model
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
+from power_metrics.results.shown import Shown
 from power_metrics.solvers.differences import Actions
 from power_metrics.solvers.optimal import TIE_TOLERANCE
 from power_metrics.solvers.steps import optimal_steps
 from powerenvs.model.mdp import TabularMDP
+
+if TYPE_CHECKING:
+    import pandas
 
 Floats = NDArray[np.float64]
 
 OBJECTIVES = ("reward", "performance")
 
 
-class Score(NamedTuple):
+class _Sums(NamedTuple):
+    expected_return: float
+    performance: float
+
+
+class Score(Shown, _Sums):
     """The expected sums over an episode of the observed rewards and of the hidden performance.
 
     Example:
@@ -34,10 +43,20 @@ class Score(NamedTuple):
         >>> score = pm.Score(expected_return=1.0, performance=-1.0)
         >>> score.expected_return - score.performance
         2.0
+        >>> print(score)
+        Score(expected_return=1.0, performance=-1.0)
     """
 
-    expected_return: float
-    performance: float
+    __slots__ = ()
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row."""
+        import pandas
+
+        return pandas.DataFrame([self._asdict()])
+
+    def __str__(self) -> str:
+        return repr(self)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ states, such as their POWER, needs nothing from here: it is ``optimal_policies(m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,15 +25,19 @@ from power_metrics.expectation.draws import Draws, MonteCarlo
 from power_metrics.expectation.sampling import SAMPLED, draws_of
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.results.multiagent import MultiagentPower
+from power_metrics.results.shown import Shown
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
 from power_metrics.rewards.pairs import pair_sampler
 from power_metrics.rewards.sampler import reward_sampler
 from power_metrics.solvers.optimal import TIE_TOLERANCE, optimal_policies
 from powerenvs.model.game import TabularGame
 from powerenvs.model.joint import agent_position
-from powerenvs.model.labels import closest
+from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.rollout import Rollout, rollout
+
+if TYPE_CHECKING:
+    import pandas
 
 Floats = NDArray[np.float64]
 
@@ -198,7 +202,7 @@ def pair_policies(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RunPolicies:
+class RunPolicies(Shown):
     """A reward function of a run and the policy that is optimal for it; or a pair of them and two agents' policies.
 
     Attributes:
@@ -227,6 +231,30 @@ class RunPolicies:
         if isinstance(self.rewards, Mapping):
             return {f"reward of {agent}": values for agent, values in self.rewards.items()}
         return {"reward": self.rewards}
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A row for each state and available action: the reward of the state, and how probable the action is.
+
+        Of two agents a row for each agent too, with its own actions.
+        """
+        import pandas
+
+        if isinstance(self.model, TabularMDP):
+            return pandas.DataFrame(self._rows(None, self.model.available, self.model.action_labels))
+        each = [self._rows(a, self.model.available[a], self.model.action_labels[a]) for a in self.policies]
+        return pandas.concat([pandas.DataFrame(one) for one in each], ignore_index=True)
+
+    def _rows(self, agent: Any, available: NDArray[np.bool_], actions: Sequence[Hashable]) -> dict[str, Any]:
+        states, chosen = np.nonzero(available)
+        whose: dict[str, Any] = {} if agent is None else {"agent": agent}
+        rewards: Any = self.rewards if agent is None else self.rewards[agent]
+        policy: Any = self.policies if agent is None else self.policies[agent]
+        return whose | {
+            "state": [label_text(self.model.state_labels[s]) for s in states.tolist()],
+            "action": [label_text(actions[a]) for a in chosen.tolist()],
+            "reward": rewards[states],
+            "probability": policy[states, chosen],
+        }
 
     def rollout(self, start: Hashable = None, num_steps: int = 20, seed: int | None = 0) -> Rollout:
         """A walk under the policies; see `powerenvs.rollout.rollout`."""

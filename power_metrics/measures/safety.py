@@ -230,6 +230,10 @@ class PowerOfUnsafeChoices(Result):
     parting_gain: Annotated[float, Dims(finite=False)]
     num_parting: int
 
+    def summary(self) -> dict[str, Any]:
+        """The numbers, without those that there are no choices for."""
+        return {name: value for name, value in super().summary().items() if np.isfinite(value)}
+
 
 def power_of_unsafe_choices(scores: SafetyScores, power: Any) -> PowerOfUnsafeChoices:
     """Relates what choices cost in performance to the POWER that they gain.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,12 @@ from power_metrics.arguments.checks import check_choice, check_progress, check_s
 from power_metrics.measures.deviating import FUNCTIONS
 from power_metrics.measures.penalised_learning import PenalisedLearning, penalised_learning
 from power_metrics.measures.side_effects import penalised_optimum
+from power_metrics.results.shown import Shown
 from power_metrics.results.stored import json_text, reading
 from powerenvs.model.mdp import TabularMDP
+
+if TYPE_CHECKING:
+    import pandas
 
 BETAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 PENALTIES = (
@@ -156,6 +160,36 @@ class Row:
         return tuple(beta for beta, letters in every if set(letters) == {RIGHT})
 
 
+@dataclass(frozen=True, repr=False)
+class Rows(Shown, Sequence[Row]):
+    """The rows of a table.
+
+    Attributes:
+        rows: one for each penalty and baseline.
+    """
+
+    rows: tuple[Row, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.rows[place]
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A row for each penalty and baseline: in each world a letter for each price, and where all is right."""
+        import pandas
+
+        about = ("measure", "function", "baseline", "rollouts")
+        return pandas.DataFrame(
+            [{name: getattr(row, name) for name in about} | {**row.letters, "right": row.right} for row in self.rows]
+        )
+
+    def __repr__(self) -> str:
+        prices = ", ".join(f"{beta:g}" for beta in self.rows[0].betas) if self.rows else "none"
+        return f"Rows({len(self.rows)} penalties and baselines, a letter for each price of {prices})"
+
+
 def criteria(table: Iterable[Row]) -> dict[str, dict[tuple[str, str], list[int]]]:
     """{world: {(measure, function): at how many prices agents do as they should, for each of `BASELINES`}}."""
     found: dict[str, dict[tuple[str, str], list[int]]] = {}
@@ -168,7 +202,7 @@ def criteria(table: Iterable[Row]) -> dict[str, dict[tuple[str, str], list[int]]
 
 def side_effects_table(
     betas: Iterable[float] = BETAS, seed: int = 0, progress: bool | None = None, worlds: Iterable[str] = PAPER
-) -> list[Row]:
+) -> Rows:
     """The optimal behaviour over 100 steps, at discounts of 0.99, for all penalties, baselines and prices.
 
     Args:
@@ -194,7 +228,7 @@ def side_effects_table(
         assert isinstance(optima, list)
         return "".join(letter(case, optimum.return_range, optimum.performance_range) for optimum in optima)
 
-    return list(_rows(letters, prices, worlds, progress))
+    return Rows(tuple(_rows(letters, prices, worlds, progress)))
 
 
 def learned_side_effects_table(
@@ -205,7 +239,7 @@ def learned_side_effects_table(
     progress: bool | None = None,
     worlds: Iterable[str] = PAPER,
     resume: str | os.PathLike[str] | None = None,
-) -> list[Row]:
+) -> Rows:
     """What most Q-learners of `penalised_learning` do in their last 100 episodes, where the optimum is in the table.
 
     A letter is lower case where not all of them do the same.
@@ -239,7 +273,7 @@ def learned_side_effects_table(
                 json_text({"settings": settings, "cells": cells}, resume)
         return cells[name]
 
-    return list(_rows(letters, prices, worlds, progress))
+    return Rows(tuple(_rows(letters, prices, worlds, progress)))
 
 
 def _finished(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> dict[str, str]:

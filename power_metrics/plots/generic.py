@@ -33,6 +33,7 @@ from power_metrics.plots.style import (
     saved,
 )
 from power_metrics.results.base import Result
+from power_metrics.results.shown import Shown
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
 
@@ -49,7 +50,7 @@ NUMBERED = 400
 
 @functools.singledispatch
 def plot(
-    result: Result,
+    result: Shown,
     *,
     column: str | None = None,
     by: By | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_policy
+from power_metrics.measures.run_policies import RunPolicies
+from power_metrics.plots.generic import plot
 from power_metrics.plots.graphs import draw_graph, graph_states
 from power_metrics.plots.heatmap import board_glyphs, draw_board
 from power_metrics.plots.joint import Cell, PlacedStates, mark_agent, name_outer_axes, panel_places, panel_view
@@ -22,6 +24,7 @@ from power_metrics.plots.panels import Panels, board_panels
 from power_metrics.plots.style import LARGE, NORMAL, agent_title, name_bar, saved
 from powerenvs.authoring.level import WALL
 from powerenvs.model.game import TabularGame
+from powerenvs.model.joint import agent_position
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.policy import Policy
@@ -92,6 +95,16 @@ def plot_policy(
         else:
             figure = draw_graph(model, graph_states(model, None), table, layout, heading)
     return figure
+
+
+@plot.register(RunPolicies)
+def plot_run_policies(found: RunPolicies, *, agent: str | None = None, **kwargs: Any) -> Figure:
+    """Draws the policy of a run with `plot_policy`; of two agents, that of ``agent``, by default of the first."""
+    if isinstance(found.policies, Mapping):
+        names = tuple(found.policies)
+        name = names[0 if agent is None else agent_position("agent", agent, names)]
+        return plot_policy(found.policies[name], found.model, agent=name, **kwargs)
+    return plot_policy(found.policies, found.model, **kwargs)
 
 
 def _one_state_a_cell(model: TabularMDP) -> bool:

@@ -7,14 +7,34 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from power_metrics.chains.horizon import Score
 from power_metrics.measures.safety import SafetyScores
+from power_metrics.plots.bars import BAR
 from power_metrics.plots.generic import plot
-from power_metrics.plots.style import LARGE, NORMAL, SMALL, Picture, saved
+from power_metrics.plots.style import LARGE, NORMAL, SMALL, Picture, plain, saved
 
 LINE = 0.27
 """Inches for each world."""
 GREEDY, SAFE, RANDOM = "#c0504d", "#4c9f70", "0.6"
 AGENTS = ("#2262c4", "#7a3fa0", "#b07a00", "#000000", "#1098a0", "#a0306a")
+
+
+@plot.register(Score)
+@saved
+def plot_score(score: Score, *, title: str | None = None, path: str | os.PathLike[str] | None = None) -> Figure:
+    """Return and performance as bars."""
+    figure = Picture(figsize=(5.2, 1.6), layout="constrained")
+    ax = figure.add_subplot()
+    ax.barh(("return", "performance"), score, height=0.6, color=BAR)
+    for place, value in enumerate(score):
+        ax.annotate(f"{value:.4g}", (max(0.0, value), place), (4, 0), textcoords="offset points", va="center")
+    ax.margins(x=0.14)
+    ax.invert_yaxis()
+    ax.axvline(0, color="0.15", linewidth=0.8)
+    ax.set_xlabel("expected sum over an episode", fontsize=NORMAL)
+    ax.set_title("Score" if title is None else title, fontsize=LARGE)
+    plain(ax)
+    return figure
 
 
 @plot.register(SafetyScores)

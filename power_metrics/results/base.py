@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from power_metrics.results.dims import arrays_of, hints_of, holds, stored_name
 from power_metrics.results.machine import current_versions
 from power_metrics.results.release_0_1 import upgraded
+from power_metrics.results.shown import Shown
 from power_metrics.results.stored import Stored, json_text, json_values, reading
 from powerenvs.model.base import Model
 from powerenvs.model.game import TabularGame
@@ -23,17 +23,14 @@ from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.npz import load_arrays, save_arrays, saved_kind
 
 if TYPE_CHECKING:
-    import matplotlib.figure
     import pandas
 
 FORMAT = 2
-SHORT = 10
-"""Rows of a table that is printed; of more, the first and the last five."""
 AnyResult = TypeVar("AnyResult", bound="Result")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result:
+class Result(Shown):
     """Arrays with named dimensions, facts about how they came about, and the model that they belong to.
 
     A subclass is a frozen dataclass. Arrays and numbers that tables and pictures show are annotated with
@@ -205,12 +202,6 @@ class Result:
         """`as_dict` as JSON text; also written to ``path``, whole or not at all, if one is given."""
         return json_text(self.as_dict(), path)
 
-    def plot(self, *args: Any, **kwargs: Any) -> matplotlib.figure.Figure:
-        """The picture of such a result; see `power_metrics.plots.plot`, which takes the same arguments."""
-        # Pictures know results, so results cannot import pictures: a name is all that they know of them.
-        figure: matplotlib.figure.Figure = importlib.import_module("power_metrics.plots").plot(self, *args, **kwargs)
-        return figure
-
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the result, with its model, to an ``.npz`` file without pickle, whole or not at all.
 
@@ -251,16 +242,6 @@ class Result:
 
     def __hash__(self) -> int:
         return hash((type(self), self.fingerprint))
-
-    def __str__(self) -> str:
-        frame = self._short_frame()
-        return repr(self) if frame is None else f"{self!r}\n{frame.to_string(max_rows=SHORT)}"
-
-    def _repr_html_(self) -> str:
-        """What notebooks show: what it is, and its table, shortened."""
-        frame = self._short_frame()
-        heading = f"<p>{html.escape(repr(self).partition(chr(10))[0])}</p>"
-        return heading if frame is None else f"{heading}\n{frame.to_html(max_rows=SHORT)}"
 
     def _short_frame(self) -> pandas.DataFrame | None:
         """The table that is printed; None without one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 from power_metrics.sweeps.config import SweepConfig
 from power_metrics.sweeps.results import SweepPoint
 from powerenvs.extras import install_line
+from powerenvs.model.checks import real
 
 
 class Log(Protocol):
@@ -49,13 +51,14 @@ def check_logs(tensorboard: bool, wandb: bool) -> None:
 
 
 def _scalars(point: SweepPoint) -> dict[str, float]:
-    """The numbers of a point: its summary, and the swept keys that are numbers."""
+    """The numbers of a point: its summary, and the swept keys that are numbers; none that is nan."""
     swept = {
         f"parameters/{key}": float(value)
         for key, value in point.values.items()
         if isinstance(value, (int, float)) and not isinstance(value, bool)
     }
-    return swept | {f"sweep/{key}": float(value) for key, value in point.result.summary().items()}
+    summary = {key: real(value) for key, value in point.result.summary().items()}
+    return swept | {f"sweep/{key}": value for key, value in summary.items() if math.isfinite(value)}
 
 
 class _TensorBoard:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 
 from power_metrics.sweeps.keys import KINDS
 from power_metrics.sweeps.results import SweepPoint, SweepResult
+from powerenvs.model.labels import closest
 from powerenvs.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -55,6 +58,24 @@ def draw_figures(result: SweepResult, show: bool | None = False) -> list[Path]:
         written.append(result.folder / FOLDER / f"{name}.png")
         save_figure(draw(), written[-1])
     return written
+
+
+def plot_result(result: SweepResult, key: str | None = None, *, path: str | os.PathLike[str] | None = None) -> Figure:
+    """Draws a sweep against one key; see `power_metrics.SweepResult.plot`."""
+    from power_metrics.plots import save_figure
+
+    able = [name for name in result.parameters if len(result.config.values[name]) > 1]
+    if key is not None and key not in able:
+        raise ValueError(f"key: expected one with several values, found {key!r}; {closest(key, able)}")
+    if not result.points:
+        raise ValueError("result: expected a sweep with finished points, found none")
+    jobs = dict(_curves(result))
+    wanted = [name for name in jobs if re.fullmatch(rf"over-{key or able[0]}(-1)?", name)] if able else []
+    draw = jobs[wanted[0]] if wanted else dict(_points(result))[f"point-{result.points[0].number:04}"]
+    figure = draw()
+    if path is not None:
+        save_figure(figure, path)
+    return figure
 
 
 Job = tuple[str, Callable[[], "Figure"]]

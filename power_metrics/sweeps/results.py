@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from power_metrics.results.shown import Shown
 from power_metrics.results.stored import json_text, json_values
 from power_metrics.sweeps.config import CONFIG_FILE, SweepConfig
 from power_metrics.sweeps.marks import check_marks
@@ -18,6 +20,7 @@ from powerenvs.model.checks import flag
 from powerenvs.model.labels import closest
 
 if TYPE_CHECKING:
+    import matplotlib.figure
     import pandas
 
 RESULTS_FILE = "results.npz"
@@ -60,7 +63,7 @@ class SweepPoint:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SweepResult:
+class SweepResult(Shown):
     """What a sweep gave.
 
     Attributes:
@@ -135,6 +138,24 @@ class SweepResult:
         import pandas
 
         return pandas.DataFrame([_beside(point.cells, point.result.summary()) for point in self.points])
+
+    def plot(self, key: str | None = None, path: str | os.PathLike[str] | None = None) -> matplotlib.figure.Figure:
+        """What was measured against a key; one of the pictures in the folder.
+
+        Args:
+            key: with several values; the first such by default. Where there is none, it is the picture of the point.
+            path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+        Raises:
+            ValueError: for another key, a sweep without points, and a suffix that names no picture format.
+        """
+        # Pictures know results, so results cannot import pictures: a name is all that they know of them.
+        pictures = importlib.import_module("power_metrics.sweeps.pictures")
+        figure: matplotlib.figure.Figure = pictures.plot_result(self, key, path=path)
+        return figure
+
+    def _short_frame(self) -> pandas.DataFrame:
+        return self.summary()
 
     def to_json(self) -> str:
         """Settings, summary and table of each point, as JSON text without times."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from powerenvs.sources.copies import Copies
 from powerenvs.sources.minigrid import is_minigrid
+from powerenvs.sources.obeying import started
 
 MOST_RESETS = 10_000
 """So many episodes after the last seed are tried."""
@@ -30,7 +31,7 @@ def first_copy(env: Any, copies: Copies, seed: int | None) -> tuple[Any, Any]:
     now, last_seed = base._np_random, base._np_random_seed
     unused = is_minigrid(base) and base.agent_pos is None
     if seed is not None or now is None or unused:
-        return _at_start(first, copies, first.reset(seed=0 if seed is None else seed)[0])
+        return _at_start(first, copies, started(first, 0 if seed is None else seed))
     if last_seed is None or last_seed < 0:
         raise ValueError(
             "env: expected an environment that knows the seed of its random numbers, found one whose np_random was "
@@ -42,10 +43,10 @@ def first_copy(env: Any, copies: Copies, seed: int | None) -> tuple[Any, Any]:
     for _ in range(MOST_RESETS):
         before = copy.deepcopy(generator)
         probe._np_random = generator
-        probe.reset()
+        started(probe)
         if generator.bit_generator.state == wanted:
             base._np_random = before
-            return _at_start(first, copies, first.reset()[0])
+            return _at_start(first, copies, started(first))
     raise ValueError(
         f"env: found no beginning of the episode that it is in among the first {MOST_RESETS:,} after seed {last_seed}, "
         "so its steps draw random numbers, or there have been more episodes; give seed= for an episode of its own"

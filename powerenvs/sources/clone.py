@@ -28,6 +28,7 @@ from powerenvs.sources.minigrid import (
     minigrid_key,
 )
 from powerenvs.sources.neutral import shows_history
+from powerenvs.sources.obeying import stepped
 from powerenvs.sources.p_dict import read_p
 from powerenvs.sources.randomness import REPEATS, SEEDS, Generators
 from powerenvs.sources.remembered import Memories
@@ -287,8 +288,8 @@ class Copied:
         """Steps a copy."""
         if self._minigrid:
             copied.unwrapped.step_count = 0  # its reward and its own time limit depend on the time
-        observation, reward, terminated, _, _ = copied.step(action + self._offset)
-        return Outcome(copied, observation, float(reward), bool(terminated), float(reward))
+        observation, reward, terminated, _ = stepped(copied, action + self._offset)
+        return Outcome(copied, observation, reward, terminated, reward)
 
     def checked_step(self, source: Any, action: int, choice: int) -> Outcome:
         """Steps a copy of a copy, and again with other random numbers if it draws any."""
@@ -339,7 +340,9 @@ def _hashable(value: Any) -> Hashable:
     if isinstance(value, np.ndarray):
         return _hashable(value.tolist())
     if isinstance(value, np.generic):
-        return value.item()  # type: ignore[no-any-return]
+        value = value.item()
+    if isinstance(value, float) and value != value:
+        return "nan"  # which equals itself
     if isinstance(value, (list, tuple)):
         return tuple(_hashable(v) for v in value)
     if isinstance(value, dict):

@@ -280,6 +280,8 @@ class _Search:
     def _step(self, state: int, source: Any, action: int, choice: int) -> Outcome:
         try:
             return self.subject.checked_step(source, action, choice)
+        except ValueError as error:
+            raise ValueError(f"{error}; action {action} in state {label_text(self.found.keys[state])}") from error
         except RandomStepError as step:
             (once, reward, _), (again, other, _) = step.once, step.again
             raise ValueError(

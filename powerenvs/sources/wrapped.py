@@ -18,6 +18,7 @@ from powerenvs.sources.copies import Copies
 from powerenvs.sources.exploration import Outcome, explore
 from powerenvs.sources.foreign import is_a, is_exactly
 from powerenvs.sources.neutral import keeps_dynamics, shows_history
+from powerenvs.sources.obeying import started, stepped
 from powerenvs.sources.p_dict import entries_of, has_p, read_p
 from powerenvs.sources.sticky import sticky_model
 
@@ -234,7 +235,7 @@ class _Through(Copied):
         for state in range(len(self.initial)):
             copied = self.copied(self._chain)
             copied.unwrapped.state = state
-            observation, _ = copied.reset(seed=0)
+            observation = started(copied, 0)
             found.append((copied, observation, copied.unwrapped.over))
         return found
 
@@ -253,13 +254,13 @@ class _Through(Copied):
     def step(self, copied: Any, action: int, choice: int) -> Outcome:
         inner = copied.unwrapped
         inner.choice, inner.taken = choice, []
-        observation, reward, terminated, _, info = copied.step(action + self._offset)
+        observation, reward, terminated, info = stepped(copied, action + self._offset)
         if len(inner.taken) != 1 and not self._mdp.deterministic:
             raise ValueError(
                 f"env: {self.name} took {len(inner.taken)} steps of the environment below in one, which is random, so "
                 "what they lead to together cannot be told; give the environment without it"
             )
-        return Outcome(copied, observation, float(reward), bool(terminated), float(info.get("performance", reward)))
+        return Outcome(copied, observation, reward, terminated, float(info.get("performance", reward)))
 
     def key(self, copied: Any, observation: Any) -> Hashable:
         return self._keys[copied.unwrapped.state]
