@@ -375,7 +375,7 @@ class TabularMDP(Model):
         """
         from powerenvs.model.tensors import as_tensor
 
-        return as_tensor(self, flag("sparse", sparse), device, dtype, max_gib)
+        return as_tensor(self.transition_matrix(), self.num_actions, flag("sparse", sparse), device, dtype, max_gib)
 
     def reward_tensor(self, performance: bool = False) -> torch.Tensor:
         """(S, A) float64 torch tensor: the expected reward (or hidden ``performance``) of each action.

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
-from powerenvs.model import rows
 from powerenvs.model.checks import real
 
-if TYPE_CHECKING:
-    from powerenvs.model.mdp import TabularMDP
 
-
-def as_tensor(mdp: TabularMDP, sparse: bool, device: Any, dtype: Any, max_gib: float) -> torch.Tensor:
-    """What `TabularMDP.transition_tensor` gives."""
+def as_tensor(matrix: Any, num_actions: int, sparse: bool, device: Any, dtype: Any, max_gib: float) -> torch.Tensor:
+    """What `TabularMDP.transition_tensor` gives of a sparse matrix (S·A, S)."""
     if dtype is None:
         dtype = torch.float64
     elif not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
@@ -27,9 +23,8 @@ def as_tensor(mdp: TabularMDP, sparse: bool, device: Any, dtype: Any, max_gib: f
         raise ValueError(f"device: expected a torch device, found {device!r} ({error})") from None
     if not real(max_gib) > 0:
         raise ValueError(f"max_gib: expected a number above 0, found {max_gib!r}")
-    S, A = mdp.available.shape
+    S, A = matrix.shape[1], num_actions
     if sparse:
-        matrix = mdp.transition_matrix()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
             return torch.sparse_csr_tensor(
@@ -46,11 +41,5 @@ def as_tensor(mdp: TabularMDP, sparse: bool, device: Any, dtype: Any, max_gib: f
             f"transition_tensor: the dense ({S}, {A}, {S}) tensor needs {gib:.1f} GiB, more than "
             f"max_gib={max_gib}; use sparse=True, or raise max_gib"
         )
-    dense = torch.zeros((S * A, S), dtype=dtype)
-    row, target = rows.entry_rows(mdp.indptr), mdp.successor.astype(np.int64)
-    dense.index_put_(
-        (torch.from_numpy(row), torch.from_numpy(target)),
-        torch.from_numpy(mdp.probability.copy()).to(dtype),
-        accumulate=True,
-    )
+    dense = torch.from_numpy(matrix.toarray()).to(dtype)
     return dense.reshape(S, A, S).to(place)
