@@ -88,6 +88,7 @@ from .measures.safety import (
     safety_scores as safety_scores,
     safety_table as safety_table,
 )
+from .measures.side_effect_map import SideEffectMap as SideEffectMap, side_effect_map as side_effect_map
 from .measures.side_effects import PenalisedOptimum as PenalisedOptimum, penalised_optimum as penalised_optimum
 from .measures.worst_case_regret import (
     WorstCaseRegret as WorstCaseRegret,
