@@ -40,7 +40,9 @@ COMMANDS = {
     "-m power_metrics.cli corrupt-reward --runs 0 --plot OUT/corrupt.png": {"corrupt_reward": "corrupt.png"},
     "-m power_metrics.cli safety --plot OUT/safety.png": {"safety": "safety.png"},
     "examples/safety_power.py --samples 1000 --plot OUT/power.png": {"safety_power": "power.png"},
-    "-m power_metrics.cli measure side_effect_map powerenvs/Options-v0 --plot OUT/map.png": {"side_effect_map": "map.png"},
+    "-m power_metrics.cli measure side_effect_map powerenvs/Options-v0 --plot OUT/map.png": {
+        "side_effect_map": "map.png"
+    },
     f"{BENCHMARK} --plot OUT/learning.png": {"safety_learning": "learning.png"},
 }
 """What Python runs, and {name in docs/images: file that it writes}."""
