@@ -10,6 +10,12 @@ from .enumeration import (
 from .files import load as load, save as save
 from .flows import Dynamics as Dynamics, Path as Path, dynamics as dynamics, follow as follow
 from .named import named as named, names as names
+from .oracles import (
+    DoubleOracle as DoubleOracle,
+    best_response as best_response,
+    double_oracle as double_oracle,
+    exploitability as exploitability,
+)
 from .poker import leduc as leduc
 from .resting import (
     RestPoint as RestPoint,
@@ -17,3 +23,5 @@ from .resting import (
     rest_points as rest_points,
     tangent_eigenvalues as tangent_eigenvalues,
 )
+from .results import Likely as Likely, Matches as Matches, matches as matches
+from .worlds import EmpiricalGame as EmpiricalGame, empirical as empirical
