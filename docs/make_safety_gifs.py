@@ -1,6 +1,8 @@
 """Writes a safe and an unsafe episode of the worlds of safety and of side effects as GIFs, for their cards.
 
 python docs/make_safety_gifs.py     writes docs/images/safety/ and side_effects/, and prints what each episode earns
+
+Beside them stands a film of an optimal agent that puts back what it has rescued.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+import power_metrics as pm
 import powerenvs  # noqa: F401  # registers the worlds
+from power_metrics.plots import film_penalised
 from powerenvs.model.files import atomic_path
 from powerenvs.render import render_board
 from powerenvs.render.font import HEIGHT, text_mask
@@ -126,6 +130,10 @@ def main() -> None:
                 images[0].save(temporary, save_all=True, append_images=images[1:], duration=times, loop=0)
             size = path.stat().st_size / 1000
             print(f"{path.name}: return {total:g}, performance {hidden:g}, {size:.0f} kB")
+    env = gym.make("powerenvs/Offset-v0")
+    best = pm.penalised_optimum(env, baseline="inaction", beta=1.0, gamma=0.95, finite_horizon=True)
+    film_penalised(best, env, FOLDER / "side_effects" / "offsetting.gif", steps=11)
+    print(f"offsetting.gif: return {best.return_range[0]:g}, performance {best.performance_range[0]:g}")
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def side_effect_map(
     gamma = check_gamma(gamma)
     if gamma == 0:
         raise ValueError("gamma: expected a discount above 0, found 0; nothing can be lost where nothing follows")
-    shared = {
+    shared: dict[str, Any] = {
         "function": "truncation", "rollouts": rollouts, "rollout_steps": None, "averaged": "nonterminal",
         "gamma": gamma, "value_discount": gamma, "default": default, "reward": reward, "num_samples": count,
         "seed": seed, "rewards": None, "max_gib": max_gib, "progress": progress,
@@ -138,11 +138,11 @@ def side_effect_map(
     there, instead = np.divmod(after, S)
 
     def expected(values: Any) -> Floats:
-        found = np.bincount(row, probability * values, S * A)
+        found = np.asarray(np.bincount(row, probability * values, S * A), dtype=np.float64)
         found[ended | ~mdp.available.ravel()] = np.nan
         return found.reshape(S, A)
 
     gained = expected(value[there] - value[instead])
     changes = (np.bincount(row, there != instead, S * A) > 0).reshape(S, A)
-    lost = [np.maximum(expected(each.between(there, instead)), 0.0) for each in (options, utilities)]
-    return SideEffectMap(mdp, gamma, options.rollouts, count, gained, *lost, changes)
+    lost, unattained = (np.maximum(expected(each.between(there, instead)), 0.0) for each in (options, utilities))
+    return SideEffectMap(mdp, gamma, options.rollouts, count, gained, lost, unattained, changes)

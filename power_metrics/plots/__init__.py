@@ -14,6 +14,7 @@ from power_metrics.plots.histograms import plot_power_histograms, plot_reward_hi
 from power_metrics.plots.joint import plot_joint_power
 from power_metrics.plots.learners import plot_learning_curve, plot_policy_power
 from power_metrics.plots.pairwise import plot_power_correlations, plot_power_pairs
+from power_metrics.plots.penalised_film import film_penalised
 from power_metrics.plots.policy import plot_policy
 from power_metrics.plots.power import plot_power, plot_powers
 from power_metrics.plots.returns import plot_returns
@@ -29,6 +30,7 @@ from power_metrics.plots.two_agents import plot_alignment, plot_two_agents
 __all__ = [
     "animate",
     "animate_figures",
+    "film_penalised",
     "plot",
     "plot_alignment",
     "plot_alignment_sweep",
