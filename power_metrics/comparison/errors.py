@@ -130,19 +130,32 @@ class Noise:
 
     @property
     def settled(self) -> bool:
-        """Whether states that follow each other in size are told apart clearly, or have about the same POWER."""
-        _, steps = self._steps
-        return not np.any((steps > APART / 2) & (steps <= APART))
+        """Whether it is clear which states have the same POWER, as far as draws can tell.
+
+        States that follow each other in size are told apart clearly or have about the same POWER, and so have the first
+        and the last of those that `pooled` averages over.
+        """
+        order, steps = self._steps
+        if np.any((steps > APART / 2) & (steps <= APART)):
+            return False
+        ends = np.flatnonzero(steps > APART)
+        first, last = order[np.concatenate([[0], ends + 1])], order[np.concatenate([ends, [len(steps)]])]
+        return not np.any(self.power[last] - self.power[first] > APART * self._errors_between(first, last))
 
     @property
     def _steps(self) -> tuple[NDArray[np.intp], Floats]:
         """States by POWER, and how many standard errors each has more than the one before."""
         order = np.argsort(self.power)
-        errors = self.standard_error[order[1:]] + self.standard_error[order[:-1]]
-        if self.groups is not None:
-            errors = np.sqrt((np.diff(self.groups.deviations(self.groups.means[:, order]), axis=1) ** 2).sum(axis=0))
         steps = np.diff(self.power[order])
-        return order, np.where(steps > self._rounding, steps / np.maximum(errors, self._rounding / APART), 0.0)
+        return order, np.where(steps > self._rounding, steps / self._errors_between(order[:-1], order[1:]), 0.0)
+
+    def _errors_between(self, first: NDArray[np.intp], last: NDArray[np.intp]) -> Floats:
+        """The standard errors of how states (N,) differ from others (N,); not below rounding."""
+        errors = self.standard_error[first] + self.standard_error[last]
+        if self.groups is not None:
+            deviations = self.groups.deviations(self.groups.means)
+            errors = np.sqrt(((deviations[:, last] - deviations[:, first]) ** 2).sum(axis=0))
+        return np.maximum(errors, self._rounding / APART)
 
     def combined(self, weights: scipy.sparse.csr_array) -> Floats:
         """(K,) the standard errors of sums over states with weights (K, S)."""

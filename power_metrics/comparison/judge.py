@@ -7,7 +7,7 @@ width that may itself be noise. So
 - extremes are measured both as found, which leans outwards, and in one half of the reward functions after they were
   found in the other, which leans inwards if at all; intervals hold both;
 - extremes take sides where POWER ties: their numbers that jump are also measured with the extremes of POWER in which
-  states that cannot be told apart are equal;
+  states that cannot be told apart are equal, and have no interval unless it is clear which states these are;
 - numbers that jump are of what can be told apart, and their intervals hold the percentiles of these, of the plain
   number, and of the plain number reflected (Davison & Hinkley 1997, section 5.2), which takes off its bias;
 - without a width beyond error there is no score.
@@ -175,7 +175,7 @@ class Judge:
             "power_alive": (drawn @ power_while_alive(share, groups.means, references.mdp))[None],
             "normalised": scores,
         }
-        if self.flat:
+        if self.flat or (name in self.extremes.shares and not self.noise_settled):
             return found | dict.fromkeys(("correlation", "to_more_power"), np.full((1, 1), np.nan))
         few = power[:STEP_REPLICATES]
         correlations = [rank_correlation(share, few, self.counted)[0], self._with(self._ranks_drawn, share)]

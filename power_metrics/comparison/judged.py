@@ -182,6 +182,6 @@ def _notes(judge: Judge, power: Any, why: str | None) -> list[str]:
     if judge.groups is not None and not judge.flat and not judge.noise_settled:
         notes.append(
             "most and least power-seeking: the draws do not settle which states have the same POWER, and so which "
-            "policies these are; intervals of their correlation and to more may be too narrow"
+            "policies these are; their correlation and to more have no intervals"
         )
     return notes

@@ -165,7 +165,8 @@ class PowerComparison(Result):
         power-seeking policies lean outwards, because they are found in the noise that they are measured with, so their
         intervals also hold what is found in one half of the reward functions and measured in the other, and need not be
         around the number itself. Correlations and shares of decisions jump where POWER ties; their intervals hold every
-        reading of what cannot be told apart.
+        reading of what cannot be told apart, and are nan for the two extremes where draws do not settle which states
+        have the same POWER.
 
         Of behaviour that was counted, the error and the bias of few actions are in the interval too. Everything else
         is exact, so this is the whole error of the number for *this* policy; how training runs differ is not in it.
@@ -277,19 +278,24 @@ class PowerComparison(Result):
 
     def _intervals(self, shown: Sequence[str]) -> list[str]:
         """A second table, of 95 % intervals; without those statistics that have no error."""
-        varying, texts = [], {}
+        varying, texts, unknown = [], {}, False
         for statistic in shown:
             if self._varies(statistic):
                 ends = {name: self._ends(name, statistic) for name in self.summaries}
                 if any(high > low for low, high in ends.values()):
                     varying.append(statistic)
-                    texts[statistic] = {
-                        name: f"{low:.3f} to {high:.3f}" if high > low else "-" for name, (low, high) in ends.items()
-                    }
+                    texts[statistic] = {name: self._interval(name, statistic, *ends[name]) for name in ends}
+                    unknown |= "?" in texts[statistic].values()
         if not varying:
             return []
         rows = {name: [texts[statistic][name] for statistic in varying] for name in self.summaries}
-        return ["95 % intervals, from the error of POWER; what has none is exact:", _table(varying, rows)]
+        rest = "what has none is exact" + ", and where there is a ? it is not known" * unknown
+        return [f"95 % intervals, from the error of POWER; {rest}:", _table(varying, rows)]
+
+    def _interval(self, name: str, statistic: str, low: float, high: float) -> str:
+        if math.isnan(low) and not math.isnan(getattr(self.summaries[name], statistic)):
+            return "?"
+        return f"{low:.3f} to {high:.3f}" if high > low else "-"
 
     __repr__ = __str__
 

@@ -275,10 +275,10 @@ WORST = """Lowest are:
 
 TAIL = """
 Columns of the picture are numbers of reward functions; with `tolerance` it is 0.005, and 0.05 for Normal and Pareto
-rewards. Its empty places are not in the study, as POWER is not known there. Rare are Bernoulli rewards of chance 0.02 and 0.001, a reward of chance 0.01 in one state, and Beta(0.05, 0.1):
-intervals that rest on few or rare draws are made wider than 95 % takes, since what was not seen may be there. So are
-those of draws that do not differ at all, as mirrored ones may not. All cells are in
-[data/coverage.csv](data/coverage.csv).
+rewards. Its empty places are not in the study, as POWER is not known there. Rare are Bernoulli rewards of chance 0.02 and
+0.001, a reward of chance 0.01 in one state, and Beta(0.05, 0.1): intervals that rest on few or rare draws are made wider
+than 95 % takes, since what was not seen may be there. So are those of draws that do not differ at all, as mirrored ones
+may not. All cells are in [data/coverage.csv](data/coverage.csv).
 """
 
 

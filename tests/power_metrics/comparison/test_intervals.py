@@ -63,21 +63,26 @@ def test_rank_correlation_settles_where_power_ties_by_symmetry():
 
 
 @pytest.mark.slow
-def test_extremes_take_no_sides_where_power_ties():
-    """The true ones split what is tied; found in noise they do not. What the draws do not settle is said."""
+@pytest.mark.parametrize(("num_samples", "least", "most"), [(300, 1, 7), (1_000, 6, 8)])
+def test_extremes_take_no_sides_where_power_ties(num_samples, least, most):
+    """The true ones split what is tied; found in noise they do not. What the draws do not settle has no interval.
+
+    With 300 reward functions, what the least power-seeking policy correlates with was covered in half of all runs.
+    """
     table = random_table(OPEN_3X3)
     true = pm.compare(table, OPEN_3X3, 0.9, power_by_kind(OPEN_3X3, 0.9))
     settled = 0
     for seed in range(8):
-        found = pm.compare(table, OPEN_3X3, 0.9, num_samples=1_000, seed=seed)
-        if "do not settle which states have the same POWER" in str(found):
-            continue
-        settled += 1
+        found = pm.compare(table, OPEN_3X3, 0.9, num_samples=num_samples, seed=seed)
+        unknown = "do not settle which states have the same POWER" in str(found)
+        settled += not unknown
         for name, statistic in ((MOST, "correlation"), (LEAST, "correlation"), (LEAST, "to_more_power")):
             low, high = found.confidence_interval(name, statistic)
-            assert low - 1e-9 <= getattr(true[name], statistic) <= high + 1e-9
-    assert settled >= 4
-    assert "do not settle" in str(pm.compare(table, OPEN_3X3, 0.9, num_samples=50, seed=0))
+            assert np.isnan(low) == unknown
+            assert unknown or low - 1e-9 <= getattr(true[name], statistic) <= high + 1e-9
+        assert ("where there is a ? it is not known" in str(found)) == unknown
+        assert np.isnan(found[LEAST].p_value) == unknown
+    assert least <= settled <= most
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -176,7 +181,7 @@ def walk(policy, mdp, steps, seed):
     return counts
 
 
-STATISTICS = ("expected_return", "power_seeking", "normalised", "entropy", "distance", "to_more_power")
+STATISTICS = ("expected_return", "power_seeking", "normalised", "entropy", "distance", "to_more_power", "correlation")
 
 
 @pytest.mark.slow
@@ -191,7 +196,8 @@ def test_intervals_of_counted_behaviour_cover():
             found = pm.compare(walk(policy, mdp, 300, seed), mdp, 0.9, power, kind="counts")
             for statistic in STATISTICS:
                 low, high = found.confidence_interval("learned", statistic)
-                held[statistic] += low <= getattr(true, statistic) <= high
+                right = getattr(true, statistic)  # the uniform agent is everywhere as often: no correlation
+                held[statistic] += bool(np.isnan(right)) or low - 1e-9 <= right <= high + 1e-9
         assert min(held.values()) >= 16, held  # of 20; fewer have a chance below 0.3 % at 95 %
 
 
