@@ -173,7 +173,8 @@ def page_of(chosen: Sequence[Family]) -> str:
     page += "\n".join(card(family, entry) for family in chosen for entry in family.worlds)
     if not games:
         return page
-    names = " and ".join(f"`{entry.short}`" for entry in games)
+    *others, last = (f"`{entry.short}`" for entry in games)
+    names = f"{', '.join(others)} and {last}" if others else last
     return page + "\n" + GAMES_HEAD.replace("{names}", names) + "\n".join(map(game_card, games))
 
 

@@ -84,7 +84,8 @@ def shown() -> Iterator[Shown]:
                 if tabular_model(gym.make(entry.id, **kwargs)).board is not None:
                     yield Shown(name, title, entry.id, dict(kwargs))
         for game in family.games:
-            yield Shown(game.short, f"powerenvs.multi.{game.name}", game.short, {}, game=True)
+            if load_game(game.name, {}).game.board is not None:
+                yield Shown(game.short, f"powerenvs.multi.{game.name}", game.short, {}, game=True)
 
 
 def draw(one: Shown) -> Image.Image:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from powerenvs.authoring.level import Level
+from powerenvs.authoring.level import Cell, Level
 from powerenvs.model.checks import mapped, real
 from powerenvs.model.labels import closest
 
@@ -22,6 +22,12 @@ DIRECTIONS: Mapping[str, tuple[int, int]] = {
 """(row, column) step of each direction, in the order of movement actions."""
 
 STAY = list(DIRECTIONS).index("stay")
+
+
+def moved(level: Level, cell: Cell, action: str) -> Cell:
+    """Where a move leads that bumps into walls: to where it began."""
+    there = cell[0] + DIRECTIONS[action][0], cell[1] + DIRECTIONS[action][1]
+    return cell if level.is_wall(there) else there
 
 
 def neighbours(level: Level) -> NDArray[np.int32]:

@@ -47,7 +47,9 @@ class GamePictures:
     def board(self, state: int) -> tuple[str, ...] | None:
         """The rows of glyphs below the agents, or None for games without a board."""
         if self._game.cells is None or self._game.board is None:
-            return None
+            if self._world is None or self._world.level is not None:
+                return None
+            return self._world.board(self._game.state_labels[state])  # of what has no places, drawn in its own way
         return self._game.board if self._world is None else self._world.board(self._game.state_labels[state])
 
     def frame(self, state: int, tile: int | None = None) -> NDArray[np.uint8]:

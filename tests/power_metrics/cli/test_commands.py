@@ -59,6 +59,14 @@ def test_list_has_the_games_too(run):
         assert line.split()[:4] == [name, str(game.num_states), "5×5", "deterministic"]
 
 
+def test_list_of_games_with_power(run):
+    """POWER of matrix games is the same everywhere, so that there is no alignment to speak of."""
+    lines = succeed(run, "list", "--games").split("\n")
+    rows = {line.split()[0]: line.split() for line in lines if line}
+    assert float(rows["stag_hunt"][5]) > 0.9
+    assert rows["matrix_game"][5] == "-"
+
+
 def test_list_loads_nothing_heavy():
     heavy = {"torch", "numba", "matplotlib", "pygame", "pandas", "stable_baselines3"}
     code = (
@@ -267,6 +275,7 @@ BAD = [
     ),
     (["completion", "tcsh"], "shell: unknown name 'tcsh'"),
     (["list", "--colour"], "unrecognized arguments: --colour; see powerenvs list --help"),
+    (["list", "--games", "--measures"], "--measures, --games: expected one of them, found both"),
     (["power"], "required: ID; see powerenvs power --help"),
     (["power", "PowrGrid-v0"], "unknown id 'PowrGrid-v0'; did you mean 'PowerGrid-v0'?"),
     (["show", "MiniGrid-FourRooms-v9"], "needs its module, as in minigrid:MiniGrid-FourRooms-v0"),
