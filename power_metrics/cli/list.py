@@ -59,7 +59,8 @@ def _list_games() -> None:
     print(
         f"\nMean POWER over states, gamma {GAMMA:g}, {SAMPLES} pairs of independent reward functions, uniform in\n"
         "[0, 1]: of the first agent while the second acts at random, how it changes once the second pursues its own\n"
-        "rewards, and of the second. Alignment is the correlation of both over the states; '-' where POWER is the same in all."
+        "rewards, and of the second. Alignment is the correlation of both over the states; '-' where POWER\n"
+        "is the same in all."
     )
 
 

@@ -65,10 +65,10 @@ class MatrixGame(GameWorld[History]):
             if payoffs not in GAMES:
                 raise ValueError(f"payoffs: no game {payoffs!r}; {closest(payoffs, list(GAMES))}")
             known = GAMES[payoffs]
-            tables, names = (known["A"], known["B"]), known["names"]
+            given, names = (known["A"], known["B"]), known["names"]
         else:
-            tables, names = payoffs, None
-        both = array_of("payoffs", tables, np.float64)
+            given, names = payoffs, None  # type: ignore[assignment]  # whatever has the numbers
+        both = array_of("payoffs", given, np.float64)
         if both.ndim != 3 or len(both) != 2 or both.size == 0 or not np.all(np.isfinite(both)):
             raise ValueError(f"payoffs: expected two tables of finite numbers, found shape {both.shape}")
         self._paid = both
