@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import power_metrics as pm
+from power_metrics.measures.reachability import reach_columns
 from powerenvs import TabularMDP
+from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.safety import ConveyorBelt, Sokoban
 from powerenvs.worlds.side_effects import Dog, Vase
 from powerenvs.worlds.side_effects.dog import Yard
@@ -38,7 +40,7 @@ def by_brute_force(mdp: TabularMDP, discount: float) -> np.ndarray:
 
 
 @settings(max_examples=60)
-@given(mdps(max_states=5, max_actions=3, deterministic=False), DISCOUNTS)
+@given(st.one_of(mdps(max_states=5, max_actions=3, deterministic=False), mdps(max_states=7, max_actions=2)), DISCOUNTS)
 def test_against_all_policies(mdp, discount):
     found = pm.reachability(mdp, discount)
     assert found.values == pytest.approx(by_brute_force(mdp, discount), abs=1e-9)
@@ -145,6 +147,13 @@ def test_a_walking_dog_can_be_waited_for():
 def test_components_stand_for_their_states_without_a_discount():
     mdp = ConveyorBelt("vase", noops=True).tables()
     assert np.array_equal(pm.reachability(mdp, 1.0).values, pm.reachability(mdp, 0.5).values > 0)
+
+
+@pytest.mark.parametrize("discount", [0.5, 0.9, 1.0])
+def test_some_columns_are_those_of_the_table(discount):
+    for mdp in (ConveyorBelt("vase", noops=True).tables(), PowerGrid("...", noise=0.3).tables()):
+        targets = np.random.default_rng(0).permutation(mdp.num_states)[:70]
+        assert np.array_equal(reach_columns(mdp, discount, targets), pm.reachability(mdp, discount).values[:, targets])
 
 
 def test_it_is_an_array():

@@ -120,9 +120,11 @@ def test_inaction_is_the_start_where_nothing_changes_by_itself(mdp, measure):
 
 
 @pytest.mark.slow
-@given(ending_mdps(max_states=5), st.integers(0, 2**32 - 1), st.sampled_from(BASELINES))
-def test_relabelling_changes_nothing(mdp, seed, baseline):
-    order = np.random.default_rng(seed).permutation(mdp.num_states)
+@settings(max_examples=50)
+@given(ending_mdps(max_states=5), st.integers(0, 2**32 - 1), st.sampled_from(BASELINES), st.sampled_from(MEASURES))
+def test_relabelling_changes_nothing(mdp, seed, baseline, measure):
+    rng = np.random.default_rng(seed)
+    order, utilities = rng.permutation(mdp.num_states), rng.random((3, mdp.num_states))
     rows = np.repeat(np.arange(mdp.available.size), np.diff(mdp.indptr))
     moved = TabularMDP.from_transitions(
         [
@@ -136,7 +138,10 @@ def test_relabelling_changes_nothing(mdp, seed, baseline):
         reward=mdp.reward,
         performance=mdp.performance,
     )
-    one, other = (pm.penalised_optimum(m, baseline=baseline, gamma=0.9, default=0, steps=6) for m in (mdp, moved))
+    one, other = (
+        pm.penalised_optimum(m, measure, baseline=baseline, gamma=0.9, default=0, steps=6, rewards=paid)
+        for m, paid in ((mdp, utilities), (moved, utilities[:, np.argsort(order)]))
+    )
     assert other.value == pytest.approx(one.value)
     assert other.mdp.num_states == one.mdp.num_states
 
