@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from power_metrics.agents.bounded import optimal_q_values
 from power_metrics.agents.going import going_policies
 from power_metrics.agents.table import uniform_policy
-from power_metrics.arguments.checks import as_float64, check_policy
+from power_metrics.arguments.checks import as_float64, check_policy, check_rewards
 from power_metrics.chains.occupancy import average_occupancy
 from powerenvs.model.checks import real
 from powerenvs.model.mdp import TabularMDP
@@ -195,7 +195,7 @@ class SupportQuantiliser:
     def supports(self, mdp: TabularMDP, rewards: Any) -> Supports:
         """The supports for one reward function (S,), with shares of time from the model's start."""
         policies, shares = self._candidates(mdp)
-        return self._supports(policies, shares, np.asarray(rewards, dtype=np.float64))
+        return self._supports(policies, shares, check_rewards(rewards, mdp)[0])
 
     def policies(self, mdp: TabularMDP, rewards: Floats, gamma: float, rng: np.random.Generator) -> Floats:
         """See `Learner.policies`."""

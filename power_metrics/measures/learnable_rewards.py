@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Annotated, Any
@@ -18,6 +18,7 @@ from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
 from powerenvs.model import rows
 from powerenvs.model.checks import as_list
+from powerenvs.model.given import plain
 from powerenvs.model.labels import Lookup, closest
 from powerenvs.model.mdp import TabularMDP
 
@@ -96,7 +97,7 @@ def learnable_rewards(
     mdp, q = resolve_model(env_or_mdp), check_count("q", q, least=0)
     trusted = safe_states(mdp.lookup, safe)
     named = isinstance(observations, str)
-    shown = observation_graph(mdp, observations, trusted) if named else _graph(observations, mdp.num_states)
+    shown = observation_graph(mdp, observations, trusted) if named else _graph(observations, mdp.state_labels)
     yield
     observers, sure = shown.sum(axis=0).astype(np.float64), shown[trusted].sum(axis=0).astype(np.float64)
     learnable = (sure > 0) | (observers > 2 * q)
@@ -109,8 +110,9 @@ def learnable_rewards(
     return LearnableRewards(mdp, name, q, observers, sure, learnable, diameter, float(bound))
 
 
-def _graph(given: Any, num_states: int) -> Bools:
-    graph = np.asarray(given)
+def _graph(given: Any, labels: Sequence[Hashable]) -> Bools:
+    num_states = len(labels)
+    graph = np.asarray(plain("observations", given, (labels, labels)))
     if graph.dtype != bool or graph.shape != (num_states, num_states):
         raise ValueError(
             f"observations: expected one of {', '.join(KINDS)}, or a bool array ({num_states}, {num_states}), found "

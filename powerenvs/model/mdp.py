@@ -14,6 +14,7 @@ from powerenvs.model import rows
 from powerenvs.model.arrays import Pairs, arrays_of, pairs_of, read_arrays
 from powerenvs.model.base import Model
 from powerenvs.model.checks import checked_board, flag
+from powerenvs.model.given import plain
 from powerenvs.model.labels import Lookup, check_labels, closest, decode_label, encode_label, label_text
 from powerenvs.model.seen import Seen
 
@@ -85,7 +86,7 @@ class TabularMDP(Model):
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
-        available = np.asarray(self.available)
+        available = np.asarray(plain("available", self.available, (self.state_labels, self.action_labels)))
         if available.ndim != 2 or 0 in available.shape or available.dtype != bool:
             raise ValueError(
                 f"available: expected a bool array (states, actions), found {available.dtype} {available.shape}"

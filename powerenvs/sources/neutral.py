@@ -107,9 +107,11 @@ def keeps_dynamics(wrapper: Any) -> bool:
     """
     if passes_on(wrapper) or is_exactly(wrapper, *_OBSERVATION_ONLY, *_OF_VECTORS, *_OF_GAMES):
         return True
-    if isinstance(wrapper, gym.vector.VectorObservationWrapper):
-        return type(wrapper).step is gym.vector.VectorObservationWrapper.step
-    return isinstance(wrapper, gym.ObservationWrapper) and type(wrapper).step is gym.ObservationWrapper.step
+    kind = type(wrapper)
+    for known in (gym.ObservationWrapper, gym.vector.VectorObservationWrapper):
+        if isinstance(wrapper, known):
+            return bool(kind.step is known.step and kind.reset is known.reset)
+    return False
 
 
 def shows_history(wrapper: Any) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from powerenvs.model import rows
+from powerenvs.model.checks import array_of
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.sources.foreign import is_a
 
@@ -41,9 +42,10 @@ def read_p(
     that an episode can take count.
 
     Args:
-        P: the dictionary; its states are 0 to S - 1. Lists in place of dictionaries are numbered by position, keys may
-            be NumPy numbers or whole floats, and entries may leave out whether the episode ends (it goes on then). A
-            fifth number in an entry is the hidden performance of the transition, which is its reward otherwise.
+        P: the dictionary; its states are 0 to S - 1. Lists and arrays in place of dictionaries are numbered by
+            position, keys may be NumPy numbers or whole floats, and entries may leave out whether the episode ends (it
+            goes on then). A fifth number in an entry is the hidden performance of the transition, which is its reward
+            otherwise.
         initial: (S,) start distribution.
         state_labels: S labels; the state numbers when not given.
         action_labels: A labels; the action numbers when not given.
@@ -55,7 +57,8 @@ def read_p(
     """
     entries = entries_of(P)
     S, A = len(entries), _num_actions(entries)
-    start = np.asarray(initial, dtype=np.float64)
+    labels = tuple(range(S) if state_labels is None else state_labels)
+    start = array_of("initial", initial, np.float64, (labels,))
     if start.shape != (S,):
         raise ValueError(f"initial: expected shape ({S},), found {start.shape}")
     listed = [(s * A + a, *entry) for s, row in entries.items() for a, row_of in row.items() for entry in row_of]
@@ -94,7 +97,6 @@ def read_p(
         np.concatenate([reward[moving], np.zeros(len(loops))]),
         np.concatenate([performance[moving], np.zeros(len(loops))]),
     )
-    labels = tuple(range(S) if state_labels is None else state_labels)
     place = None if cells is None else np.asarray(cells)
     return TabularMDP(
         indptr=indptr,
@@ -149,13 +151,14 @@ def _numbered(table: Any, name: str) -> dict[int, Any]:
         except (TypeError, ValueError):
             pass
         raise ValueError(f"{name}: expected numbers as keys, found {list(table)[:5]}")
-    if isinstance(table, Sequence) and not isinstance(table, str):
+    if isinstance(table, (Sequence, np.ndarray)) and not isinstance(table, str):
         return dict(enumerate(table))
     raise ValueError(f"{name}: expected a dictionary or a list, found {type(table).__name__}")
 
 
 def _entry(entry: Any, s: int, a: int) -> tuple[Any, ...]:
     """Probability, next state, reward, ended, performance."""
+    entry = entry.tolist() if isinstance(entry, np.ndarray) else entry
     if not isinstance(entry, Sequence) or not 3 <= len(entry) <= 5:
         raise ValueError(
             f"P: expected entries (probability, next state, reward, ended), found {entry!r} in P[{s}][{a}]"
@@ -167,11 +170,20 @@ def _entry(entry: Any, s: int, a: int) -> tuple[Any, ...]:
             float(p),
             int(target) if int(target) == target else target,
             float(reward),
-            bool(ended),
+            _ends(ended),
             float(performance),
         )
     except (TypeError, ValueError):
-        raise ValueError(f"P: expected numbers, found {entry!r} in P[{s}][{a}]") from None
+        raise ValueError(
+            f"P: expected numbers, and True or False for whether the episode ends, found {entry!r} in P[{s}][{a}]"
+        ) from None
+
+
+def _ends(ended: Any) -> bool:
+    """True or False; a TypeError for anything else, such as "False", which Python would take for True."""
+    if not isinstance(ended, (bool, np.bool_)) and not (isinstance(ended, (int, float, np.number)) and ended in (0, 1)):
+        raise TypeError
+    return bool(ended)
 
 
 def has_p(env: Any) -> bool:

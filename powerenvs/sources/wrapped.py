@@ -168,10 +168,10 @@ class _Tabled(gym.Env[Any, Any]):
     """
 
     def __init__(self, base: Any, mdp: TabularMDP):
+        self._base, self._mdp = base, mdp
         self.observation_space, self.action_space = base.observation_space, base.action_space
         self.state, self.choice = 0, 0
         self.taken: list[int] = []
-        self._base, self._mdp = base, mdp
         self._ours = hasattr(base, "observation_table")
         if self._ours:
             performance = iter(mdp.performance.tolist())
@@ -188,7 +188,22 @@ class _Tabled(gym.Env[Any, Any]):
             raise AttributeError(name)
         return getattr(self._base, name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "s" and not self._ours:  # by which wrappers put Gymnasium's environments into a state
+            self.state = int(value)
+        elif name in ("state", "choice", "taken", "rows") or name.startswith("_") or not hasattr(self._base, name):
+            super().__setattr__(name, value)
+        elif name in ("observation_space", "action_space", "np_random"):
+            super().__setattr__(name, value)
+        else:
+            raise ValueError(
+                f"env: a wrapper changes {name} of {type(self._base).__name__}, after which its tables are others; "
+                "make the environment with what it is to be, or compile it by powerenvs.compile_env(env, key=...)"
+            )
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        if self._ours and options is not None and "state" in options:
+            self.state = self._mdp.index(options["state"])
         return self._enter(0.0, 1.0)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -236,6 +251,12 @@ class _Through(Copied):
             copied = self.copied(self._chain)
             copied.unwrapped.state = state
             observation = started(copied, 0)
+            if copied.unwrapped.state != state:
+                raise ValueError(
+                    f"env: {self.name} begins episodes in {self._mdp.state_name(copied.unwrapped.state)} where the "
+                    f"environment below begins them in {self._mdp.state_name(state)}; give the tables without it, "
+                    "powerenvs.tabular_model(env.env).with_(initial=...)"
+                )
             found.append((copied, observation, copied.unwrapped.over))
         return found
 

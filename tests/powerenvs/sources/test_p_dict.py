@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from powerenvs import tabular_model
@@ -52,12 +53,23 @@ class TestPDictionaries:
             [[[(1.0, 1, 2.0, False)]], [[(1.0, 1, 0.0, False)]]],
             {0.0: {0.0: [(1.0, 1.0, 2.0)]}, np.int64(1): {np.float64(0): [[1.0, np.int64(1), 0]]}},
             {0: [[(1.0, 1, 2, 0)]], 1: {0: ((1.0, 1, 0, 0),)}},
+            np.array([[[(1.0, 1, 2.0, False)]], [[(1.0, 1, 0.0, False)]]], dtype=object),
+            np.array([[[(1.0, 1, 2.0, 0)]], [[(1.0, 1, 0.0, 0)]]]),
+            {0: {0: [np.array([1.0, 1, 2])]}, 1: {0: [np.array([1, 1, 0], np.float32)]}},
         ],
-        ids=["lists", "numpy", "mixed"],
+        ids=["lists", "numpy", "mixed", "objects", "numbers", "arrays"],
     )
     def test_every_shape_is_the_same_table(self, P):
         expected = read_p({0: {0: [(1.0, 1, 2.0, False)]}, 1: {0: [(1.0, 1, 0.0, False)]}}, [1.0, 0.0])
         assert read_p(P, [1.0, 0.0]) == expected
+
+    def test_labelled_and_masked_starts(self):
+        P = {s: {0: [(1.0, s, 0.0, False)]} for s in range(2)}
+        assert read_p(P, pd.Series([0.25, 0.75], index=["b", "a"]), ["a", "b"]).initial.tolist() == [0.75, 0.25]
+        with pytest.raises(ValueError, match=r"initial: expected the labels of the model, a, b, found b, c"):
+            read_p(P, pd.Series([0.25, 0.75], index=["b", "c"]), ["a", "b"])
+        with pytest.raises(ValueError, match=r"initial: .* masked"):
+            read_p(P, np.ma.array([1.0, 0.0], mask=[False, True]))
 
     @pytest.mark.parametrize("name", ["isd", "initial_state_distrib"])
     def test_environments_of_every_age(self, name):
@@ -74,7 +86,11 @@ class TestPDictionaries:
             ({0: 3}, r"P\[0\]: expected a dictionary or a list, found int"),
             ({0: {0: [(1.0, 7, 0.0, False)]}}, r"P: expected next states 0 to 0, found 7 in P\[0\]\[0\]"),
             ({0: {0: [(1.0, 0)]}}, r"P: expected entries .* found \(1.0, 0\) in P\[0\]\[0\]"),
-            ({0: {0: [("x", 0, 0.0, False)]}}, r"P: expected numbers, found"),
+            ({0: {0: [("x", 0, 0.0, False)]}}, r"P: expected numbers, .* found"),
+            ({0: {0: [(1.0, 0, None, False)]}}, r"P: expected numbers, .* found"),
+            ({0: {0: [(1.0, 0, 0.0, "False")]}}, r"True or False for whether the episode ends, found .*'False'"),
+            ({0: {0: [(1.0, 0, 0.0, None)]}}, "True or False for whether the episode ends"),
+            ({0: {0: [(1.0, 0, 0.0, 0.5)]}}, "True or False for whether the episode ends"),
         ],
     )
     def test_what_is_no_table(self, P, message):

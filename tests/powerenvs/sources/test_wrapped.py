@@ -59,6 +59,57 @@ class Twice(gym.Wrapper):
         return self.env.step(action)
 
 
+class BackToTheStart(gym.Wrapper):
+    """Puts the environment below back to its start instead of into a hole."""
+
+    def step(self, action):
+        seen, reward, terminated, truncated, info = self.env.step(action)
+        if self.unwrapped.desc[divmod(int(seen), 4)] == b"H":
+            self.unwrapped.s, seen, terminated = 0, 0, False
+        return seen, reward, terminated, truncated, info
+
+
+class Elsewhere(gym.Wrapper):
+    """Begins in another state."""
+
+    def reset(self, **kwargs):
+        _, info = self.env.reset(**kwargs)
+        self.unwrapped.s = 10
+        return 10, info
+
+
+class Observed(gym.ObservationWrapper):
+    """The same, as a wrapper for observations."""
+
+    reset = Elsewhere.reset
+
+    def observation(self, observation):
+        return observation
+
+
+class OneStepAhead(gym.Wrapper):
+    """Takes a step before the episode begins."""
+
+    def reset(self, **kwargs):
+        self.env.reset(**kwargs)
+        return self.env.step(1)[0], {}
+
+
+class Melts(gym.Wrapper):
+    """Changes the map on the way."""
+
+    def step(self, action):
+        self.unwrapped.desc = self.unwrapped.desc.copy()
+        return self.env.step(action)
+
+
+class Options(gym.Wrapper):
+    """Begins where it says."""
+
+    def reset(self, **kwargs):
+        return self.env.reset(**kwargs | {"options": {"state": (2, 2)}})
+
+
 def frequencies(env, mdp, steps=4000):
     """How often episodes do what their table says, as the largest difference of a frequency from its probability."""
     rng, counts = np.random.default_rng(0), {}
@@ -89,8 +140,9 @@ def frequencies(env, mdp, steps=4000):
         lambda env: wrappers.TransformAction(env, lambda action: 3 - action, env.action_space),
         lambda env: wrappers.TransformAction(env, lambda action: 2 - action, gym.spaces.Discrete(2)),
         lambda env: NoDeath(wrappers.TimeLimit(wrappers.RecordEpisodeStatistics(env), 50)),
+        BackToTheStart,
     ],
-    ids=["no_death", "reward", "clip", "action", "fewer_actions", "inside"],
+    ids=["no_death", "reward", "clip", "action", "fewer_actions", "inside", "back"],
 )
 def test_episodes_follow_the_tables(wrap, slippery):
     env = wrap(lake(is_slippery=slippery))
@@ -161,11 +213,20 @@ class TestStickyActions:
         (lambda env: wrappers.TransformReward(env, lambda r: r + np.random.normal()), "with reward"),  # noqa: NPY002
         (Twice, "Twice took 2 steps .* which is random"),
         (lambda env: NoDeath(wrappers.StickyAction(env, 0.5)), "put StickyAction outermost"),
+        (Elsewhere, r"begins episodes in state 10 \(\(2, 2\)\) where .* in state 0 .* with_\(initial=\.\.\.\)"),
+        (Observed, "begins episodes in state 10"),
+        (OneStepAhead, "begins episodes in state"),
+        (Melts, r"changes desc of FrozenLakeEnv, after which its tables are others"),
     ],
 )
 def test_what_cannot_be_found_is_refused(wrap, message):
     with pytest.raises(ValueError, match=message):
         tabular_model(wrap(lake()))
+
+
+def test_resets_to_a_state_of_ones_own():
+    with pytest.raises(ValueError, match=r"begins episodes in state 8 \(\(2, 2\)\)"):
+        tabular_model(Options(gym.make("PowerGrid-v0", level="open_3x3")))
 
 
 def test_wrappers_of_what_has_no_tables():
