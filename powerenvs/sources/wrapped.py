@@ -157,6 +157,10 @@ def _stepped_through(env: gym.Wrapper[Any, Any, Any, Any]) -> TabularMDP:
     )
 
 
+_OWN = ("state", "choice", "taken", "rows", "observation_space", "action_space", "np_random")
+"""Attributes that may be set without changing the environment below."""
+
+
 class _Tabled(gym.Env[Any, Any]):
     """Stands below wrappers for an environment with tables: of what may happen, it does what it is told to.
 
@@ -191,9 +195,7 @@ class _Tabled(gym.Env[Any, Any]):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "s" and not self._ours:  # by which wrappers put Gymnasium's environments into a state
             self.state = int(value)
-        elif name in ("state", "choice", "taken", "rows") or name.startswith("_") or not hasattr(self._base, name):
-            super().__setattr__(name, value)
-        elif name in ("observation_space", "action_space", "np_random"):
+        elif name in _OWN or name.startswith("_") or not hasattr(self._base, name):
             super().__setattr__(name, value)
         else:
             raise ValueError(

@@ -213,7 +213,7 @@ class TestStickyActions:
         (lambda env: wrappers.TransformReward(env, lambda r: r + np.random.normal()), "with reward"),  # noqa: NPY002
         (Twice, "Twice took 2 steps .* which is random"),
         (lambda env: NoDeath(wrappers.StickyAction(env, 0.5)), "put StickyAction outermost"),
-        (Elsewhere, r"begins episodes in state 10 \(\(2, 2\)\) where .* in state 0 .* with_\(initial=\.\.\.\)"),
+        (Elsewhere, r"begins episodes in state 10 \(\(2, 2\)\) where .* in state 0 .*\.with_\(initial=\.\.\.\)"),
         (Observed, "begins episodes in state 10"),
         (OneStepAhead, "begins episodes in state"),
         (Melts, r"changes desc of FrozenLakeEnv, after which its tables are others"),
