@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -132,6 +134,19 @@ def test_finished_cells_are_kept(tmp_path, monkeypatch):
     path.write_text("{}")
     with pytest.raises(ValueError, match="expected a complete file of finished cells"):
         learned_side_effects_table([1.0], resume=path, **settings)
+
+
+def test_the_table_of_learners_in_the_docs_is_that_of_the_kept_cells(tmp_path, monkeypatch):
+    docs = Path(__file__).parents[3] / "docs"
+    kept = shutil.copy(docs / "data" / "side_effects_learned.json", tmp_path)
+    monkeypatch.delattr(side_effects_table_module, "penalised_learning")  # nothing is left to be learned
+    table = learned_side_effects_table(resume=kept, progress=False)
+    page = (docs / "side_effects.md").read_text(encoding="utf-8")
+    lines = {" ".join(line.split()) for line in page.partition("What most of 10 Q-learners")[2].splitlines()}
+    for row in table:
+        about = (row.measure, row.function, row.baseline, "yes" if row.rollouts else "no")
+        right = " ".join(f"{beta:g}" for beta in row.right) or "-"
+        assert " ".join((*about, *row.letters.values(), right)) in lines
 
 
 @pytest.mark.parametrize(
