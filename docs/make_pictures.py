@@ -37,6 +37,7 @@ COMMANDS = {
         "learned_power_curve_3x3": "open_3x3.png",
     },
     "examples/power_seeking_over_training.py --out OUT": {"power_seeking_over_training": "power_seeking.png"},
+    "examples/learners.py --out OUT": {"learners": "learners.png"},
     "-m power_metrics.cli corrupt-reward --runs 0 --plot OUT/corrupt.png": {"corrupt_reward": "corrupt.png"},
     "-m power_metrics.cli safety --plot OUT/safety.png": {"safety": "safety.png"},
     "examples/safety_power.py --samples 1000 --plot OUT/power.png": {"safety_power": "power.png"},

@@ -48,6 +48,8 @@ from .learners.noisy_sb3 import (
     NoisyActorCriticPolicy as NoisyActorCriticPolicy,
     NoisyDQNPolicy as NoisyDQNPolicy,
 )
+from .learners.train import train as train
+from .learners.training import Training as Training
 from .measures.aup import AupAgents as AupAgents, aup as aup
 from .measures.corrupt_agents import CorruptAgents as CorruptAgents, corrupt_agents as corrupt_agents
 from .measures.corrupt_learning import CorruptLearning as CorruptLearning, corrupt_learning as corrupt_learning

@@ -161,3 +161,11 @@ def test_known_values(monkeypatch, capsys):
         assert abs(float(known) - float(exact)) < digits
         assert float(drawn) == pytest.approx(float(exact), abs=5 * float(error))
         assert abs(float(z)) < 5
+
+
+def test_learners(run):
+    out, printed = run("learners", "--steps", 300, "--seeds", 1, "--algorithms", "q_learning", "a2c")
+    record = json.loads((out / "learners.json").read_text())
+    assert record["q_learning"]["score"][0] > 0.95
+    assert "a2c" in printed
+    assert Image.open(out / "learners.png").width > 800

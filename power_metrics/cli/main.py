@@ -31,6 +31,7 @@ from power_metrics.cli import (
     show,
     side_effects,
     sweep,
+    train,
 )
 from power_metrics.cli.command import Command
 from powerenvs.model.labels import closest
@@ -44,6 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     power.COMMAND,
     measure.COMMAND,
     compare.COMMAND,
+    train.COMMAND,
     sweep.COMMAND,
     reproduce.COMMAND,
     convert_config.COMMAND,

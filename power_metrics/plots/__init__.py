@@ -23,7 +23,7 @@ from power_metrics.plots.safety import plot_safety
 from power_metrics.plots.side_effects import plot_side_effects
 from power_metrics.plots.style import save_figure, saved
 from power_metrics.plots.sweep import plot_alignment_sweep, plot_correlation_sweep, plot_sweep
-from power_metrics.plots.training import plot_training
+from power_metrics.plots.training import plot_learner, plot_training
 from power_metrics.plots.training_film import save_animation
 from power_metrics.plots.two_agents import plot_alignment, plot_two_agents
 
@@ -42,6 +42,7 @@ __all__ = [
     "plot_dynamics",
     "plot_game_comparison",
     "plot_joint_power",
+    "plot_learner",
     "plot_learning_curve",
     "plot_mdp",
     "plot_policy",

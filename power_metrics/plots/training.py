@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import as_float64
+from power_metrics.learners.training import Training
+from power_metrics.plots.generic import plot
 from power_metrics.plots.learners import SEEKING
 from power_metrics.plots.style import LARGE, NORMAL, SCALE_LABEL, SMALL, Picture, add_note, plain, root_figure, saved
 from power_metrics.plots.sweep_lines import COLOURS
@@ -102,6 +104,42 @@ def plot_training(
     return figure
 
 
+@plot.register(Training)
+def plot_learner(
+    result: Training,
+    columns: str | Sequence[str] = ("return_exact", "normalised"),
+    *,
+    ax: Axes | None = None,
+    title: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Figure:
+    """Draws what `power_metrics.train` found: return and power-seeking over training, beside the optimum.
+
+    Args:
+        result: of `power_metrics.train`.
+        columns: as for `plot_training`, of the result's table.
+        ax: axes to draw a single column on; a new figure when None.
+        title: above the pictures; by default the algorithm.
+        path: also save the figure there, whole or not at all; the suffix chooses the format.
+
+    Raises:
+        ValueError: as `plot_training` does.
+
+    Example:
+        >>> import gymnasium as gym, powerenvs
+        >>> import power_metrics as pm
+        >>> env = gym.make("PowerGrid-v0", level="S..G", max_episode_steps=20)
+        >>> found = pm.train(env, "q_learning", steps=200, progress=False)
+        >>> [ax.get_ylabel() for ax in found.plot().axes][0]
+        'expected discounted return'
+    """
+    frame = result.to_frame().assign(
+        return_task_optimal=result.optimal_return, normalised_task_optimal=result.optimal_power_seeking
+    )
+    shown = f"{result.algorithm}, seed {result.seed}" if title is None else title
+    return plot_training({"": [frame]}, columns, ax=ax, title=shown, path=path)
+
+
 def _draw(ax: Axes, groups: Mapping[str, list[Any]], column: str, band: str) -> None:
     """One column of all groups."""
     dashes: dict[float, str] = {}
@@ -181,7 +219,7 @@ def _frame(run: Any) -> Any:
         if Path(run).suffix != ".csv":
             raise ValueError(f"runs: expected the path of a .csv file, found {os.fspath(run)!r}")
         frame = pandas.read_csv(run)
-    elif hasattr(run, "to_frame") and not hasattr(run, "columns"):
+    elif hasattr(run, "to_frame") and not isinstance(run, pandas.DataFrame):
         frame = run.to_frame()
     else:
         try:

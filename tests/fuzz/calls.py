@@ -334,6 +334,16 @@ CALLS: Mapping[str, Call] = {
     "long_run_rates": Call(pm.long_run_rates, lambda: {
         "env_or_mdp": endless(), "policy": np.full((3, 3), 1 / 3), "gamma": None, "initial": np.array([0.5, 0.25, 0.25]),
     }, finite),
+    "vtrace_operator": Call(pm.vtrace_operator, lambda: {
+        "env_or_mdp": endless(), "behaviour": np.full((3, 3), 1 / 3), "target": np.eye(3), "gamma": 0.9, "rho": 1.0, "c": 1.0,
+    }, lambda found: finite(found.fixed_point)),
+    "vtrace_fixed_point": Call(pm.vtrace_fixed_point, lambda: {
+        "env_or_mdp": endless(), "behaviour": np.full((3, 3), 1 / 3), "target": np.eye(3), "gamma": 0.9, "rho": 2.0, "c": 1.0,
+    }, finite),
+    "train": Call(pm.train, lambda: {
+        "env": gym.make("PowerGrid-v0", level="S.G", max_episode_steps=9), "algorithm": "q_learning", "steps": 20, "seed": 0,
+        "gamma": 0.9, "eval_every": 10, "power": np.arange(3.0), "settings": {"decay": 0.5}, "progress": False,
+    }, lambda found: finite(found.returns), fixed=("steps", "eval_every")),
     "no_free_lunch": Call(pm.no_free_lunch, lambda: {
         "env_or_mdp": endless(), "policy": np.full((3, 3), 1 / 3), "steps": 5, "low": 0.0, "high": 1.0,
     }, lambda found: finite(found.regret)),
