@@ -1,7 +1,7 @@
 """All learners of `powerenvs train` in one world, several seeds each: how close to the optimum, how power-seeking.
 
-The optimal policy of this world gives up POWER, since its goal ends the episode. Runs are kept in a folder, and the same
-command goes on where it was stopped.
+The optimal policy of this world gives up POWER, since its goal ends the episode. Runs are kept in a folder, and the
+same command goes on where it was stopped.
 """
 
 from __future__ import annotations

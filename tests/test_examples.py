@@ -168,4 +168,5 @@ def test_learners(run):
     record = json.loads((out / "learners.json").read_text())
     assert record["q_learning"]["score"][0] > 0.95
     assert "a2c" in printed
-    assert Image.open(out / "learners.png").width > 800
+    with Image.open(out / "learners.png") as picture:
+        assert picture.width > 800

@@ -32,7 +32,7 @@ class Algorithm:
 
     @property
     def run(self) -> str:
-        """ "module:function" that trains it."""
+        """What trains it, as "module:function"."""
         tabular = self.learner.startswith("power_metrics.learners.tabular:")
         return f"power_metrics.learners.{'tabular:learn' if tabular else 'sb3:learn'}"
 
@@ -93,9 +93,7 @@ def algorithm_named(name: str) -> Algorithm:
         ValueError: for another name, with those that there are.
     """
     if not isinstance(name, str) or name not in ALGORITHMS:
-        raise ValueError(
-            f"algorithm: expected one of {', '.join(ALGORITHMS)}, found {name!r}"
-        )
+        raise ValueError(f"algorithm: expected one of {', '.join(ALGORITHMS)}, found {name!r}")
     return ALGORITHMS[name]
 
 

@@ -115,7 +115,9 @@ def _check_same(folder: Path, record: Mapping[str, Any]) -> None:
                     f"{given.get(name)!r}; use another folder, or the same arguments to go on"
                 )
     elif any(not path.name.startswith(".") for path in folder.iterdir()):
-        raise ValueError(f"out: expected a new folder or one of this training, found other files in {os.fspath(folder)!r}")
+        raise ValueError(
+            f"out: expected a new folder or one of this training, found other files in {os.fspath(folder)!r}"
+        )
     else:
         with atomic_path(path) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")

@@ -142,21 +142,24 @@ def plot_learner(
 
 def _draw(ax: Axes, groups: Mapping[str, list[Any]], column: str, band: str) -> None:
     """One column of all groups."""
-    dashes: dict[float, str] = {}
     for (name, frames), colour in zip(groups.items(), COLOURS, strict=False):
         steps, numbers = _joined(name, frames, column)
         low, high = _ends(numbers, band)
         ax.plot(steps, numbers.mean(axis=0), color=colour, label=name or "runs, mean")
         if len(numbers) > 1:
             ax.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
-        for what, reference in REFERENCES.get(column, {}).items():
+    for what, reference in REFERENCES.get(column, {}).items():
+        lines: dict[float, list[tuple[str, str]]] = {}
+        for (name, frames), colour in zip(groups.items(), COLOURS, strict=False):
             if all(reference in frame for frame in frames):
                 value = float(np.mean([frame[reference].iloc[-1] for frame in frames]))
-                label = what if len(groups) == 1 or value in dashes else f"{what}, {name}"
-                if value not in dashes:
-                    style: dict[str, Any] = {"color": "0.4" if len(groups) == 1 else colour, "linewidth": 1.1}
-                    ax.axhline(value, linestyle="--" if what == "task-optimal" else ":", label=label, **style)
-                dashes[value] = label
+                near = next((known for known in lines if np.isclose(known, value, rtol=1e-9, atol=0.0)), value)
+                lines.setdefault(near, []).append((name, colour))
+        for value, owners in lines.items():
+            shared = len(owners) == len(groups)
+            name, colour = ("", "0.4") if shared else owners[0]
+            style = {"color": colour, "linewidth": 1.1, "linestyle": "--" if what == "task-optimal" else ":"}
+            ax.axhline(value, label=what if shared else f"{what}, {name}", **style)
     ax.set_xlabel("training steps", fontsize=NORMAL)
     ax.set_ylabel(LABELS.get(column, column.replace("_", " ")), fontsize=NORMAL)
     ax.xaxis.set_major_formatter("{x:,.0f}")

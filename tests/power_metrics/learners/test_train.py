@@ -72,9 +72,10 @@ def stopped(monkeypatch, after):
 def test_what_was_interrupted_ends_as_it_would_have(algorithm, tmp_path, monkeypatch):
     settings = SMALL.get(algorithm)
     whole = small(algorithm, settings=settings)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         stopped(patch, 2)
-        small(algorithm, settings=settings, out=tmp_path / "run")
+        with pytest.raises(KeyboardInterrupt):
+            small(algorithm, settings=settings, out=tmp_path / "run")
     left = pm.Training.load(tmp_path / "run" / "training.npz")
     assert len(left.step) == 2
     again = small(algorithm, settings=settings, out=tmp_path / "run")
@@ -119,7 +120,7 @@ def test_its_picture_and_its_table(tmp_path):
     found = small("q_learning")
     figure = found.plot(path=tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 10_000
-    assert [ax.get_ylabel() for ax in figure.axes][0] == "expected discounted return"
+    assert figure.axes[0].get_ylabel() == "expected discounted return"
     assert list(found.to_frame()) == ["step", "return_exact", "performance_exact", "normalised", "entropy"]
     assert "q_learning, 96 steps: return" in repr(found)
     assert pm.plot_training({"table": [found, small("q_learning", seed=1)]}, "return_exact").axes
@@ -166,7 +167,8 @@ def test_folders_of_other_things_are_left_alone(tmp_path):
 
 
 def test_the_command(capsys, tmp_path):
-    words = "train PowerGrid-v0 --level S..G --max-episode-steps 20 --algorithm q_learning --steps 200".split()
+    words = ["train", "PowerGrid-v0", "--level", "S..G", "--max-episode-steps", "20", "--algorithm", "q_learning"]
+    words += ["--steps", "200"]
     assert cli.main([*words, "--setting", "decay=0.5", "--json", str(tmp_path / "found.json")]) == 0
     assert "q_learning, 200 steps: return" in capsys.readouterr().out
     assert json.loads((tmp_path / "found.json").read_text())["algorithm"] == "q_learning"

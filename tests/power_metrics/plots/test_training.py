@@ -23,9 +23,9 @@ def test_the_mean_of_seeds_between_the_lowest_and_the_highest():
     figure = pm.plot_training({"PPO": [run(0.2), run(0.8)], "DQN": [run(0.5)]}, title="Both")
     (ax,) = figure.axes
     lines = {line.get_label(): line for line in ax.lines}
-    assert list(lines) == ["PPO", "task-optimal, PPO", "DQN"]
+    assert list(lines) == ["PPO", "DQN", "task-optimal"]
     assert lines["PPO"].get_ydata() == pytest.approx([0, 0.25, 0.5])
-    assert lines["task-optimal, PPO"].get_ydata() == [0.9, 0.9]
+    assert lines["task-optimal"].get_ydata() == [0.9, 0.9]
     edges = band(ax)
     assert {0.2, 0.8} <= set(edges[edges[:, 0] == 200][:, 1].round(9))
     assert "mean of 1 to 2 runs; bands: lowest to highest run" in note(figure)
