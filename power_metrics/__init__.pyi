@@ -20,6 +20,10 @@ from .agents.quantilisers import (
 )
 from .agents.rollouts import rollout_counts as rollout_counts
 from .agents.table import policy_table as policy_table
+from .agents_and_devices.goals import GoalAgents as GoalAgents, RewardAgents as RewardAgents
+from .agents_and_devices.tracker import AgencyTracker as AgencyTracker
+from .agents_and_devices.trajectories import trajectory as trajectory
+from .agents_and_devices.walks import load_trajectory as load_trajectory, save_trajectory as save_trajectory
 from .chains.evaluation import policy_values as policy_values
 from .chains.horizon import (
     HorizonOptimum as HorizonOptimum,
@@ -50,6 +54,7 @@ from .learners.noisy_sb3 import (
 )
 from .learners.train import train as train
 from .learners.training import Training as Training
+from .measures.agency import Agency as Agency, agency as agency
 from .measures.aup import AupAgents as AupAgents, aup as aup
 from .measures.corrupt_agents import CorruptAgents as CorruptAgents, corrupt_agents as corrupt_agents
 from .measures.corrupt_learning import CorruptLearning as CorruptLearning, corrupt_learning as corrupt_learning

@@ -79,6 +79,14 @@ def nothing(result: Any) -> None:
     repr(result)
 
 
+def _kept(walk: Any, name: Any) -> Any:
+    """A walk, written and read."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name if isinstance(name, str) and "/" not in name and "\0" not in name else name
+        pm.save_trajectory(walk, path)
+        return pm.load_trajectory(small_mdp(), path)
+
+
 def statistics(result: Any) -> None:
     """Numbers by name, some of which may be undefined."""
     assert not any(np.isinf(value) for value in result.values())
@@ -380,6 +388,20 @@ CALLS: Mapping[str, Call] = {
         "value_discount": 0.8, "default": "noop", "steps": 4, "nonterminal": "full", "num_episodes": 3, "num_learners": 2, "learning_rate": 0.5,
         "num_samples": 2, "seed": 0, "threads": 1, "progress": False,
     }, lambda found: [finite(one.final_performances) for one in (found if isinstance(found, list) else [found])] and None),
+    "agency": Call(pm.agency, lambda: {
+        "env_or_mdp": small_mdp(), "trajectory": [("a", "x"), ("b", None)], "agents": "goals", "devices": ["uniform", "previous+walls", "tree(2)"], "prior": 0.5, "steps": 3, "seed": 0,
+    }, lambda found: finite(found.probability), ("steps",)),
+    "goal_agents": Call(lambda **given: pm.agency(endless(), [(0, 0)], pm.GoalAgents(**given)), lambda: {
+        "goals": [0, 2], "epsilons": [0.1], "betas": [1.0], "switching": 0.1, "weights": [0.5, 0.5],
+    }, lambda found: finite(found.probability)),
+    "reward_agents": Call(lambda **given: pm.agency(endless(), [(0, 0)], pm.RewardAgents(**given)), lambda: {
+        "rewards": pm.Uniform(0, 1), "gamma": 0.9, "num_rewards": 3, "seed": 0, "epsilons": [0.1], "betas": [1.0], "switching": 0.1, "weights": None,
+    }, lambda found: finite(found.probability), ("num_rewards",)),
+    "agency_step": Call(lambda state, action: pm.AgencyTracker(small_mdp()).step(state, action), lambda: {"state": "a", "action": "x"}, nothing),
+    "trajectory": Call(pm.trajectory, lambda: {
+        "env_or_mdp": small_mdp(), "kind": "random_walk", "steps": 3, "start": "a", "goal": None, "epsilon": 0.5, "seed": 0,
+    }, nothing, ("steps",)),
+    "save_trajectory": Call(_kept, lambda: {"walk": pm.trajectory(small_mdp(), "random_walk", 3), "name": "walk.csv"}, nothing),
     "plot_training": Call(_trained, lambda: {
         "runs": {"PPO": [[{"step": 0, "normalised": 0.0}, {"step": 9, "normalised": end}] for end in (0.5, 0.75)]}, "columns": ["normalised"], "band": "interval",
         "ax": None, "title": "two runs", "path": None,
