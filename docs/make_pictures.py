@@ -44,6 +44,8 @@ COMMANDS = {
     "-m power_metrics.cli measure side_effect_map powerenvs/Options-v0 --plot OUT/map.png": {
         "side_effect_map": "map.png"
     },
+    "-m power_metrics.cli game battle_of_the_sexes --plot OUT/battle.png": {"game_battle": "battle.png"},
+    "-m power_metrics.cli game leduc --plot OUT/leduc.png": {"game_leduc": "leduc.png"},
     f"{BENCHMARK} --plot OUT/learning.png": {"safety_learning": "learning.png"},
 }
 """What Python runs, and {name in docs/images: file that it writes}."""

@@ -34,6 +34,13 @@ def run(tmp_path, capsys):
     return start
 
 
+def test_policy_game(run):
+    out, printed = run("policy_game", "--steps", 512, "--rounds", 1, "--samples", 50)
+    assert pm.games.load(out / "policies.nfg").names[0] == ("learned", "random", "optimal", "power")
+    assert "Gain of a best answer" in printed
+    assert "equilibrium of" in printed
+
+
 def test_sb3_ppo_power(run):
     out, printed = run("sb3_ppo_power", "--steps", 4_000, "--level", "corridor", "--prize", "")
     history = pandas.read_csv(out / "history.csv")

@@ -39,7 +39,7 @@ class Command:
     run: Callable[[argparse.Namespace], None]
 
 
-def add_samples(parser: argparse.ArgumentParser, meaning: str) -> None:
+def add_samples(parser: Any, meaning: str) -> None:
     """``--num-samples``, as Python and files of sweeps name it, and as ``--samples``."""
     parser.add_argument("--num-samples", "--samples", dest="samples", metavar="N", type=number, help=meaning)
 

@@ -21,6 +21,7 @@ from power_metrics.cli import (
     convert_config,
     corrupt_reward,
     edit,
+    game,
     list as list_environments,
     measure,
     play,
@@ -53,6 +54,7 @@ COMMANDS: tuple[Command, ...] = (
     safety.COMMAND,
     side_effects.COMMAND,
     corrupt_reward.COMMAND,
+    game.COMMAND,
     bench.COMMAND,
     completion.COMMAND,
 )

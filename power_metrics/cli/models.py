@@ -37,6 +37,11 @@ def add_model_arguments(
         parser.add_argument("id", metavar="ID", help=meaning)
     else:
         parser.add_argument(option, dest="id", required=True, metavar="ID", help=meaning)
+    add_kwarg_arguments(parser)
+
+
+def add_kwarg_arguments(parser: Any) -> None:
+    """The options that become arguments of the environment, on a parser or a group of one; see `given_kwargs`."""
     parser.add_argument("--level", metavar="LEVEL", help=SHORTCUTS["level"])
     parser.add_argument("--noise", metavar="P", type=float, help=SHORTCUTS["noise"])
     parser.add_argument("--walls", metavar="KIND", help=SHORTCUTS["walls"])

@@ -24,4 +24,8 @@ from .resting import (
     tangent_eigenvalues as tangent_eigenvalues,
 )
 from .results import Likely as Likely, Matches as Matches, matches as matches
-from .worlds import EmpiricalGame as EmpiricalGame, empirical as empirical
+from .worlds import (
+    EmpiricalGame as EmpiricalGame,
+    empirical as empirical,
+    reference_policies as reference_policies,
+)

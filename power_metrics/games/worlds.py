@@ -20,9 +20,10 @@ from power_metrics.chains.occupancy import expected_return, occupancy, start_wei
 from power_metrics.games.bimatrix import Bimatrix
 from power_metrics.measures.power import power as compute_power
 from power_metrics.results.estimate import PowerEstimate
-from power_metrics.solvers.optimal import solve_task
+from power_metrics.solvers.optimal import optimal_policies, solve_task
 from powerenvs.model.checks import as_list, mapped
 from powerenvs.model.game import TabularGame
+from powerenvs.model.joint import agent_position
 from powerenvs.model.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
@@ -184,6 +185,42 @@ def empirical(
         payoff=payoff,
         best=best,
     )
+
+
+def reference_policies(
+    game: Any, agent: str, gamma: float, *, num_samples: int = 1000, seed: int = 0
+) -> dict[str, Floats]:
+    """Policies of an agent to put others beside: what is optimal, and what seeks power, among random others.
+
+    Args:
+        game: a `powerenvs.TabularGame`, or an environment of PettingZoo around one.
+        agent: whose.
+        gamma: discount in [0, 1).
+        num_samples: reward functions that POWER is averaged over.
+        seed: of the reward functions.
+
+    Returns:
+        {"random": uniform, "optimal": for the task, "power": seeks the most POWER along the way}, (S, A) each; optimal
+        actions that are tied are equally likely.
+
+    Raises:
+        ValueError: for an unknown agent, and arguments that do not fit.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.social import StagHunt
+        >>> sorted(pm.games.reference_policies(StagHunt(), "ai", 0.9, num_samples=50))
+        ['optimal', 'power', 'random']
+    """
+    world, gamma = world_of(game), check_gamma(gamma)
+    agent_position("agent", agent, world.agents)
+    mdp = among_random(world, agent)
+    power = compute_power(mdp, gamma, num_samples=num_samples, seed=seed, progress=False).mean
+    return {
+        "random": world.uniform_policy(agent),
+        "optimal": optimal_policies(mdp, None, gamma).numpy()[0],
+        "power": optimal_policies(mdp, power, gamma).numpy()[0],
+    }
 
 
 def world_of(game: Any) -> TabularGame:
