@@ -75,12 +75,12 @@ def _game(args: argparse.Namespace) -> tuple[Bimatrix, Matches | None]:
         loaded = load_source(args, game=True)
         assert isinstance(loaded, LoadedGame), "load_source loads games when games are wanted"
         count = 1000 if args.samples is None else args.samples
-        policies = [
+        own, other = (
             pm.games.reference_policies(loaded.game, agent, gamma, num_samples=count) for agent in loaded.game.agents
-        ]
+        )
         payoff = args.payoff or "reward"
         options: dict[str, Any] = {"num_samples": count, "progress": False} if payoff == "power" else {}
-        return pm.games.empirical(loaded.game, *policies, gamma, payoff=payoff, **options).game, None
+        return pm.games.empirical(loaded.game, own, other, gamma, payoff=payoff, **options).game, None
     for option, given in (("gamma", args.gamma), ("payoff", args.payoff), ("num-samples", args.samples)):
         if given is not None:
             raise ValueError(f"--{option}: goes with --world only")
@@ -155,7 +155,7 @@ def as_dict(found: Decomposition) -> dict[str, Any]:
 
 
 def _likely(matches: Matches) -> str:
-    rows = [("equilibrium", "kept in", "first player's interval", "second player's")]
+    rows: list[tuple[str, ...]] = [("equilibrium", "kept in", "first player's interval", "second player's")]
     for number_, one in enumerate(matches.likely_equilibria(), start=1):
         intervals = [
             ", ".join(f"{low:.3g} to {high:.3g}" for low, high in bounds.T) if one.frequency else "-"

@@ -44,7 +44,7 @@ def test_results_of_matches(run, tmp_path):
 
 def test_a_world(run, tmp_path):
     found = tmp_path / "found.json"
-    status, printed, _ = run("game", "stag_hunt", "--world", "--num-samples", 50, "--json", found)
+    status, _, _ = run("game", "stag_hunt", "--world", "--num-samples", 50, "--json", found)
     assert status == 0
     values = json.loads(found.read_text())
     assert values["strategies"] == [["random", "optimal", "power"]] * 2
