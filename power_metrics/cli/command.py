@@ -136,6 +136,20 @@ def show(text: str, written: Sequence[str]) -> None:
         print(f"wrote {path}")
 
 
+def write_result(args: argparse.Namespace, result: Result) -> list[str]:
+    """Writes what ``--plot`` and ``--json`` ask for, of one result; returns the paths."""
+    written = []
+    if args.plot is not None:
+        from power_metrics.plots.style import save_figure
+
+        save_figure(result.plot(), args.plot)
+        written.append(args.plot)
+    if args.json is not None:
+        result.to_json(args.json)
+        written.append(args.json)
+    return written
+
+
 def write_results(
     args: argparse.Namespace,
     source: LoadedModel | LoadedGame,

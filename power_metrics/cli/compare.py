@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from power_metrics.cli.command import Command, add_samples, check_outputs, show
+from power_metrics.cli.command import Command, add_samples, check_outputs, show, write_result
 from power_metrics.cli.models import add_model_arguments, load_model
 
 
@@ -54,16 +54,7 @@ def run(args: argparse.Namespace) -> None:
         policy, loaded.env, gamma, num_samples=num_samples, seed=seed, method=args.method, tolerance=args.tolerance,
         deterministic=args.deterministic, epsilon=args.epsilon,
     )  # fmt: skip
-    written = []
-    if args.plot is not None:
-        from power_metrics.plots.style import save_figure
-
-        save_figure(comparison.plot(), args.plot)
-        written.append(args.plot)
-    if args.json is not None:
-        comparison.to_json(args.json)
-        written.append(args.json)
-    show(f"{args.model} on {loaded.title}\n{comparison}", written)
+    show(f"{args.model} on {loaded.title}\n{comparison}", write_result(args, comparison))
 
 
 COMMAND = Command(

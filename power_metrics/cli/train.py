@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from power_metrics.cli.command import Command, check_outputs, number, show
+from power_metrics.cli.command import Command, check_outputs, number, show, write_result
 from power_metrics.cli.models import add_model_arguments, make_environment
 
 
@@ -56,15 +56,7 @@ def run(args: argparse.Namespace) -> None:
         env, args.algorithm, steps=args.steps, seed=args.seed, out=args.out, gamma=args.gamma,
         eval_every=args.eval_every, settings=settings,
     )  # fmt: skip
-    written = [] if args.out is None else [args.out]
-    if args.plot is not None:
-        from power_metrics.plots.style import save_figure
-
-        save_figure(found.plot(), args.plot)
-        written.append(args.plot)
-    if args.json is not None:
-        found.to_json(args.json)
-        written.append(args.json)
+    written = [*([] if args.out is None else [args.out]), *write_result(args, found)]
     show(f"{args.algorithm} in {args.id}\n{found}", written)
 
 

@@ -158,7 +158,11 @@ def _draw(ax: Axes, groups: Mapping[str, list[Any]], column: str, band: str) -> 
         for value, owners in lines.items():
             shared = len(owners) == len(groups)
             name, colour = ("", "0.4") if shared else owners[0]
-            style = {"color": colour, "linewidth": 1.1, "linestyle": "--" if what == "task-optimal" else ":"}
+            style: dict[str, Any] = {
+                "color": colour,
+                "linewidth": 1.1,
+                "linestyle": "--" if what == "task-optimal" else ":",
+            }
             ax.axhline(value, label=what if shared else f"{what}, {name}", **style)
     ax.set_xlabel("training steps", fontsize=NORMAL)
     ax.set_ylabel(LABELS.get(column, column.replace("_", " ")), fontsize=NORMAL)

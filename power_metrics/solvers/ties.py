@@ -18,6 +18,7 @@ bound is the same for all states.
 from __future__ import annotations
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,20 @@ def tell_unsure(unsure: float, scale: float) -> None:
         )
 
 
+class Values(NamedTuple):
+    """Values of B policies in twice the precision: common + high + low.
+
+    Attributes:
+        common: (B,) what all states have in common.
+        high: (B, S) the rest, to the precision of a number.
+        low: (B, S) what that leaves.
+    """
+
+    common: Floats
+    high: Floats
+    low: Floats
+
+
 class Refined:
     """Optimal values in twice the precision, and bounds on their errors."""
 
@@ -116,8 +131,8 @@ class Refined:
 
     def _leave_open(self, left: Floats, rounding: Floats) -> None:
         """See `leave_open`."""
-        given = self.actions, self.rewards, self.gamma, self.policy, self.common, self.high, self.low
-        leave_open(*given, left, rounding)
+        values = Values(self.common, self.high, self.low)
+        leave_open(self.actions, self.rewards, self.gamma, self.policy, values, left, rounding)
 
     def _bound(self, left: Floats) -> Floats:
         """(B, S) at least (I - γP)^-1 ``left``, for what is left open of at least 0."""
@@ -243,13 +258,13 @@ def _compare(
 
 @kernel
 def leave_open(
-    actions: Actions, rewards: Floats, gamma: float, policy: Ints, common: Floats, high: Floats, low: Floats,
-    left: Floats, rounding: Floats,
-) -> None:  # fmt: skip
+    actions: Actions, rewards: Floats, gamma: float, policy: Ints, values: Values, left: Floats, rounding: Floats
+) -> None:
     """Sets ``left`` to R + r + γ Σ P (V(s') - V(s)) - (1 - γ) V, and ``rounding`` to a bound on its error.
 
-    All are (B, S), but for ``common`` (B,): values are common + high + low.
+    All are (B, S).
     """
+    common, high, low = values
     S = high.shape[1]
     short, short_low = twofold.subtract(1.0, 0.0, gamma, 0.0)
     for b in range(high.shape[0]):
