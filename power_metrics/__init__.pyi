@@ -56,6 +56,7 @@ from .learners.train import train as train
 from .learners.training import Training as Training
 from .measures.agency import Agency as Agency, agency as agency
 from .measures.aup import AupAgents as AupAgents, aup as aup
+from .measures.coherence import Coherence as Coherence, coherence as coherence
 from .measures.corrupt_agents import CorruptAgents as CorruptAgents, corrupt_agents as corrupt_agents
 from .measures.corrupt_learning import CorruptLearning as CorruptLearning, corrupt_learning as corrupt_learning
 from .measures.deviations import Deviations as Deviations, deviation as deviation
@@ -67,6 +68,7 @@ from .measures.learnable_rewards import (
     observation_graph as observation_graph,
 )
 from .measures.learning_curve import LearningCurve as LearningCurve, q_learning_curve as q_learning_curve
+from .measures.meg import Meg as Meg, meg as meg
 from .measures.multiagent_power import multiagent_power as multiagent_power
 from .measures.no_free_lunch import NoFreeLunch as NoFreeLunch, no_free_lunch as no_free_lunch
 from .measures.optimality import (

@@ -391,6 +391,10 @@ CALLS: Mapping[str, Call] = {
     "agency": Call(pm.agency, lambda: {
         "env_or_mdp": small_mdp(), "trajectory": [("a", "x"), ("b", None)], "agents": "goals", "devices": ["uniform", "previous+walls", "tree(2)"], "prior": 0.5, "steps": 3, "seed": 0,
     }, lambda found: finite(found.probability), ("steps",)),
+    "meg": Call(pm.meg, lambda: {"env_or_mdp": endless(), "policy": np.full((3, 3), 1 / 3), "utility": np.eye(3), "steps": 3}, lambda found: finite(found.meg), ("steps",)),
+    "coherence": Call(pm.coherence, lambda: {
+        "env_or_mdp": endless(), "policy": np.full((3, 3), 1 / 3), "gamma": 0.9, "reward": pm.Uniform(0, 1), "num_samples": 5, "seed": 0,
+    }, lambda found: finite(found.coherence), ("num_samples",)),
     "goal_agents": Call(lambda **given: pm.agency(endless(), [(0, 0)], pm.GoalAgents(**given)), lambda: {
         "goals": [0, 2], "epsilons": [0.1], "betas": [1.0], "switching": 0.1, "weights": [0.5, 0.5],
     }, lambda found: finite(found.probability)),
