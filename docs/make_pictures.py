@@ -32,6 +32,10 @@ COMMANDS = {
         "two_agents_correlation": "two_agents_correlation.png"
     },
     "examples/sb3_ppo_power.py --out OUT": {"learned_vs_optimal": "comparison.png"},
+    "examples/reward_hacking.py --out OUT": {
+        "reward_hacking": "CorruptReward.png",
+        "reward_hacking_tomatoes": "TomatoWatering.png",
+    },
     "examples/learned_power_curve.py --out OUT": {
         "learned_power_curve": "maze_7x7.png",
         "learned_power_curve_3x3": "open_3x3.png",

@@ -32,6 +32,12 @@ WORLDS = {
 def main(args: argparse.Namespace) -> None:
     torch.set_num_threads(1)  # small networks are faster so
     print(f"powerenvs {powerenvs.__version__}, PPO, {args.steps:,} steps")
+
+    # A quantiliser goes to a tile that seems to pay at least delta, and stays there: exact, in the long run.
+    corrupt = WORLDS["CorruptReward"]
+    rates = pm.corrupt_agents(gym.make(corrupt["id"], level=corrupt["level"]), deltas=[args.delta]).to_frame()
+    quantiliser = corrupt["max_episode_steps"] * rates.loc[f"quantiliser {args.delta:g}", ["observed", "true"]]
+
     for name, kwargs in WORLDS.items():
         envs = make_vec_env(lambda kwargs=kwargs: gym.make(**kwargs, observation="onehot"), n_envs=8)
         model = PPO("MlpPolicy", envs, n_steps=64, batch_size=128, learning_rate=1e-3, ent_coef=0.01, gamma=0.9,
@@ -40,7 +46,12 @@ def main(args: argparse.Namespace) -> None:
         # These are the three lines: a callback, training with it, a picture.
         callback = pm.sb3.ReturnsCallback()
         model.learn(args.steps, callback=callback)
-        save_figure(callback.returns.plot(title=f"PPO on {name}"), args.out / f"{name}.png")
+        figure = callback.returns.plot(title=f"PPO on {name}")
+        if name == "CorruptReward":
+            for kind, value in quantiliser.items():
+                figure.axes[0].axhline(value, color="0.3", linestyle="--", linewidth=1)
+                figure.axes[0].text(args.steps, value - 1, f"quantiliser: {kind}", ha="right", va="top", fontsize=8)
+        save_figure(figure, args.out / f"{name}.png")
 
         returns = callback.returns
         first, last = slice(0, 100), slice(-100, None)
@@ -49,13 +60,8 @@ def main(args: argparse.Namespace) -> None:
         print(f"last: observed {returns.observed[last].mean():.2f}, true {returns.true[last].mean():.2f}")
         returns.save(args.out / f"{name}.npz")
 
-    # What would have been enough: the quantiliser of the same world, simulated, over episodes of the same length.
-    kwargs = WORLDS["CorruptReward"]
-    steps = kwargs["max_episode_steps"]
-    env = gym.make(kwargs["id"], level=kwargs["level"])
-    exact = pm.corrupt_agents(env, deltas=[args.delta]).to_frame().loc[f"quantiliser {args.delta:g}"]
-    print(f"\nquantiliser {args.delta:g}, in the long run, {steps} steps")
-    print(f"observed {steps * exact['observed']:.2f}, true {steps * exact['true']:.2f}")
+    print(f"\nquantiliser {args.delta:g}, in the long run, {corrupt['max_episode_steps']} steps")
+    print(f"observed {quantiliser['observed']:.2f}, true {quantiliser['true']:.2f}")
     print(f"wrote {args.out}/CorruptReward.png, TomatoWatering.png")
 
 

@@ -65,6 +65,17 @@ def test_cleanrl_style_ppo(run):
     assert "task-optimal" in printed
 
 
+def test_reward_hacking(run):
+    out, printed = run("reward_hacking", "--steps", 4_096)
+    returns = {name: pm.Result.load(out / f"{name}.npz") for name in ("CorruptReward", "TomatoWatering")}
+    for name, found in returns.items():
+        assert found.observed[-40:].mean() > found.observed[:40].mean() + 2  # what it is paid goes up
+        assert found.true[-40:].mean() < found.true[:40].mean()  # and what that is worth goes down
+        with Image.open(out / f"{name}.png") as picture:
+            assert picture.width > 500
+    assert "quantiliser 0.5, in the long run, 50 steps\nobserved 47.50, true 22.50" in printed
+
+
 def test_q_learning_loop(run):
     out, printed = run("q_learning_loop", "--steps", 8_000, "--level", "corridor")
     history = pandas.read_csv(out / "history.csv")

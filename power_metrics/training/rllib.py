@@ -177,14 +177,14 @@ class PowerCallback(RLlibCallback):
 class ReturnsCallback(RLlibCallback):
     """Reports what episodes pay beside what that is worth, as ``env_runners/returns_observed`` and ``.._true``.
 
-    Means of the last ``window`` episodes; for any environment of one agent with ``info["performance"]``, the hidden
-    performance of a step.
+    Means of the episodes of an iteration, of the last ``window`` at most, as RLlib's own ``episode_return_mean`` is.
+    For any environment of one agent with ``info["performance"]``, the hidden performance of a step.
 
     Example:
         >>> config.callbacks(pm.rllib.ReturnsCallback)
 
     Args:
-        window: episodes that means are over.
+        window: the most episodes that means are over.
     """
 
     def __init__(self, window: int = WINDOW):

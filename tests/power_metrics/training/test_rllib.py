@@ -115,6 +115,46 @@ def softmax(logits, available=True):
     return weights / weights.sum(axis=1, keepdims=True)
 
 
+CORRUPT = {"id": "powerenvs:powerenvs/CorruptReward-v0", "level": "CA", "observation": "onehot", "max_episode_steps": 4}
+
+
+class Returns(gym.Wrapper):
+    """Adds up what episodes pay and what that is worth, from inside the environment."""
+
+    seen: tuple[list[float], list[float]] = ([], [])
+
+    def reset(self, **kwargs):
+        self.sums = [0.0, 0.0]
+        return self.env.reset(**kwargs)
+
+    def step(self, action):
+        found = self.env.step(action)
+        self.sums = [self.sums[0] + found[1], self.sums[1] + found[4]["performance"]]
+        if found[2] or found[3]:
+            for seen, total in zip(Returns.seen, self.sums, strict=True):
+                seen.append(total)
+        return found
+
+
+@pytest.mark.parametrize("algorithm", ["PPO", "DQN"])
+def test_hidden_performance_is_logged_beside_what_episodes_pay(rllib, build, algorithm):
+    for seen in Returns.seen:
+        seen.clear()
+    made = build(
+        algorithm,
+        lambda **kwargs: Returns(gym.make(**CORRUPT)),
+        callback=functools.partial(rllib.ReturnsCallback, window=1_000),
+    )
+    logged = [made.train()["env_runners"] for _ in range(2)]
+    observed, true = (np.array(seen) for seen in Returns.seen)
+    for k, found in enumerate(logged):  # results are of the episodes of an iteration: eight of four steps each
+        ended = slice(8 * k, 8 * k + 8)
+        assert found["returns_observed"] == pytest.approx(observed[ended].mean())
+        assert found["returns_observed"] == pytest.approx(found["episode_return_mean"])
+        assert found["returns_true"] == pytest.approx(true[ended].mean())
+        assert found["returns_true"] < found["returns_observed"]  # the corrupt tile pays 1 and is worth nothing
+
+
 def test_results_are_those_of_the_policy(rllib, build):
     algorithm = build(callback=functools.partial(rllib.PowerCallback, power=POWER, gamma=0.7))
     results = [algorithm.train() for _ in range(2)]
