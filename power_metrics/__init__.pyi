@@ -145,7 +145,11 @@ from .training.returns import (
     ReturnsWrapper as ReturnsWrapper,
     ReturnTracker as ReturnTracker,
 )
-from .training.rewards import PowerReward as PowerReward
+from .training.rewards import (
+    PowerReward as PowerReward,
+    PowerRewardParallel as PowerRewardParallel,
+    PowerRewardVector as PowerRewardVector,
+)
 from .training.side_effects import (
     SideEffectPenalty as SideEffectPenalty,
     SideEffectPenaltyVector as SideEffectPenaltyVector,

@@ -186,14 +186,15 @@ def _of_vector(env: Any, check: bool) -> StateObservations:
     base = env.unwrapped
     single = base.envs[0] if hasattr(base, "envs") else None
     shown = _base_observations(base) if single is None else state_observations(single, check)
+    outer, paid = env, False
     while isinstance(env, gym.vector.VectorWrapper):
         if isinstance(env, (gym.vector.VectorObservationWrapper, gym.vector.VectorActionWrapper)):
             raise ValueError(
                 f"env: {type(env).__name__} changes the observations or actions of many copies at once; give one "
                 "copy with the same wrapper for single environments instead"
             )
-        env = env.env
-    return shown
+        env, paid = env.env, paid or hasattr(type(env), "shaped_model")
+    return replace(shown, mdp=resolve_model(outer)) if paid else shown  # with what the wrappers pay
 
 
 class _Replay(gym.Env[Any, int]):

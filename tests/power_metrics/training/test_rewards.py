@@ -6,10 +6,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from pettingzoo.utils.conversions import parallel_to_aec
 from stable_baselines3 import PPO
 
 import power_metrics as pm
 import powerenvs
+from powerenvs.multi import power_pair_v0
 
 
 def make(noise=0.0, **options):
@@ -89,3 +91,76 @@ def test_it_is_an_environment():
 def test_refusals(arguments, message):
     with pytest.raises(ValueError, match=message):
         pm.PowerReward(make(), **arguments)
+
+
+def paid_by_tables(mdp):
+    return {(s, a, t): reward for s, row in mdp.P.items() for a, found in row.items() for _, t, reward, _ in found}
+
+
+@pytest.mark.parametrize("change", [False, True])
+@pytest.mark.parametrize("mode", ["vector_entry_point", "sync"])
+@pytest.mark.parametrize("autoreset", ["NextStep", "SameStep"])
+def test_vectors_pay_what_the_tables_say(mode, autoreset, change):
+    kwargs = {"autoreset_mode": gym.vector.AutoresetMode(autoreset)}
+    options = {"vector_kwargs": kwargs} if mode == "sync" else kwargs
+    envs = gym.make_vec("PowerGrid-v0", 3, mode, level="corridor", noise=0.3, max_episode_steps=7, **options)
+    power = ramp(envs)
+    envs = pm.PowerRewardVector(envs, -2.0, power, change=change)
+    entries = paid_by_tables(powerenvs.tabular_model(envs))
+    rng, (_, infos), restarts = np.random.default_rng(0), envs.reset(seed=0), np.zeros(3, dtype=bool)
+    for _ in range(60):
+        before, actions = infos["state"].copy(), rng.integers(5, size=3)
+        _, rewards, terminated, truncated, infos = envs.step(actions)
+        ended = terminated | truncated
+        after = infos["state"].copy()
+        if autoreset == "SameStep" and ended.any():
+            after[ended] = infos["final_info"]["state"][ended]
+        steps = zip(before.tolist(), actions.tolist(), after.tolist(), restarts, strict=True)
+        assert rewards.tolist() == pytest.approx([0.0 if begun else entries[s, a, t] for s, a, t, begun in steps])
+        restarts = ended & (autoreset == "NextStep")
+    found = pm.compare(lambda state: state % 5, envs, 0.9, power)
+    averse = pm.compare(lambda state: state % 5, pm.PowerReward(make(0.3), -2.0, power, change=change), 0.9, power)
+    assert found["task-optimal"] == averse["task-optimal"]  # optimal for what is paid, through vectors too
+
+
+def test_games_pay_each_agent_for_its_own_power():
+    env = power_pair_v0.parallel_env(level="S..", max_cycles=20)
+    power = {"human": np.linspace(0.0, 1.0, 9), "ai": np.linspace(1.0, 3.0, 9)}
+    shaped = pm.PowerRewardParallel(env, {"ai": -2.0}, power)
+    game = powerenvs.tabular_model(shaped)
+    assert game.agents == ("human", "ai")
+    assert np.array_equal(game.reward[0], env.game.reward[0])
+    rng = np.random.default_rng(0)
+    _, infos = shaped.reset(seed=0)
+    for _ in range(20):
+        before, joint = infos["ai"]["state"], rng.integers(5, size=2)
+        _, rewards, _, _, infos = shaped.step(dict(zip(game.agents, joint.tolist(), strict=True)))
+        row = before * game.num_joint_actions + int(joint[0] * 5 + joint[1])
+        entry = game.indptr[row]
+        assert game.successor[entry] == infos["ai"]["state"]
+        assert [rewards["human"], rewards["ai"]] == pytest.approx(game.reward[:, entry].tolist())
+        assert rewards["ai"] == pytest.approx(-2.0 * power["ai"][infos["ai"]["state"]])
+    random = {agent: game.uniform_policy(agent) for agent in game.agents}
+    found = pm.compare(random, shaped, 0.9, power)
+    assert found.best_response_gap[0, 1] > 0.1  # it could have less POWER
+    assert found.best_response_gap[0, 0] == pytest.approx(0.0, abs=1e-9)
+    whole = pm.PowerRewardParallel(env, 0.5, gamma=0.5)
+    assert sorted(whole.prices) == ["ai", "human"]
+    assert powerenvs.tabular_model(parallel_to_aec(whole)).reward.min() > 0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda env: pm.PowerRewardParallel(env, {"bob": 1.0}), "weight: no agent 'bob'"),
+        (lambda env: pm.PowerRewardParallel(env, np.inf), "weight: expected a finite number"),
+        (lambda env: pm.PowerRewardParallel(env, 1.0, {"ai": np.ones(9)}), "power: expected the POWER of 'human'"),
+        (lambda env: pm.PowerRewardParallel(env, 1.0, np.ones((2, 9))), "power: expected the POWER of 'human'"),
+        (lambda env: pm.PowerRewardParallel(parallel_to_aec(env), 1.0), "env: expected a parallel environment"),
+        (lambda env: pm.PowerRewardParallel(make(), 1.0), "env: expected a parallel environment"),
+        (lambda env: pm.PowerRewardVector(gym.make_vec("CartPole-v1", 2), 1.0), "env"),
+    ],
+)
+def test_what_cannot_be_paid(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(power_pair_v0.parallel_env(level="S.."))
