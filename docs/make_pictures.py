@@ -40,6 +40,9 @@ COMMANDS = {
         "learned_power_curve": "maze_7x7.png",
         "learned_power_curve_3x3": "open_3x3.png",
     },
+    "examples/power_front.py --weights -10000 -3000 0 560 3000 --steps 10000 --samples 2000 --out OUT": {
+        "power_front": "front.png"
+    },
     "examples/power_seeking_over_training.py --out OUT": {"power_seeking_over_training": "power_seeking.png"},
     "examples/learners.py --out OUT": {"learners": "learners.png"},
     "-m power_metrics.cli corrupt-reward --runs 0 --plot OUT/corrupt.png": {"corrupt_reward": "corrupt.png"},

@@ -43,6 +43,7 @@ from .chains.vtrace import (
     vtrace_operator as vtrace_operator,
 )
 from .comparison.compare import compare as compare
+from .comparison.front import PowerFront as PowerFront, power_front as power_front
 from .comparison.game_result import GameComparison as GameComparison
 from .comparison.logged import Behaviour as Behaviour, measure_behaviour as measure_behaviour
 from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
@@ -137,6 +138,7 @@ from .sweeps.config import SweepConfig as SweepConfig
 from .sweeps.results import SweepResult as SweepResult, load_sweep as load_sweep
 from .sweeps.run import sweep as sweep
 from .training import rllib as rllib, sb3 as sb3
+from .training.game_tracker import GameTracker as GameTracker
 from .training.pettingzoo import PowerParallelWrapper as PowerParallelWrapper
 from .training.returns import (
     Episode as Episode,

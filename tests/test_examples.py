@@ -94,6 +94,17 @@ def test_commons(run):
     assert "exploitability" in printed
 
 
+def test_power_front(run):
+    """What is paid for POWER moves agents along the front; within 5 % of it, with 10,000 steps (3,000 here) of PPO."""
+    out, printed = run("power_front", "--steps", 3_000, "--samples", 500, "--weights", 0, 3_000)
+    front = pm.PowerFront.load(out / "front.npz")
+    rows = [line.split() for line in printed.splitlines()[1:]]
+    assert [row[0] for row in rows] == ["0", "3000"]
+    assert float(rows[1][2]) > float(rows[0][2])
+    assert all(float(row[1]) <= front.expected_return.max() for row in rows)
+    assert (out / "front.png").exists()
+
+
 def test_behaviour_from_logs(run):
     out, printed = run("behaviour_from_logs", "--episodes", 20, "--samples", 500)
     found = pm.Behaviour.load(out / "behaviour.npz")

@@ -42,7 +42,9 @@ except ImportError as error:
 Floats = NDArray[np.float64]
 
 
-def policy_scores(agent: Any, observed: StateObservations, batch_size: int, check: bool) -> tuple[Floats, str]:
+def policy_scores(
+    agent: Any, observed: StateObservations, batch_size: int, check: bool, name: str | None = None
+) -> tuple[Floats, str]:
     """What an algorithm or an RLModule gives for each state and action, and of which kind that is.
 
     Observations take the way that they take in training: each is the first of an episode of its own, which the
@@ -55,6 +57,7 @@ def policy_scores(agent: Any, observed: StateObservations, batch_size: int, chec
         observed: the observations of all S states.
         batch_size: observations in a forward pass.
         check: compare what the connectors make of a short walk with what they make of single observations.
+        name: of the agent whose module it is, in an algorithm of several.
 
     Returns:
         (S, A) float64 log-probabilities or Q-values, and ``"logits"`` or ``"q"``.
@@ -64,6 +67,8 @@ def policy_scores(agent: Any, observed: StateObservations, batch_size: int, chec
     """
     mdp = observed.mdp
     space = gym.spaces.Discrete(mdp.num_states) if observed.space is None else observed.space
+    if isinstance(agent, Algorithm) and agent.config.is_multi_agent and name is not None:
+        agent = module_of(agent, name)
     if isinstance(agent, Algorithm):
         check_algorithm(agent)
         runner = agent.env_runner
@@ -107,6 +112,26 @@ def policy_scores(agent: Any, observed: StateObservations, batch_size: int, chec
     return scores, kind
 
 
+def module_of(algorithm: Any, name: str) -> Any:
+    """The module that an agent of an algorithm of several has in training.
+
+    Raises:
+        ValueError: for connectors of one's own, which only the algorithm knows, and agents whose modules change.
+    """
+    if algorithm.config._env_to_module_connector is not None:
+        raise ValueError(
+            "agent: expected an algorithm of several agents without env_to_module_connector, which may change what a "
+            "module sees; give what the module gives for each observation as a callable with kind"
+        )
+    try:
+        modules = {algorithm.config.policy_mapping_fn(name, None) for _ in range(8)}
+    except Exception as error:  # whatever a function of the user's raises without an episode
+        raise ValueError(f"agent: could not tell the module of {name!r} ({error}); give it: get_module(...)") from error
+    if len(modules) > 1:
+        raise ValueError(f"agent: expected one module of {name!r}, found that it changes: {sorted(map(str, modules))}")
+    return algorithm.get_module(modules.pop())
+
+
 def check_algorithm(algorithm: Any) -> None:
     """Raises a ValueError for algorithms of the old API stack, of several agents, and trained on recorded data."""
     config, name = algorithm.config, type(algorithm).__name__
@@ -114,8 +139,8 @@ def check_algorithm(algorithm: Any) -> None:
         raise ValueError(f"agent: expected an algorithm on RLlib's new API stack, found {name} on the old one")
     if config.is_multi_agent:
         raise ValueError(
-            f"agent: expected an algorithm of one agent, found {name} of several. Give the module of one of them: "
-            "policy_table(algorithm.get_module(MODULE), env, agent=NAME), with the game's environment as it sees it"
+            f"agent: expected an algorithm of one agent, found {name} of several. Say whose policy it is: "
+            "policy_table(algorithm, env, agent=NAME), with the game's environment as that agent sees it"
         )
     if algorithm.env_runner_group is None:
         raise ValueError(

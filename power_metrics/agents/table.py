@@ -48,7 +48,8 @@ def policy_table(
 
     - PPO and A2C of Stable-Baselines3, MaskablePPO: the probabilities of its distribution (with the states' masks).
     - DQN, QRDQN: Q-values, the mean over quantiles. Greedy, or a softmax with ``temperature``.
-    - an algorithm of RLlib, or the RLModule of one: the same two kinds, through the algorithm's connectors.
+    - an algorithm of RLlib, or the RLModule of one: the same two kinds, through the algorithm's connectors. Of an
+      algorithm of several agents the module that ``agent`` has in training.
     - a `torch.nn.Module`: what it gives for a batch of observations, (n, A); ``kind`` says what that is.
     - a callable with ``kind``: the same, for a batch of observations as an array.
     - a callable: the action that it takes for one observation, asked ``num_samples`` times if it acts at random.
@@ -113,7 +114,7 @@ def policy_table(
             _refuse("algorithms and modules of RLlib", kind=kind, num_samples=num_samples, preprocess=preprocess)
             from power_metrics.agents.rllib import policy_scores as rllib_scores
 
-            scores, kind = rllib_scores(policy, observed, batch_size, check)
+            scores, kind = rllib_scores(policy, observed, batch_size, check, agent)
         elif _is_torch(policy, "nn.Module"):
             _refuse("a torch module", num_samples=num_samples)
             scores, kind = _module_scores(policy, observed, _needed(kind), preprocess, batch_size), _needed(kind)

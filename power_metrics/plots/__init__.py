@@ -7,6 +7,7 @@ from power_metrics.plots.comparison import plot_comparison
 from power_metrics.plots.corrupt_reward import plot_corrupt_learning, plot_corrupt_reward
 from power_metrics.plots.films import animate, animate_figures
 from power_metrics.plots.flows import plot_decomposition, plot_dynamics
+from power_metrics.plots.front import plot_power_front
 from power_metrics.plots.games import plot_game_comparison
 from power_metrics.plots.generic import plot
 from power_metrics.plots.graphs import plot_mdp
@@ -49,6 +50,7 @@ __all__ = [
     "plot_policy_power",
     "plot_power",
     "plot_power_correlations",
+    "plot_power_front",
     "plot_power_histograms",
     "plot_power_pairs",
     "plot_powers",

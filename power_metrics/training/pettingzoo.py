@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pettingzoo.utils.wrappers import BaseParallelWrapper
 
-from power_metrics.comparison.references import power_values
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
+from power_metrics.training.game_tracker import GameTracker
 from power_metrics.training.tracker import PowerTracker
 from powerenvs.model.game import TabularGame
-from powerenvs.model.joint import agent_position
 
 Floats = NDArray[np.float64]
 
@@ -33,6 +32,7 @@ class PowerParallelWrapper(BaseParallelWrapper[str, Any, Any]):
         game: the tables.
         power: as given.
         counts: {agent: (S, A_i) int64}, how often it took each action in each joint state.
+        joint: the `GameTracker` that counts; ``env.joint.evaluate(policies)`` measures all agents while they learn.
 
     Raises:
         ValueError: for an environment without a `TabularGame`, an agent without POWER, and POWER of other states.
@@ -51,25 +51,20 @@ class PowerParallelWrapper(BaseParallelWrapper[str, Any, Any]):
     def __init__(self, env: Any, power: Any):
         base = getattr(env, "unwrapped", env)
         game = getattr(base, "game", None)
-        if not isinstance(game, TabularGame):
+        if not isinstance(game, TabularGame) or hasattr(env, "agent_iter"):
             raise ValueError(f"env: expected a parallel environment of powerenvs, found {type(base).__name__}")
         super().__init__(env)
+        layers, layer = [], env
+        while layer is not base:
+            layers.append(layer)
+            layer = layer.env
+        for layer in layers[::-1]:
+            if hasattr(type(layer), "shaped_model"):  # which pays something on top
+                game = layer.shaped_model(game)
         self.game = game
-        self.power: dict[str, PowerEstimate | ArrayLike] = {}
-        self._values: dict[str, list[float]] = {}
-        for agent in game.agents:
-            try:
-                self.power[agent] = power[agent]
-            except (KeyError, IndexError, TypeError, ValueError):
-                raise ValueError(
-                    f"power: expected the POWER of every agent of {game.agents}, found none of {agent!r}"
-                ) from None
-            values = power_values(self._of_states(agent), self._folded(agent, {}))
-            self._values[agent] = values.tolist()
-        counts = zip(game.agents, game.num_actions, strict=True)
-        self.counts: dict[str, NDArray[np.int64]] = {
-            agent: np.zeros((game.num_states, count), dtype=np.int64) for agent, count in counts
-        }
+        self.joint = GameTracker(game, power)
+        self.power, self.counts = self.joint.power, self.joint.counts
+        self._values = {agent: self.joint.power_of(agent).tolist() for agent in game.agents}
         self._state = 0
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Any]:
@@ -91,8 +86,7 @@ class PowerParallelWrapper(BaseParallelWrapper[str, Any, Any]):
     @property
     def visitation(self) -> Floats:
         """(S,) the share of steps so far that began in each joint state; nan before the first."""
-        visits = self.counts[self.game.agents[0]].sum(axis=1)
-        return visits / visits.sum() if visits.any() else np.full(len(visits), np.nan)
+        return self.joint.visitation
 
     def tracker(self, agent: str, gamma: float | None = None) -> PowerTracker:
         """A `PowerTracker` for one agent in the world that the others make, as they have behaved so far.
@@ -106,36 +100,12 @@ class PowerParallelWrapper(BaseParallelWrapper[str, Any, Any]):
         Raises:
             ValueError: for an unknown agent.
         """
-        agent_position("agent", agent, self.game.agents)
-        mdp = self._folded(agent, self.counts)
-        power = self.power[agent]
-        gamma = power.gamma if gamma is None and isinstance(power, PowerEstimate) else gamma
-        tracker = PowerTracker(mdp, self._values[agent], gamma)
-        tracker.judge_by(power)  # with its samples, where it has them
-        tracker.counts += self.counts[agent]
-        return tracker
+        return self.joint.tracker(agent, self._gamma(agent, gamma))
 
     def compare(self, agent: str, gamma: float | None = None) -> PowerComparison:
         """One agent's behaviour so far beside the reference policies against the same others; see `tracker`."""
         return self.tracker(agent, gamma).compare()
 
-    def _of_states(self, agent: str) -> Any:
-        """POWER by joint state. Transitions depend on the others' policies, so only the states are compared."""
-        power = self.power[agent]
-        if isinstance(power, PowerEstimate):
-            if power.model.state_labels != self.game.state_labels:
-                raise ValueError(
-                    f"power: expected POWER of the joint states of {self.game!r}, found that of {power.model!r}"
-                )
-            return power.mean
-        return power
-
-    def _folded(self, agent: str, counts: Mapping[str, NDArray[np.int64]]) -> Any:
-        others = {}
-        for other in self.game.agents:
-            if other != agent:
-                uniform = self.game.uniform_policy(other)
-                seen = counts[other] * (uniform > 0) if other in counts else np.zeros(uniform.shape)
-                total = seen.sum(axis=1, keepdims=True)
-                others[other] = np.divide(seen, total, out=uniform.copy(), where=total > 0)
-        return self.game.against(others)
+    def _gamma(self, agent: str, gamma: float | None) -> float | None:
+        power = self.power.get(agent)
+        return power.gamma if gamma is None and isinstance(power, PowerEstimate) else gamma

@@ -14,8 +14,10 @@ from power_metrics.agents.rllib import check_algorithm
 from power_metrics.agents.rollouts import current_state
 from power_metrics.agents.table import policy_table
 from power_metrics.arguments.checks import check_count
+from power_metrics.comparison.game_result import GameComparison
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
+from power_metrics.training.game_tracker import GameTracker
 from power_metrics.training.returns import WINDOW, performance_of
 from power_metrics.training.tracker import PowerTracker
 from powerenvs.extras import install_line
@@ -172,6 +174,78 @@ class PowerCallback(RLlibCallback):
         if self.tracker is None:
             raise RuntimeError("PowerCallback: nothing to measure yet; pass it to config.callbacks() and build")
         return self.tracker
+
+
+class GamePowerCallback(RLlibCallback):
+    """`PowerCallback` for several agents: each one's power-seeking, gaps to best responses, and alignment.
+
+    ``algorithm.train()["power"]`` is what `GameTracker.evaluate` returns, by agent: ``"ai/normalised"``,
+    ``"alignment"``, ``"exploitability"`` and so on. An iteration without an evaluation repeats the last one, as its
+    ``step`` says. Visits are not counted: ``visited`` and ``alignment_visited`` are nan.
+
+    Example:
+        >>> config.callbacks(functools.partial(pm.rllib.GamePowerCallback, env=power_pair_v0.parallel_env(level="S..")))
+
+    Args:
+        env: an environment of PettingZoo like the one trained in, with the same observations and wrappers.
+        eval_every: training iterations from one evaluation to the next; there is one before the first iteration, too.
+        power: as for `GameTracker`.
+        gamma: as there; the algorithm's own when None and POWER has none.
+        **policy_options: for `policy_table`, such as ``deterministic``.
+
+    Attributes:
+        tracker: the `GameTracker` with the history; None before the algorithm is built.
+        seconds: what measuring has taken so far, POWER itself not counted.
+
+    Raises:
+        ValueError: for an argument that does not fit; when the algorithm is built, for algorithms that no table can
+            represent.
+    """
+
+    def __init__(
+        self, env: Any, eval_every: int = 1, power: Any = None, gamma: float | None = None, **policy_options: Any
+    ):
+        self.eval_every = check_count("eval_every", eval_every)
+        self.tracker: GameTracker | None = None
+        self.seconds = 0.0
+        self._env, self._power, self._gamma, self._options = env, power, gamma, policy_options
+        self._found: dict[str, float] = {}
+        self._iterations = 0
+
+    def on_algorithm_init(self, *, algorithm: Any, **kwargs: Any) -> None:
+        """Measures the policies that training starts from."""
+        gamma = self._gamma
+        if gamma is None and self._power is None and algorithm.config.gamma != 1:
+            gamma = algorithm.config.gamma
+        self.tracker = GameTracker(self._env, self._power, gamma)
+        self._evaluate(algorithm, 0)
+        self._options["check"] = False  # checked now, once
+
+    def on_train_result(self, *, algorithm: Any, result: dict[str, Any], **kwargs: Any) -> None:
+        """Puts ``power`` into the result."""
+        self._iterations += 1
+        if self._iterations >= self.eval_every:
+            self._evaluate(algorithm, result["env_runners"]["num_env_steps_sampled_lifetime"])
+        result["power"] = self._found
+
+    def compare(self) -> GameComparison:
+        """The policies of the last evaluation beside best responses and random agents.
+
+        Raises:
+            RuntimeError: before the algorithm is built.
+        """
+        if self.tracker is None:
+            raise RuntimeError("GamePowerCallback: nothing to measure yet; pass it to config.callbacks() and build")
+        return self.tracker.compare()
+
+    def _evaluate(self, algorithm: Any, step: float) -> None:
+        assert self.tracker is not None, "the algorithm is built"
+        began = time.perf_counter()
+        agents = self.tracker.game.agents
+        policies = {agent: policy_table(algorithm, self._env, agent=agent, **self._options) for agent in agents}
+        self._found, self._iterations = self.tracker.evaluate(policies, step), 0
+        self._found["seconds"] = time.perf_counter() - began
+        self.seconds += self._found["seconds"]
 
 
 class ReturnsCallback(RLlibCallback):

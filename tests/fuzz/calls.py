@@ -257,6 +257,9 @@ CALLS: Mapping[str, Call] = {
     "rollout_counts": Call(pm.rollout_counts, lambda: {
         "agent": lambda seen: 0, "env": gym.make("PowerGrid-v0", level="S.").unwrapped, "num_steps": 10, "seed": 0, "deterministic": False,
     }, finite, ("agent",)),
+    "power_front": Call(pm.power_front, lambda: {
+        "env": small_mdp(), "gamma": 0.9, "power": _R(), "initial": None, "max_points": 50,
+    }, nothing),
     "measure_behaviour": Call(pm.measure_behaviour, lambda: {
         "trajectories": ([0, 1, 1, 0], [0, 1, 0, 1]), "env": small_mdp(), "gamma": 0.9, "power": _R(), "errors": "episodes", "initial": None, "check": False,
     }, nothing),
