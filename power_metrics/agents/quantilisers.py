@@ -193,7 +193,11 @@ class SupportQuantiliser:
         _check_delta(self.delta)
 
     def supports(self, mdp: TabularMDP, rewards: Any) -> Supports:
-        """The supports for one reward function (S,), with shares of time from the model's start."""
+        """The supports for one reward function (S,), with shares of time from the model's start.
+
+        Raises:
+            ValueError: for rewards that do not fit.
+        """
         policies, shares = self._candidates(mdp)
         return self._supports(policies, shares, check_rewards(rewards, mdp)[0])
 
