@@ -46,7 +46,7 @@ class SideEffectMap(Result):
         >>> from powerenvs.worlds.side_effects import Vase
         >>> found = pm.side_effect_map(Vase(), num_samples=100, progress=False)
         >>> {name: round(r, 1) for name, r in found.correlations().items()}
-        {'options lost': -0.2, 'utility lost': -0.9}
+        {'options lost': -0.9, 'utility lost': -0.9}
     """
 
     model: TabularMDP

@@ -248,6 +248,9 @@ CALLS: Mapping[str, Call] = {
     "empowerment": Call(pm.empowerment, lambda: {"env_or_mdp": small_mdp(), "steps": 2}, lambda found: finite(found.bits)),
     "reachability": Call(pm.reachability, lambda: {"env_or_mdp": small_mdp(), "discount": 0.9, "max_gib": 1.0}, lambda found: finite(found.values)),
     "deviation": Call(pm.deviation, lambda: {"env_or_mdp": small_mdp(), **_deviating()}, lambda found: finite(found.values)),
+    "side_effect_map": Call(pm.side_effect_map, lambda: {
+        "env_or_mdp": small_mdp(), "gamma": 0.9, "rollouts": True, "default": "x", "reward": pm.Uniform(), "num_samples": 8, "seed": 0,
+    }, nothing),
     "penalised_optimum": Call(pm.penalised_optimum, lambda: {
         "env_or_mdp": small_mdp(), **_deviating(), "baseline": "stepwise", "beta": 1.0, "steps": 5, "finite_horizon": True, "nonterminal": "full",
     }, lambda found: [finite(one.values) for one in (found if isinstance(found, list) else [found])] and None),
