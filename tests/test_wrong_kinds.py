@@ -16,7 +16,10 @@ from tests.public_names import public
 ELSEWHERE = ("power_metrics.plots.", "powerenvs.sources.", "powerenvs.rollout.")
 """Pictures are of results, sources of paths, for which Python has errors of its own."""
 
-TAKEN_BY_OTHERS = {"powerenvs.register", "power_metrics.load_sweep", "power_metrics.sweep"}
+TAKEN_BY_OTHERS = {
+    "powerenvs.register", "power_metrics.load_sweep", "power_metrics.sweep", "power_metrics.games.load",
+    "power_metrics.games.matches",
+}  # fmt: skip
 """Gymnasium's own function, and paths."""
 
 

@@ -202,7 +202,7 @@ class SupportQuantiliser:
         return self._supports(policies, shares, check_rewards(rewards, mdp)[0])
 
     def policies(self, mdp: TabularMDP, rewards: Floats, gamma: float, rng: np.random.Generator) -> Floats:
-        """See `Learner.policies`."""
+        """See `Learner.policies`; raises a ValueError for candidates that do not fit the model."""
         policies, shares = self._candidates(mdp)
         taken = []
         for one in rewards:

@@ -214,7 +214,7 @@ class RewardAgents:
         """(G, S) the reward functions; a ValueError for what are none."""
         if isinstance(self.rewards, RewardDistribution):
             sampler = reward_sampler(mdp, self.rewards)
-            return sampler.draw(np.random.default_rng(self.seed), self.num_rewards)
+            return sampler.draw(np.random.default_rng(check_seed(self.seed)), int(self.num_rewards))
         return check_rewards(self.rewards, mdp)
 
     def predictor(self, mdp: TabularMDP) -> Wanting:
@@ -281,7 +281,7 @@ def _noises(agents: Agents) -> list[str]:
 
 
 def _check_noise(agents: Agents) -> None:
-    """Raises a ValueError for noise that is none."""
+    """Makes tuples of noise that may be given as anything; raises a ValueError for noise that is none."""
     epsilons = as_list("epsilons", agents.epsilons, "numbers in [0, 1]")
     betas = as_list("betas", agents.betas, "numbers of at least 0")
     if any(not 0 <= real(epsilon) <= 1 for epsilon in epsilons):
@@ -292,6 +292,8 @@ def _check_noise(agents: Agents) -> None:
         raise ValueError("epsilons: expected at least one, or one of betas, found none")
     if not 0 <= real(agents.switching) <= 1:
         raise ValueError(f"switching: expected a probability, found {agents.switching!r}")
+    object.__setattr__(agents, "epsilons", tuple(float(epsilon) for epsilon in epsilons))
+    object.__setattr__(agents, "betas", tuple(float(beta) for beta in betas))
 
 
 def _weights(given: Any, count: int) -> Floats:

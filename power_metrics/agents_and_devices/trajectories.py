@@ -61,8 +61,8 @@ def trajectory(
         env_or_mdp: an environment or a `powerenvs.TabularMDP`; for the last three kinds a deterministic one with cells.
         kind: "shortest_path", to a goal, which goes round what stands in between; "noisy_goal_seeker", the same but
             for uniform random actions; "changing_goals", to one random goal after another; "random_walk"; "bounce",
-            back and forth between walls; "wall_follower", clockwise inside with a wall at its left hand; "circle", round a
-            square of four cells.
+            back and forth between walls; "wall_follower", clockwise inside with a wall at its left hand; "circle",
+            round a square of four cells.
         steps: the most steps; what leads to a goal ends there.
         start: the first state, by label or index; where the kind of walk can begin when None.
         goal: of the first two kinds; the state that takes longest to reach when None.

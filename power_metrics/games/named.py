@@ -37,6 +37,6 @@ def named(name: str) -> Bimatrix:
     """
     if name == "leduc":
         return leduc()
-    if name not in GAMES:
+    if not isinstance(name, str) or name not in GAMES:
         raise ValueError(f"name: no game {name!r}; {closest(str(name), names())}")
     return Bimatrix(**GAMES[name])

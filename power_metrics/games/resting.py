@@ -104,6 +104,8 @@ def tangent_eigenvalues(dynamics: Dynamics, state: NDArray[Any]) -> Complexes:
         >>> pm.games.tangent_eigenvalues(field, np.full(3, 1 / 3)).imag.round(6).tolist()
         [0.57735, -0.57735]
     """
+    if not isinstance(dynamics, Dynamics):
+        raise ValueError(f"dynamics: expected what pm.games.dynamics returns, found {dynamics!r}")
     jacobian = dynamics.jacobian(state)
     kept = np.concatenate([np.arange(part.start, part.stop - 1) for part in dynamics.parts])
     reduced = jacobian[np.ix_(kept, kept)].copy()

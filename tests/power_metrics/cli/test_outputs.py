@@ -75,7 +75,9 @@ def place(tmp_path, monkeypatch, rows):
     monkeypatch.chdir(tmp_path)
     family = replace(FAMILY, worlds=[replace(FAMILY.worlds[0], variants=FAMILY.worlds[0].variants[:1])])
     monkeypatch.setattr("powerenvs.registry.family_named", {"safety": family}.__getitem__)
-    monkeypatch.setattr("power_metrics.measures.side_effects_table.side_effects_table", lambda betas, seed: rows)
+    monkeypatch.setattr(
+        "power_metrics.measures.side_effects_table.side_effects_table", lambda betas, seed, worlds: rows
+    )
     env = gym.make("PowerGrid-v0", level="S.\n..")
     PPO("MlpPolicy", env, n_steps=2, batch_size=2, device="cpu", policy_kwargs={"net_arch": [2]}).save("ppo.zip")
     Path("theirs.yaml").write_text(yaml.safe_dump(POWERPLAY))

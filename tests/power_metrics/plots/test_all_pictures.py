@@ -77,13 +77,14 @@ NO_NOOP = {"graph", "many", "one state", "long names"}
 """Worlds without an action that does nothing."""
 REFUSED = {
     "aup": NO_NOOP,
+    "coherence": {"large"},  # more policies than numbers can say
     "penalised_learning": NO_NOOP,
     "corrupt_learning": {"corridor", "episodes"},  # these end
     "no_free_lunch": {"corridor", "episodes", "many", "long names"},  # these end, or pay less than 0 or more than 1
     "worst_case_regret": {"graph", "many", "long names"},  # no reward for being in a state, or above 1
 }
 """The worlds that a measure does not take."""
-NOTHING_BY_POLICY = {"deviation", "penalised_optimum"}
+NOTHING_BY_POLICY = {"deviation", "penalised_optimum", "side_effect_map"}
 """Measures that take a policy for how nothing is done."""
 TOO_LARGE = {
     "deviation": {"large"},
