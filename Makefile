@@ -33,7 +33,7 @@ demo: $(STAMP)  ## POWER of a maze, of two agents, of what PPO learns; results/d
 test: $(STAMP)  ## run the tests (WORKERS=n for n processes)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
-test-quick: $(STAMP)  ## run all but the slow tests: about a minute on two cores
+test-quick: $(STAMP)  ## run all but the slow tests: some 3 minutes on two cores
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not slow"
 
 test-extras: $(EXTRAS_STAMP)  ## run the tests that need Ray and RLlib, in .venv-extras
