@@ -80,7 +80,7 @@ def locked(folder: Path) -> Iterator[Held]:
     try:
         lock.acquire()
     except Timeout:
-        raise ValueError(f"folder: {os.fspath(folder)!r} is in use by another process, which sweeps into it") from None
+        raise ValueError(f"folder: {os.fspath(folder)!r} is in use by another process, which writes into it") from None
     try:
         identity = _identity(folder)
         assert identity is not None
