@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.coverage_study import Cell, cells, draw, least, page, read, study, text, write
+from tests.benchmarks.coverage_study import Cell, cells, draw, least, lowest, page, read, study, text, write
 
 SEEDS = 60
 CHANCE = 3 * math.sqrt(0.95 * 0.05 / SEEDS)
@@ -73,7 +73,9 @@ def test_what_was_found_is_kept_and_shown(tmp_path):
     kept = read(tmp_path / "data" / "coverage.csv")
     assert list(kept) == chosen
     assert [text(one) for one in kept.values()] == [text(one) for one in found.values()]
-    written = page(kept)
+    again = {cell: study(cell, range(3, 5)) for cell in lowest(kept)[:1]}
+    written = page(kept, again)
+    assert "run again with 2 seeds" in written
     without = sum(one.outcome == "none" for one in found.values())
     assert "over 3 seeds" in written
     assert f"{without} have no interval" in written
@@ -83,4 +85,6 @@ def test_what_was_found_is_kept_and_shown(tmp_path):
 
 def test_the_page_is_that_of_the_data():
     docs = Path(__file__).parents[3] / "docs"
-    assert (docs / "coverage.md").read_text(encoding="utf-8") == page(read(docs / "data" / "coverage.csv"))
+    found, again = (read(docs / "data" / name) for name in ("coverage.csv", "coverage_again.csv"))
+    assert list(again) == lowest(found)
+    assert (docs / "coverage.md").read_text(encoding="utf-8") == page(found, again)
