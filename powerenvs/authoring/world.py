@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from powerenvs.authoring.enumeration import MAX_STATES, Rules, Transition, action_number, enumerate_states
 from powerenvs.authoring.level import Level
 from powerenvs.model.mdp import TabularMDP
+
+if TYPE_CHECKING:
+    from powerenvs.render.first_person.scene import Scene, Viewpoints
 
 State = TypeVar("State", bound=Hashable)
 
@@ -68,6 +71,18 @@ class TableWorld(ABC, Generic[State]):
     def cell(self, state: State) -> tuple[int, int] | None:
         """Where on the board the agent is: (row, column). The default reads the state's ``agent`` field."""
         return getattr(state, "agent", None)
+
+    def scene(self) -> Scene | None:
+        """What a first-person observer may see of the world, or None for worlds that have no such view."""
+        return None
+
+    def viewpoints(self, states: Sequence[State]) -> Viewpoints:
+        """Where the observer stands in these states and what is there then, in a world with a `scene`."""
+        raise NotImplementedError(f"{type(self).__name__} has a scene but no viewpoints(states)")
+
+    def instruction(self, state: State) -> str | None:
+        """What the agent is told in this state, or None for worlds that tell it nothing."""
+        return None
 
 
 class World(TableWorld[State]):
