@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -47,6 +48,11 @@ INPUTS: dict[str, Callable[[TabularMDP], Input]] = {
 """What a device may read: nothing, the previous action, which actions would move it, the observation, the state."""
 
 
+def available_actions(mdp: TabularMDP) -> Callable[[int], list[int]]:
+    """{state} to the actions that exist there; listed when first asked for, as walks see few of many states."""
+    return functools.cache(lambda state: np.flatnonzero(mdp.available[state]).tolist())
+
+
 class Counting:
     """Krichevsky and Trofimov's predictor, one for each input: (n_a + 1/2) / Σ (n + 1/2) over available actions.
 
@@ -57,7 +63,7 @@ class Counting:
 
     def __init__(self, mdp: TabularMDP, inputs: Sequence[str]):
         self._inputs = [INPUTS[name](mdp) for name in inputs]
-        self._available = [np.flatnonzero(row).tolist() for row in mdp.available]
+        self._available = available_actions(mdp)
         self._counts: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [0.5] * mdp.num_actions)
         self._previous = NONE
 
@@ -65,7 +71,7 @@ class Counting:
         """See `Predictor`."""
         counts = self._counts[tuple(read(state, self._previous) for read in self._inputs)]
         self._previous = action
-        return count_on(counts, self._available[state], action)
+        return count_on(counts, self._available(state), action)
 
 
 def count_on(counts: list[float], available: Sequence[int], action: int) -> float:

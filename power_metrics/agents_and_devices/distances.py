@@ -49,3 +49,27 @@ def _breadth_first(indptr: Any, successor: Any, start: int, out: Any) -> None:
                     queue[count] = after
                     count += 1
                 out[after] = out[state] + 1
+
+
+@kernel
+def count_best(steps: Any, available: Any, reached: Any, out: Any) -> None:
+    """How many actions lead nearest to each goal.
+
+    Args:
+        steps: (A, G) int32 from after each action to each goal; `FAR` where it cannot be reached.
+        available: (A,) which actions exist.
+        reached: (G,) which goals have been reached, where all actions are equally good.
+        out: (A, G) int16, written: at the best actions how many there are, elsewhere 0.
+    """
+    for goal in range(steps.shape[1]):
+        least, count = 2147483647, 0
+        for action in range(steps.shape[0]):
+            if available[action] and steps[action, goal] < least:
+                least = steps[action, goal]
+        if reached[goal]:
+            least = 2147483647
+        for action in range(steps.shape[0]):
+            count += available[action] and (steps[action, goal] == least or least == 2147483647)
+        for action in range(steps.shape[0]):
+            best = available[action] and (steps[action, goal] == least or least == 2147483647)
+            out[action, goal] = count if best else 0

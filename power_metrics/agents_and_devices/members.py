@@ -10,9 +10,10 @@ import numpy as np
 
 from power_metrics.agents.table import is_array
 from power_metrics.agents_and_devices.devices import INPUTS, Counting
-from power_metrics.agents_and_devices.goals import GoalAgents, RewardAgents, checked_weights
+from power_metrics.agents_and_devices.goals import GoalAgents, RewardAgents
 from power_metrics.agents_and_devices.predictors import Fixed, Mixture, Own, Predictor, Uniform
 from power_metrics.agents_and_devices.trees import Tree
+from power_metrics.agents_and_devices.wanting import checked_weights
 from power_metrics.arguments.checks import check_policy
 from power_metrics.rewards.distributions import RewardDistribution, Uniform as UniformRewards
 from powerenvs.model.labels import closest

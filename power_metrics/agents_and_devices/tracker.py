@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.agents_and_devices.goals import GoalAgents, RewardAgents, Wanting
+from power_metrics.agents_and_devices.goals import GoalAgents, RewardAgents
 from power_metrics.agents_and_devices.members import DEVICES, class_of
+from power_metrics.agents_and_devices.wanting import Wanting
 from power_metrics.arguments.checks import resolve_model
 from powerenvs.model.checks import real
 from powerenvs.model.labels import Lookup, label_text

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from power_metrics.agents_and_devices.devices import INPUTS, NONE, count_on
+from power_metrics.agents_and_devices.devices import INPUTS, NONE, available_actions, count_on
 from powerenvs.model.mdp import TabularMDP
 
 HALF = float(np.log(0.5))
@@ -42,7 +42,7 @@ class Tree:
 
     def __init__(self, mdp: TabularMDP, depth: int, inputs: Sequence[str] = ()):
         self._inputs = [INPUTS[name](mdp) for name in inputs]
-        self._available = [np.flatnonzero(row).tolist() for row in mdp.available]
+        self._available = available_actions(mdp)
         self._depth, self._num_actions = depth, mdp.num_actions
         self._past: deque[int] = deque([NONE] * depth, maxlen=depth)
         self._previous = NONE
@@ -58,11 +58,12 @@ class Tree:
                 path[-1].children[symbol] = _Node(self._num_actions)
             path.append(path[-1].children[symbol])
         before, change = self._root.weighted, 0.0
+        available = self._available(state)
         for depth in range(len(path) - 1, -1, -1):
             node = path[depth]
             old = node.weighted
             node.below += change
-            node.estimate += count_on(node.counts, self._available[state], action)
+            node.estimate += count_on(node.counts, available, action)
             mixed = HALF + float(np.logaddexp(node.estimate, node.below))
             node.weighted = node.estimate if depth == self._depth else mixed
             change = node.weighted - old
