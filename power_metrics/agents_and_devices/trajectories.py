@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from power_metrics.agents.going import arrival_times, going_policies
 from power_metrics.agents.table import uniform_policy
 from power_metrics.agents_and_devices.devices import moving_actions
+from power_metrics.agents_and_devices.distances import FAR, Distances
 from power_metrics.arguments.checks import check_count, check_seed, resolve_model
 from powerenvs.model.checks import real
 from powerenvs.model.labels import closest
@@ -58,11 +60,12 @@ def trajectory(
     """A walk of a kind that one knows.
 
     Args:
-        env_or_mdp: an environment or a `powerenvs.TabularMDP`; for the last three kinds a deterministic one with cells.
-        kind: "shortest_path", to a goal, which goes round what stands in between; "noisy_goal_seeker", the same but
-            for uniform random actions; "changing_goals", to one random goal after another; "random_walk"; "bounce",
-            back and forth between walls; "wall_follower", clockwise inside with a wall at its left hand; "circle",
-            round a square of four cells.
+        env_or_mdp: an environment or a `powerenvs.TabularMDP`; for the last four kinds and
+            "round_obstacle" a deterministic one with cells.
+        kind: "shortest_path", to a goal; "noisy_goal_seeker", the same but for uniform random actions;
+            "round_obstacle", to the goal that takes the longest way round; "changing_goals", to one random goal after
+            another; "random_walk"; "straight_path", on until a wall; "bounce", back and forth between walls;
+            "wall_follower", clockwise inside with a wall at its left hand; "circle", round a square of four cells.
         steps: the most steps; what leads to a goal ends there.
         start: the first state, by label or index; where the kind of walk can begin when None.
         goal: of the first two kinds; the state that takes longest to reach when None.
@@ -112,6 +115,18 @@ def _farthest(mdp: TabularMDP, start: int) -> int:
     return int(np.where(np.isfinite(steps), steps, -1.0).argmax())
 
 
+def _round_obstacle(of: Setting) -> Rollout:
+    if not of.mdp.deterministic or of.mdp.cells is None:
+        raise ValueError("kind: expected a deterministic model with cells for 'round_obstacle', found another")
+    distances, cells = Distances(of.mdp), of.mdp.cells
+    for start in _starts(of):
+        steps = distances.start(start)
+        detour = np.where(steps == FAR, 0, steps - np.abs(cells - cells[start]).sum(axis=1))
+        if detour.max() > 0:
+            return _shortest_path(of._replace(start=start, goal=int(detour.argmax())))
+    raise ValueError("start: expected walls to go round for 'round_obstacle', found none")
+
+
 def _changing_goals(of: Setting) -> Rollout:
     rng = np.random.default_rng(of.seed)
     states, here = [np.array([of.first])], of.first
@@ -151,13 +166,20 @@ class _Compass:
         """Whether one can go there."""
         return way in self.actions and bool(self.moves[state, self.actions[way]])
 
+    def ahead(self, way: tuple[int, int]) -> bool:
+        """Whether one can go there from where the walk is."""
+        return self.free(self.here, way)
+
     def walk(self, mdp: TabularMDP, start: int, ways: Iterator[tuple[int, int]], steps: int) -> Rollout:
         """The rollout of the directions that an iterator gives, which may look at ``here``."""
         states = [start]
         actions: list[int] = []
         self.here = start
         while len(actions) < steps and not mdp.terminal[self.here]:
-            actions.append(self.actions[next(ways)])
+            way = next(ways, None)
+            if way is None:
+                break
+            actions.append(self.actions[way])
             self.here = int(self.successors[self.here, actions[-1]])
             states.append(self.here)
         return Rollout(mdp, np.array(states), np.array(actions, dtype=np.int64))
@@ -167,6 +189,15 @@ def _starts(of: Setting) -> list[int]:
     """Where a walk may begin: as told, or anywhere, likely states first."""
     live = np.flatnonzero(~of.mdp.terminal)
     return live[np.argsort(-of.mdp.initial[live], kind="stable")].tolist() if of.start is None else [of.start]
+
+
+def _straight_path(of: Setting) -> Rollout:
+    compass = _Compass(of.mdp, "straight_path")
+    for start in _starts(of):
+        for way in (RIGHT, *compass.clockwise):
+            if compass.free(start, way):
+                return compass.walk(of.mdp, start, itertools.takewhile(compass.ahead, itertools.repeat(way)), of.steps)
+    raise ValueError("start: expected a state with room ahead for 'straight_path', found none")
 
 
 def _bounce(of: Setting) -> Rollout:
@@ -225,8 +256,10 @@ def _circle(of: Setting) -> Rollout:
 WALKS: dict[str, Callable[[Setting], Rollout]] = {
     "shortest_path": _shortest_path,
     "noisy_goal_seeker": _to_goal,
+    "round_obstacle": _round_obstacle,
     "changing_goals": _changing_goals,
     "random_walk": _random_walk,
+    "straight_path": _straight_path,
     "bounce": _bounce,
     "wall_follower": _wall_follower,
     "circle": _circle,

@@ -255,7 +255,7 @@ def test_classes_of_ones_own_and_weights():
         ([((0, 0), "rigth")], "step 0: unknown action 'rigth'; did you mean 'right'"),
         ([((0, 0), "right"), ((2, 2), "up")], r"expected what right in \(0, 0\) can lead to, found \(2, 2\)"),
         ([((0, 0), "right", 1)], "expected a pair"),
-        ([((0, 0), None), ((0, 0), "up")], "unknown action None"),
+        ([((0, 0), None), ((0, 0), "up")], "step 0: expected an action before the last state, found none"),
         (3, "expected pairs"),
         ("bounse", "did you mean 'bounce'"),
     ],
