@@ -311,12 +311,15 @@ def _of_vec_env(env: Any, check: bool = True, normalize: bool = True) -> StateOb
     while hasattr(env, "venv"):
         wrappers.append(env)
         env = env.venv
-    if not hasattr(env, "envs"):
+    if hasattr(env, "vector_env"):  # our own
+        shown = _of_vector(env.vector_env, check)
+    elif hasattr(env, "envs"):
+        shown = state_observations(env.envs[0], check)
+    else:
         raise ValueError(
             f"env: the copies of {type(env).__name__} run in other processes, where their tables cannot be read; give "
             "one environment made in the same way, wrappers included"
         )
-    shown = state_observations(env.envs[0], check)
     for wrapper in reversed(wrappers):
         if normalize or not is_exactly(wrapper, _NORMALIZE):
             shown = _through_wrapper(wrapper, shown)

@@ -152,7 +152,7 @@ def _roll_vec_env(act: Act, env: Any, mdp: TabularMDP, num_steps: int, seed: int
     starts = np.ones(env.num_envs, dtype=bool)
     rounds = -(-num_steps // env.num_envs)
     for step in range(rounds):
-        told = zip(base.envs, infos, raw_observations(base), strict=True)
+        told = zip(getattr(base, "envs", infos), infos, raw_observations(base), strict=True)
         states = np.array([current_state(copied, info, mdp, shown) for copied, info, shown in told])
         actions, memory = act(seen, memory, starts, mdp.available[states])
         np.add.at(counts[step * len(counts) // rounds], (states, np.asarray(actions)), 1)

@@ -18,7 +18,10 @@ from power_metrics.arguments.checks import check_count
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.training.returns import WINDOW, EpisodeReturns, ReturnTracker, performance_of
+from power_metrics.training.sb3_vec_env import NativeVecEnv
 from power_metrics.training.tracker import PowerTracker
+
+__all__ = ["NativeVecEnv", "PowerCallback", "ReturnsCallback"]
 
 LOGGED = (
     "visited", "seeking", "alive", "normalised", "task_optimal", "random", "normalised_task_optimal", "correlation",

@@ -1,8 +1,8 @@
 """PettingZoo environments: ``from powerenvs.multi import power_pair_v0``; `GameEnv` makes one of any game world.
 
-Every game that a family declares is a module of this package, with the functions ``parallel_env``, ``env`` and
-``raw_env``. Importing this package also enters them into PettingZoo's own registry, where there is one (from 1.27 on):
-``pettingzoo.make("parallel", "powerenvs/power_pair_v0")``.
+Every game that a family declares is a module of this package, with the functions ``parallel_env``, ``env``,
+``raw_env`` and, for many copies at once, ``vector_env``. Importing this package also enters the games into PettingZoo's
+own registry, where there is one (from 1.27 on): ``pettingzoo.make("parallel", "powerenvs/power_pair_v0")``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 import pettingzoo
 
 from powerenvs.authoring.family import Family
+from powerenvs.envs.game_vector import GameVectorEnv
 from powerenvs.envs.parallel import GameEnv
 from powerenvs.multi.game_module import GameModule
 from powerenvs.registry import each_family, families, games
 
-__all__ = ["GAMES", "GameEnv", "register_games"]
+__all__ = ["GAMES", "GameEnv", "GameVectorEnv", "register_games"]
 
 
 def __getattr__(name: str) -> Any:

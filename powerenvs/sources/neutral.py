@@ -58,6 +58,7 @@ _OF_VECTORS = (
     "gymnasium.wrappers.vector.numpy_to_torch:NumpyToTorch",
     "gymnasium.wrappers.vector:RecordEpisodeStatistics",
     "gymnasium.wrappers.vector:RecordVideo",
+    "power_metrics.training.sb3_vec_env:NativeVecEnv",
     "power_metrics.training.wrappers:PowerVectorWrapper",
     *(
         f"stable_baselines3.common.vec_env:{name}"

@@ -40,6 +40,8 @@ def below(env: Any) -> Any:
         return env.env
     if is_a(env, "stable_baselines3.common.vec_env:VecEnvWrapper"):
         return env.venv
+    if is_a(env, "power_metrics.training.sb3_vec_env:NativeVecEnv"):
+        return env.vector_env
     if is_a(
         env,
         "pettingzoo.utils.wrappers:BaseParallelWrapper",

@@ -1,12 +1,13 @@
 """Two-agent tables and environments: seconds and memory to build, to fold a policy in, and steps per second.
 
-Run with ``python tests/benchmarks/bench_games.py``. Each product is built in a process of its own, so that its peak
+Run with ``python tests/benchmarks/bench_games.py``, or with ``steps`` behind it for the steps alone. Each product is built in a process of its own, so that its peak
 memory can be told; times are CPU times.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 from typing import Any
 
@@ -15,6 +16,7 @@ from common import in_fresh_process, peak_gib, timed
 
 from power_metrics.results.machine import machine
 from powerenvs import product_game
+from powerenvs.envs.game_vector import GameVectorEnv
 from powerenvs.envs.parallel import GameEnv, GameStepper
 from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
@@ -25,8 +27,9 @@ LEVELS = {
     "20×20 robot face": "robot_face_20x20",
     "20×20 open": ["." * 20] * 20,
 }
-NUM_ENVS = 4096
+NUM_ENVS = 1024
 BATCHES = 300
+ROUNDS = 5
 
 
 def measure_product(name: str, walls: str) -> dict[str, Any]:
@@ -43,28 +46,45 @@ def measure_product(name: str, walls: str) -> dict[str, Any]:
     return result
 
 
-def steps_per_second(world: Any) -> tuple[float, float]:
-    """Joint steps per CPU second: of one PettingZoo environment, and of many copies stepped together."""
+def steps_per_second(world: Any) -> list[float]:
+    """Joint steps per CPU second: of one PettingZoo environment, of many copies, and of their states alone.
+
+    The rounds alternate, and the median of each counts.
+    """
     env = GameEnv(world)
     rng = np.random.default_rng(0)
     single = rng.integers(5, size=(20_000, 2)).tolist()
 
-    def play() -> None:
+    def play() -> int:
         env.reset(seed=0)
         for human, ai in single:
             if not env.agents:
                 env.reset()
             env.step({"human": human, "ai": ai})
+        return len(single)
 
+    envs = GameVectorEnv(world, NUM_ENVS)
     stepper = GameStepper(env.game, NUM_ENVS, max_cycles=100)
     batches = rng.integers(5, size=(BATCHES, NUM_ENVS, 2))
+    envs.reset(seed=0)
     stepper.reset(seed=0)
 
-    def play_many() -> None:
+    def play_many() -> int:
+        for actions in batches:
+            envs.step({"human": actions[:, 0], "ai": actions[:, 1]})
+        return BATCHES * NUM_ENVS
+
+    def play_states() -> int:
         for actions in batches:
             stepper.step(actions)
+        return BATCHES * NUM_ENVS
 
-    return len(single) / timed(play)[1], BATCHES * NUM_ENVS / timed(play_many)[1]
+    rates: list[list[float]] = [[], [], []]
+    for _ in range(ROUNDS):
+        for kept, run in zip(rates, (play, play_many, play_states), strict=True):
+            count, seconds = timed(run)
+            kept.append(count / seconds)
+    return [statistics.median(kept) for kept in rates]
 
 
 def main() -> None:
@@ -80,19 +100,28 @@ def main() -> None:
                 f"{f'{name}, walls {walls}':32}{found['states']:>9,}{found['transitions']:>13,}"
                 + "".join(f"{value:>15.3f}" for value in columns)
             )
-    print(f"\n{'joint steps per CPU second':32}{'PettingZoo':>12}{f'{NUM_ENVS} copies':>16}{'ratio':>9}")
+    games()
+
+
+def games() -> None:
+    """The table of steps."""
+    header = ("PettingZoo", f"{NUM_ENVS:,} copies", "ratio", "states alone", "ratio")
+    print(f"\n{'joint steps per CPU second':32}" + "".join(f"{text:>14}" for text in header))
     worlds = {
         "power_pair, 3×3": PowerPair(),
         "power_pair, 7×7 maze, noise 0.1": PowerPair("maze_7x7", noise=0.1),
         "one_key": OneKey(),
     }
     for name, world in worlds.items():
-        one, many = steps_per_second(world)
-        print(f"{name:32}{one:>12,.0f}{many:>16,.0f}{many / one:>9,.0f}")
+        one, many, states = steps_per_second(world)
+        print(f"{name:32}{one:>14,.0f}{many:>14,.0f}{many / one:>14,.0f}{states:>14,.0f}{states / one:>14,.0f}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if sys.argv[1:] == ["steps"]:
+        print(machine())
+        games()
+    elif len(sys.argv) > 1:
         print(json.dumps(measure_product(*sys.argv[1:])))
     else:
         main()

@@ -9,14 +9,17 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
 import minigrid  # noqa: F401  # registers MiniGrid's ids
 import numpy as np
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 import powerenvs  # noqa: F401  # registers ours
 from power_metrics.results.machine import machine
+from power_metrics.training.sb3_vec_env import NativeVecEnv
 
 ROUNDS = 7
 BATCHES = 500
@@ -56,8 +59,27 @@ def vector(env_id: str, **kwargs: Any) -> Callable[[], float]:
     return measure
 
 
+def for_sb3(native: bool) -> Callable[[], float]:
+    """The same for Stable-Baselines3: our vector environment, or its own of as many copies."""
+    count = 1024
+    options = {"level": "maze_7x7", "max_episode_steps": 50}
+    make = partial(gym.make, "PowerGrid-v0", **options)
+    envs = NativeVecEnv("PowerGrid-v0", count, **options) if native else DummyVecEnv([make] * count)
+    actions = np.random.default_rng(0).integers(5, size=(100 if native else 10, count))
+
+    def measure() -> float:
+        envs.seed(0)
+        envs.reset()
+        start = time.process_time()
+        for batch in actions:
+            envs.step(batch)
+        return actions.size / (time.process_time() - start)
+
+    return measure
+
+
 def main() -> None:
-    """Measures everything and prints two tables."""
+    """Measures everything and prints the tables."""
     tables = {
         "env.step of gym.make(...)": {
             "PowerGrid-v0": single("PowerGrid-v0"),
@@ -71,6 +93,10 @@ def main() -> None:
             "PowerGrid-v0, noise": vector("PowerGrid-v0", noise=0.2),
             "PowerGrid-v0, onehot": vector("PowerGrid-v0", observation="onehot"),
             "CartPole-v1": vector("CartPole-v1"),
+        },
+        "envs.step of 1,024 copies for Stable-Baselines3": {
+            "PowerGrid-v0": for_sb3(native=True),
+            "PowerGrid-v0, DummyVecEnv": for_sb3(native=False),
         },
     }
     print(machine())
