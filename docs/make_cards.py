@@ -58,8 +58,8 @@ observations, rewards, terminations, truncations, infos = env.step({"human": 1, 
 print(pm.multiagent_power(powerenvs.tabular_model(env), gamma=0.6, num_samples=500))
 ```
 
-`power_pair_v0.vector_env(num_envs=1024, ...)` steps many copies at once, everything by agent and as arrays, 28 to 76 times as
-fast (`python tests/benchmarks/bench_games.py steps`).
+`power_pair_v0.vector_env(num_envs=1024, ...)` steps many copies at once, everything by agent and as arrays, 28 to 76
+times as fast (`python tests/benchmarks/bench_games.py steps`).
 
 Besides their own arguments they take `observation` and `render_mode`, as above, and `max_cycles`, the limit of steps
 (default 100). In the shell they are {names}, for `powerenvs power`, `rollout`, `show` and `sweep`.
