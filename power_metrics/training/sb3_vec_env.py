@@ -75,11 +75,9 @@ class NativeVecEnv(VecEnv):
 
     def reset(self) -> Any:
         """Starts an episode in every copy, with the seeds and options that were set since the last time."""
-        seeds = list(self._seeds)
+        seeds: Any = None if all(seed is None for seed in self._seeds) else list(self._seeds)
         options = self._common_options()
-        observations, infos = self.vector_env.reset(
-            seed=None if all(seed is None for seed in seeds) else seeds, **({"options": options} if options else {})
-        )
+        observations, infos = self.vector_env.reset(seed=seeds, **({"options": options} if options else {}))
         self._reset_seeds()
         self._reset_options()
         self.reset_infos = _by_copy(infos, self.num_envs)
@@ -119,7 +117,7 @@ class NativeVecEnv(VecEnv):
         chosen = self._indices(indices)
         if attr_name == MASKS and hasattr(self.vector_env.unwrapped, "mdp"):
             return [partial(self._mask, i) for i in chosen]
-        found = getattr(self.vector_env, attr_name, _NOTHING)
+        found: Any = getattr(self.vector_env, attr_name, _NOTHING)
         if found is _NOTHING:
             found = getattr(self.vector_env.unwrapped, attr_name)
         if attr_name in _OF_EACH and found is not None:
