@@ -68,6 +68,20 @@ def test_no_module_imports_itself_by_way_of_others():
     assert list(nx.simple_cycles(graph)) == []
 
 
+@pytest.mark.parametrize("stub", sorted(ROOT.glob("power_metrics/**/__init__.pyi")), ids=lambda p: p.parent.name)
+def test_no_file_is_called_like_a_function_in_it(stub):
+    """Importing the file would hide the function, where names load when they are first used."""
+    files = {path.stem for path in stub.parent.glob("*.py")}
+    names = {
+        alias.asname
+        for node in ast.walk(ast.parse(stub.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert names
+    assert files & names == set()
+
+
 def test_every_module_has_its_place_in_the_description():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     for package in ("powerenvs", "power_metrics"):

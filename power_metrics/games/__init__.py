@@ -9,21 +9,6 @@ Example:
     [([1.0, 0.0], [1.0, 0.0]), ([0.0, 1.0], [0.0, 1.0]), ([0.6, 0.4], [0.4, 0.6])]
 """
 
-import copyreg
-import importlib
-import sys
-from types import ModuleType
-from typing import Any
-
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-
-
-def _by_name(module: ModuleType) -> tuple[Any, ...]:
-    return importlib.import_module, (module.__name__,)
-
-
-# Files here are called like functions in them, and lazy_loader guards those by a type of its own, which cloudpickle
-# does not take for a module.
-copyreg.pickle(type(sys.modules[__name__]), _by_name)

@@ -9,7 +9,6 @@ from .enumeration import (
 )
 from .files import load as load, save as save
 from .flows import Dynamics as Dynamics, Path as Path, dynamics as dynamics, follow as follow
-from .named import named as named, names as names
 from .oracles import (
     DoubleOracle as DoubleOracle,
     best_response as best_response,
@@ -24,6 +23,7 @@ from .resting import (
     tangent_eigenvalues as tangent_eigenvalues,
 )
 from .results import Likely as Likely, Matches as Matches, matches as matches
+from .well_known import named as named, names as names
 from .worlds import (
     EmpiricalGame as EmpiricalGame,
     empirical as empirical,
