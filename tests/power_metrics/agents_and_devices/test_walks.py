@@ -143,4 +143,4 @@ def test_a_straight_path_and_one_round_an_obstacle():
     with pytest.raises(ValueError, match="expected walls to go round"):
         pm.trajectory(GRID, "round_obstacle")
     with pytest.raises(ValueError, match="start: expected a state with room"):
-        pm.trajectory(PowerGrid(".#.").tables(), "straight_path", start=(0, 0))
+        pm.trajectory(PowerGrid(".#..").tables(), "straight_path", start=(0, 0))
