@@ -47,6 +47,7 @@ from .comparison.front import PowerFront as PowerFront, power_front as power_fro
 from .comparison.game_result import GameComparison as GameComparison
 from .comparison.logged import Behaviour as Behaviour, measure_behaviour as measure_behaviour
 from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
+from .learners.agency import agency_over_training as agency_over_training
 from .learners.noisy import NoisyLinear as NoisyLinear
 from .learners.noisy_sb3 import (
     NoiseCallback as NoiseCallback,
@@ -56,6 +57,7 @@ from .learners.noisy_sb3 import (
 from .learners.train import train as train
 from .learners.training import Training as Training
 from .measures.agency import Agency as Agency, agency as agency
+from .measures.agency_measures import AgencyMeasures as AgencyMeasures, agency_measures as agency_measures
 from .measures.aup import AupAgents as AupAgents, aup as aup
 from .measures.coherence import Coherence as Coherence, coherence as coherence
 from .measures.corrupt_agents import CorruptAgents as CorruptAgents, corrupt_agents as corrupt_agents
@@ -80,6 +82,7 @@ from .measures.penalised_learning import (
     PenalisedLearning as PenalisedLearning,
     penalised_learning as penalised_learning,
 )
+from .measures.policy_agency import PolicyAgency as PolicyAgency, policy_agency as policy_agency
 from .measures.policy_power import PolicyPower as PolicyPower, power_of_policies as power_of_policies
 from .measures.power import power as power
 from .measures.reachability import Reachability as Reachability, reachability as reachability

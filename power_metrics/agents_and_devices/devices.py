@@ -67,6 +67,11 @@ class Counting:
         self._counts: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [0.5] * mdp.num_actions)
         self._previous = NONE
 
+    def restart(self) -> None:
+        """See `Predictor`."""
+        self._counts.clear()
+        self._previous = NONE
+
     def update(self, state: int, action: int) -> float:
         """See `Predictor`."""
         counts = self._counts[tuple(read(state, self._previous) for read in self._inputs)]

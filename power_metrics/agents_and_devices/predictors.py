@@ -20,6 +20,9 @@ class Predictor(Protocol):
     def update(self, state: int, action: int) -> float:
         """The log probability of the action in this state after all that was seen before; then both are seen."""
 
+    def restart(self) -> None:
+        """Forgets what was seen."""
+
 
 def log_sum(terms: Floats) -> float:
     """The logarithm of Σ exp of all entries; -inf where all are."""
@@ -44,6 +47,9 @@ class Uniform:
         """See `Predictor`."""
         return float(self._log[state])
 
+    def restart(self) -> None:
+        """See `Predictor`."""
+
 
 class Fixed:
     """A policy (S, A) that nothing changes."""
@@ -54,6 +60,9 @@ class Fixed:
     def update(self, state: int, action: int) -> float:
         """See `Predictor`."""
         return float(self._log[state, action])
+
+    def restart(self) -> None:
+        """See `Predictor`."""
 
 
 class Own:
@@ -89,6 +98,12 @@ class Own:
         self._before = total
         return change
 
+    def restart(self) -> None:
+        """See `Predictor`."""
+        self._states.clear()
+        self._actions.clear()
+        self._before = 0.0
+
 
 class Mixture:
     """Several predictors, of which one is right; it is not known which.
@@ -103,7 +118,7 @@ class Mixture:
 
     def __init__(self, members: Sequence[Predictor], weights: Floats):
         self.members = members
-        self._log = log_of(weights)
+        self._log = self._first = log_of(weights)
 
     @property
     def posterior(self) -> Floats:
@@ -117,3 +132,9 @@ class Mixture:
         total = log_sum(joint)
         self._log = joint if np.isinf(total) else joint - total
         return total
+
+    def restart(self) -> None:
+        """See `Predictor`."""
+        self._log = self._first
+        for member in self.members:
+            member.restart()

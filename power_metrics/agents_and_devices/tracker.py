@@ -58,6 +58,12 @@ class AgencyTracker:
         self._actions = Lookup("action", self.model.action_labels)
         self.num_steps, self.log_agents, self.log_devices = 0, 0.0, 0.0
 
+    def restart(self) -> None:
+        """Forgets what was seen: the prior, for another walk."""
+        self.agents.mixture.restart()
+        self.devices.mixture.restart()
+        self.num_steps, self.log_agents, self.log_devices = 0, 0.0, 0.0
+
     def step(self, state: Hashable, action: Hashable) -> None:
         """Sees an action in a state, by label or index.
 

@@ -44,9 +44,13 @@ class Tree:
         self._inputs = [INPUTS[name](mdp) for name in inputs]
         self._available = available_actions(mdp)
         self._depth, self._num_actions = depth, mdp.num_actions
-        self._past: deque[int] = deque([NONE] * depth, maxlen=depth)
+        self.restart()
+
+    def restart(self) -> None:
+        """See `Predictor`."""
+        self._past: deque[int] = deque([NONE] * self._depth, maxlen=self._depth)
         self._previous = NONE
-        self._root = _Node(mdp.num_actions)
+        self._root = _Node(self._num_actions)
 
     def update(self, state: int, action: int) -> float:
         """See `Predictor`."""

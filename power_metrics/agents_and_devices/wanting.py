@@ -77,14 +77,23 @@ class Wanting:
         switching: probability, before each step but the first, that the goal is drawn anew.
 
     Attributes:
+        noises: their names.
+        choices: as given.
+        switching: as given.
         posterior: (N, G) of each noise and goal.
     """
 
     def __init__(self, choices: Choices, noises: Sequence[str], weights: Floats, switching: float):
-        self._choices, self.noises = choices, tuple(noises)
+        self.noises = tuple(noises)
+        self.choices, self.switching = choices, float(switching)
         self._first = log_of(weights)
-        self._log = np.tile(self._first - math.log(len(noises)), (len(noises), 1))
-        self._switching, self._begun = switching, False
+        self.restart()
+
+    def restart(self) -> None:
+        """See `Predictor`."""
+        count = len(self.noises)
+        self._log = np.tile(self._first - math.log(count), (count, 1))
+        self._begun = False
 
     @property
     def posterior(self) -> Floats:
@@ -94,12 +103,12 @@ class Wanting:
 
     def update(self, state: int, action: int) -> float:
         """See `Predictor`."""
-        if self._begun and self._switching:
+        if self._begun and self.switching:
             of_noise = np.array([log_sum(row) for row in self._log])[:, None]
-            kept, anew = log_of([1 - self._switching, self._switching])
+            kept, anew = log_of([1 - self.switching, self.switching])
             self._log = np.logaddexp(kept + self._log, anew + of_noise + self._first)
         self._begun = True
-        self._choices.weigh(self._log, state, action)
+        self.choices.weigh(self._log, state, action)
         return float(settle(self._log))
 
 

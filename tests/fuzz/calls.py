@@ -397,6 +397,18 @@ CALLS: Mapping[str, Call] = {
     "agency": Call(pm.agency, lambda: {
         "env_or_mdp": small_mdp(), "trajectory": [("a", "x"), ("b", None)], "agents": "goals", "devices": ["uniform", "previous+walls", "tree(2)"], "prior": 0.5, "steps": 3, "seed": 0,
     }, lambda found: finite(found.probability), ("steps",)),
+    "policy_agency": Call(pm.policy_agency, lambda: {
+        "env_or_mdp": endless(), "policy": np.full((3, 3), 1 / 3), "agents": "goals", "devices": ["uniform", "previous+walls"], "prior": 0.5, "steps": 3,
+        "episodes": 5, "gamma": 0.9, "seed": 0,
+    }, lambda found: finite(found.probability), ("steps", "episodes")),
+    "agency_measures": Call(pm.agency_measures, lambda: {
+        "env_or_mdp": endless(), "policies": {"mine": np.full((3, 3), 1 / 3)}, "agents": "goals", "devices": ["uniform"], "prior": 0.5, "gamma": 0.9,
+        "steps": 3, "episodes": 5, "num_samples": 5, "empowerment_steps": 1, "power": np.arange(3.0), "seed": 0,
+    }, lambda found: finite(found.probability), ("steps", "episodes", "num_samples", "empowerment_steps")),
+    "agency_over_training": Call(lambda run, **settings: pm.agency_over_training(run, **settings), lambda: {
+        "run": pm.train(gym.make("PowerGrid-v0", level="S.G", max_episode_steps=5), "q_learning", steps=20, eval_every=10, progress=False),
+        "steps": 3, "episodes": 5, "num_samples": 5,
+    }, lambda found: finite(found.probability), ("steps", "episodes", "num_samples")),
     "meg": Call(pm.meg, lambda: {"env_or_mdp": endless(), "policy": np.full((3, 3), 1 / 3), "utility": np.eye(3), "steps": 3}, lambda found: finite(found.meg), ("steps",)),
     "coherence": Call(pm.coherence, lambda: {
         "env_or_mdp": endless(), "policy": np.full((3, 3), 1 / 3), "gamma": 0.9, "reward": pm.Uniform(0, 1), "num_samples": 5, "seed": 0,

@@ -77,6 +77,7 @@ NO_NOOP = {"graph", "many", "one state", "long names"}
 """Worlds without an action that does nothing."""
 REFUSED = {
     "aup": NO_NOOP,
+    "agency_measures": {"large"},
     "coherence": {"large"},  # more policies than numbers can say
     "penalised_learning": NO_NOOP,
     "corrupt_learning": {"corridor", "episodes"},  # these end
