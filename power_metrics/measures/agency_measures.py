@@ -20,7 +20,7 @@ from power_metrics.measures.coherence import coherence
 from power_metrics.measures.empowerment import empowerment
 from power_metrics.measures.meg import meg
 from power_metrics.measures.policy_agency import policy_agency
-from power_metrics.measures.registry import measure
+from power_metrics.measures.registry import find_measure, measure
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
 from power_metrics.solvers.optimal import optimal_policies
@@ -150,6 +150,7 @@ def agency_measures(
     tracker = AgencyTracker(mdp, agents, devices, prior)
     known = None if power is None else power_values(power, mdp)
     makes = _policies(env_or_mdp, policies, gamma)
+    find_measure("coherence").check(mdp, None, gamma, num_samples=count)  # which refuses large models
     yield
     tables = {name: make() for name, make in makes.items()}
     values = sampled_power(mdp, gamma).mean if known is None else known
@@ -164,11 +165,12 @@ def agency_measures(
         directed.append(meg(mdp, table, steps=steps).largest)
         found = coherence(mdp, table, gamma, num_samples=count, seed=first)
         coherent.append((found.coherence, found.standard_error))
-    by_walks = np.array(seen).T.copy()
+    probability, error, by_agents, by_devices = np.array(seen).T.copy()
+    often, often_error = np.array(coherent).T.copy()
     return AgencyMeasures(
         mdp, tuple(tables), gamma, tracker.prior, tracker.agents.names, tracker.devices.names, steps, int(episodes),
-        count, int(empowerment_steps), first, by_walks[0], by_walks[1], np.array(exact), by_walks[2], by_walks[3],
-        np.array(directed), *np.array(coherent).T.copy(),
+        count, int(empowerment_steps), first, probability, error, np.array(exact), by_agents, by_devices,
+        np.array(directed), often, often_error,
         shares @ empowerment(mdp, empowerment_steps, progress=False).bits, shares @ values,
         np.array([expected_return(mdp, table, gamma) for table in tables.values()]),
     )  # fmt: skip

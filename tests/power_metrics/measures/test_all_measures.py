@@ -19,7 +19,7 @@ from powerenvs.worlds.power.pair import PowerPair
 
 ROOT = Path(__file__).parents[3]
 ALL = measures()
-FEW = {"num_samples": 20, "num_learners": 10, "learner": "boltzmann(0.1)", "progress": False}
+FEW = {"num_samples": 20, "episodes": 5, "num_learners": 10, "learner": "boltzmann(0.1)", "progress": False}
 
 every = pytest.mark.parametrize("one", ALL.values(), ids=list(ALL))
 

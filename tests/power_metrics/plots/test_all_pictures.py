@@ -24,6 +24,7 @@ FEW = {
     "num_samples": 12,
     "num_learners": 6,
     "num_episodes": 200,
+    "episodes": 5,
     "num_runs": 3,
     "learner": "boltzmann(0.1)",
     "progress": False,
