@@ -77,7 +77,7 @@ def card(family: Family, entry: WorldEntry) -> str:
     made = f"With {given}" if given else "By default"
     size = f"{made} {model.num_states} states, {model.num_actions} actions, {kind}"
     size += f"; time limit {entry.max_episode_steps}."
-    parts = [f"## {entry.id}", text, *levels(family), size, *scores(env), *map_of_power(entry), *episodes(entry.name)]
+    parts = [f"## {entry.id}", text, *levels(family), size, *scores(env), *map_of_power(entry), *episodes(entry.short)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -147,7 +147,7 @@ def map_of_power(entry: WorldEntry) -> list[str]:
 
 def gallery_name(entry: WorldEntry, kwargs: Mapping[str, Any]) -> str:
     """What the gallery calls the picture of a variant."""
-    return "_".join([entry.name, *(re.sub(r"\W", "", str(value)) for value in kwargs.values())])
+    return "_".join([entry.short, *(re.sub(r"\W", "", str(value)) for value in kwargs.values())])
 
 
 def gallery_picture(names: Sequence[str], what: str) -> list[str]:

@@ -50,6 +50,11 @@ class WorldEntry:
         """The name of the class."""
         return name_of(self.world)
 
+    @property
+    def short(self) -> str:
+        """The id without namespace and version: several ids may have one class."""
+        return re.sub(r"-v\d+$", "", self.id.rpartition("/")[2])
+
 
 @dataclass(frozen=True)
 class GameEntry:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from powerenvs.authoring.enumeration import MAX_STATES, Rules, Transition, action_number, enumerate_states
+from powerenvs.authoring.enumeration import MAX_STATES, Found, Rules, Transition, action_number, enumerate_states
 from powerenvs.authoring.level import Level
 from powerenvs.model.mdp import TabularMDP
 
@@ -146,6 +146,10 @@ class World(TableWorld[State]):
         """Whether the episode has ended in this state. A terminal state absorbs."""
         return False
 
+    def in_bulk(self) -> Found | None:
+        """All states and rows by array operations: those that `step` leads to, in any order; None to enumerate them."""
+        return None
+
     def tables(self, max_states: int | None = None, progress: bool | None = None) -> TabularMDP:
         """The model of all states that can be reached from the start; see `powerenvs.compile_world`."""
         name, actions = type(self).__name__, tuple(self.actions)
@@ -162,9 +166,8 @@ class World(TableWorld[State]):
                 for probability, target, paid, hidden in self.step(state, action):
                     yield a, probability, target, (paid, paid if hidden is None else hidden)
 
-        found = enumerate_states(
-            Rules(name, self.initial(), self.terminal, transitions, len(actions), 2), max_states, progress
-        )
+        rules = Rules(name, self.initial(), self.terminal, transitions, len(actions), 2)
+        found = self.in_bulk() or enumerate_states(rules, max_states, progress)
         reward, performance = found.columns
         cells = [self.cell(state) for state in found.states]
         placed = self.level is not None and any(cell is not None for cell in cells)

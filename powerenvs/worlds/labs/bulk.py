@@ -1,0 +1,97 @@
+"""The tables of `Lab` by array operations: places, times what is left to pick up, times goals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powerenvs.authoring.enumeration import Found
+from powerenvs.model.rows import compress, reachable
+from powerenvs.worlds.labs.actions import HEADINGS
+
+if TYPE_CHECKING:
+    from powerenvs.worlds.labs.lab import Lab
+
+
+class Walk(NamedTuple):
+    """The agent alone, on n cells: pose ``4 * cell + heading``.
+
+    Attributes:
+        target: (4 n, A) the pose after each action.
+        entered: (4 n, A) whether the action leads to another cell.
+    """
+
+    target: NDArray[np.int64]
+    entered: NDArray[np.bool_]
+
+
+def walk(lab: Lab) -> Walk:
+    """Where the actions lead."""
+    cells = np.array([lab.text.number[cell] for cell in lab.region])
+    place = np.full(len(lab.text.cells), -1)
+    place[cells] = here = np.arange(len(cells))
+    ways = lab.text.neighbours[cells]
+    ways = np.where(ways < 0, here[:, None], place[ways])  # region has all that can be reached from it
+    targets = np.empty((len(cells), 4, len(lab.actions)), dtype=np.int64)
+    for heading, motions in enumerate(lab.moves):
+        for a, (side, after) in enumerate(motions):
+            targets[:, heading, a] = (here if side is None else ways[:, side]) * 4 + after
+    entered = targets // 4 != here[:, None, None]
+    return Walk(targets.reshape(-1, len(lab.actions)), entered.reshape(-1, len(lab.actions)))
+
+
+def states_of(lab: Lab) -> Found:
+    """All states: every pose with everything there, and what follows; in order of goal, what is left, and place.
+
+    State ``(goal * M + left) * 4 n + pose`` of the full product has ``left``, a bit for each pickup.
+    """
+    cells, goals = {cell: i for i, cell in enumerate(lab.region)}, lab.goals
+    M, N, A = lab.everything + 1, 4 * len(cells), len(lab.actions)
+    target, entered = walk(lab)
+    bit, pay, ends = np.zeros(len(cells), dtype=np.int64), np.zeros(len(cells)), np.zeros(len(cells))
+    final = np.zeros(len(cells), dtype=bool)
+    for cell in cells.keys() & lab.pay.keys():
+        bit[cells[cell]], pay[cells[cell]] = lab.bits[cell], lab.pay[cell]
+    for cell in cells.keys() & lab.ends.keys():
+        ends[cells[cell]], final[cells[cell]] = lab.ends[cell], True
+    where, left = target // 4, np.arange(M)[:, None, None]
+    after = left & ~bit[where]
+    paid = np.where((after != left) | (bit[where] == 0), pay[where], 0.0) + ends[where]
+    wanted = np.array([-1 if goal is None else cells[goal] for goal in goals])[:, None, None, None]
+    reward = np.where(entered, paid + lab.goal_reward * (where == wanted), 0.0)  # (goals, M, N, A)
+    successor = (np.arange(len(goals))[:, None, None, None] * M + after) * N + target
+    pose = np.arange(N) // 4
+    terminal = final[pose] | (pose == wanted[..., 0])
+    if lab.good:
+        terminal = terminal | ((np.arange(M) & lab.good) == 0)[:, None]
+    terminal = np.broadcast_to(terminal, (len(goals), M, N)).reshape(-1)
+    size = len(terminal)
+    successor = np.where(terminal[:, None], np.arange(size)[:, None], successor.reshape(size, A))
+    reward = np.where(terminal[:, None], 0.0, reward.reshape(size, A))
+    initial = _initial(lab, cells, M)
+    kept = np.arange(size)
+    if M > 1:
+        first = np.zeros((len(goals), M, N), dtype=bool)
+        first[:, -1] = bit[pose] == 0
+        kept = np.flatnonzero(reachable(np.arange(size * A + 1), successor.ravel(), first.ravel()))
+    place = np.empty(size, dtype=np.int32)
+    place[kept] = np.arange(len(kept))
+    names = [(cell, heading) for cell in lab.region for heading in HEADINGS]
+    numbers = zip(*((kept % N).tolist(), (kept // N % M).tolist(), (kept // N // M).tolist()), strict=True)
+    labels = tuple(lab.state(*names[pose], left, goals[goal]) for pose, left, goal in numbers)
+    rows, columns = np.arange(len(kept) * A), reward[kept].ravel()
+    table: Any = compress(rows, len(rows), place[successor[kept].ravel()], np.ones(len(rows)), columns, columns)
+    indptr, successor, probability, *rewards = table
+    return Found(labels, terminal[kept], initial[kept], indptr, successor, probability, rewards)
+
+
+def _initial(lab: Lab, cells: dict[Any, int], num_left: int) -> NDArray[np.float64]:
+    """The start distribution over the full product."""
+    found = np.zeros((len(lab.goals), num_left, len(cells), 4))
+    headings = [HEADINGS.index(heading) for heading in lab.headings]
+    for k, goal in enumerate(lab.goals):
+        starts = [cells[cell] for cell in lab.starts_of[goal]]
+        found[k, -1][np.ix_(starts, headings)] = 1 / (len(lab.goals) * len(starts) * len(headings))
+    return found.reshape(-1)

@@ -1,0 +1,232 @@
+"""Text levels: how they are read, how large they are, and that each is stepped through as its walls say."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import types
+from collections import deque
+
+import numpy as np
+import pytest
+
+from powerenvs import tabular_model
+from powerenvs.worlds.labs import Lab
+from powerenvs.worlds.labs.levels import LEVELS
+from powerenvs.worlds.labs.sources import GENERATORS, generated
+from powerenvs.worlds.labs.text import LabText
+
+SIZES = {
+    "nav_maze_random_goal_01": 50,
+    "nav_maze_random_goal_02": 135,
+    "nav_maze_random_goal_03": 260,
+    "nav_maze_static_01": 50,
+    "nav_maze_static_02": 135,
+    "nav_maze_static_03": 260,
+    "make_map_from_text_demo": 61,
+    "text_level_doc_example": 42,  # of 55 cells, 13 cannot be reached
+    "language_twoAreaMap": 18,
+    "language_twoRoomMap": 21,
+    "language_fourRoomMap": 41,
+    "language_sixRoomMap": 69,
+    "language_quantificationSmallMap": 22,
+    "keys_doors_red_herring_key": 20,
+    "keys_doors_simple_trap": 27,
+    "keys_doors_trap": 34,
+}
+SPAWNS = {"nav_maze_static_01": 38, "nav_maze_static_02": 116, "nav_maze_static_03": 227}
+STEPS = {"north": (-1, 0), "east": (0, 1), "south": (1, 0), "west": (0, -1)}
+TURNED = list(STEPS)
+
+
+def searched(rows, thin, start):
+    """{(row, column, heading): steps} from turning and walking, worked out from the characters alone."""
+
+    def free(r, c):
+        return 0 <= r < len(rows) and 0 <= c < len(rows[r]) and rows[r][c] != "*"
+
+    def ahead(r, c, heading):
+        dr, dc = STEPS[heading]
+        if not thin:
+            return (r + dr, c + dc) if free(r + dr, c + dc) else (r, c)
+        r2, c2 = 2 * r + 1, 2 * c + 1
+        return (r + dr, c + dc) if free(r2 + dr, c2 + dc) and free(r2 + 2 * dr, c2 + 2 * dc) else (r, c)
+
+    found, queue = {start: 0}, deque([start])
+    while queue:
+        r, c, heading = queue.popleft()
+        k = TURNED.index(heading)
+        for step in (*ahead(r, c, heading), heading), (r, c, TURNED[k - 1]), (r, c, TURNED[(k + 1) % 4]):
+            if step not in found:
+                found[step] = found[r, c, heading] + 1
+                queue.append(step)
+    return found
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_cells_and_states_of_the_levels(name):
+    kwargs = {} if "random" in name else {"num_pickups": 0}
+    mdp = tabular_model(Lab(name, randomise=(), **kwargs) if "random" not in name else Lab(name, randomise="spawn"))
+    assert len({state.agent for state in mdp.state_labels}) == SIZES[name]
+    assert mdp.num_states == 4 * SIZES[name]
+    assert mdp.action_labels == ("turn_left", "turn_right", "forward")
+    if name in SPAWNS:
+        assert len({mdp.state_labels[s].agent for s in np.flatnonzero(mdp.initial)}) == SPAWNS[name]
+
+
+def test_cells_that_cannot_be_reached_are_in_the_text():
+    assert len(LabText.parse(LEVELS["text_level_doc_example"].text).cells) == 55
+
+
+@pytest.mark.parametrize("name", ["nav_maze_static_01", "nav_maze_random_goal_02", "keys_doors_trap", "corridors"])
+def test_shortest_paths_are_those_of_a_search_through_the_text(name):
+    shipped = LEVELS[name]
+    rows = [row for row in shipped.text.split("\n") if row]
+    lab = Lab(name, pickups={}, randomise="spawn")
+    mdp = lab.tables()
+    start = mdp.state_labels[0]
+    expected = searched(rows, shipped.walls == "thin", (*start.agent, start.heading))
+    steps, edge, level = {0: 0}, [0], 0
+    while edge:
+        level += 1
+        edge = sorted({int(s) for s in mdp.successors()[edge].ravel()} - set(steps))
+        steps |= dict.fromkeys(edge, level)
+    found = {(*mdp.state_labels[s].agent, mdp.state_labels[s].heading): n for s, n in steps.items()}
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {},
+        {"level": "nav_maze_static_01", "num_pickups": 2},
+        {"level": "nav_maze_static_01", "renew": True, "actions": "impala9"},
+        {"level": "small_maze", "actions": "allo", "min_distance": 2},
+        {"level": "small_arena", "strafe": True, "heading": "east"},
+        {"level": "explore_goal_locations_small"},
+        {"level": "P S\nG W", "pickups": {"S": "strawberry_reward", "W": -2.5, "G": "mango_goal"}, "randomise": "goal"},
+    ],
+    ids=lambda kwargs: kwargs.get("level", "default"),
+)
+def test_tables_are_those_of_an_enumeration(kwargs):
+    class Enumerated(Lab):
+        def step(self, state, action):
+            return super().step(state, action)
+
+    bulk, one_by_one = Lab(**kwargs).tables(), Enumerated(**kwargs).tables()
+    assert set(bulk.state_labels) == set(one_by_one.state_labels)
+    place = np.array([one_by_one.index(label) for label in bulk.state_labels])
+    assert np.array_equal(place[bulk.successors()], one_by_one.successors()[place])
+    assert np.array_equal(bulk.action_rewards(), one_by_one.action_rewards()[place])
+    assert np.array_equal(bulk.terminal, one_by_one.terminal[place])
+    assert np.allclose(bulk.initial, one_by_one.initial[place], atol=1e-15)
+
+
+def test_layers_are_read_as_deepmind_lab_reads_them():
+    text = LabText.parse("***\n\n*P H.G*\n***", "***\n..BA", name="tiny")
+    assert text.rows == ("*******", "*P H.G*", "*******")
+    assert text.variations.tolist() == [[0] * 7, [0, 0, 2, 1, 0, 0, 0], [0] * 7]
+    assert text.solid[0].all()
+    assert text.places("PG") == ((1, 1), (1, 5))
+
+
+def test_doors_are_crossed_one_way_only():
+    lab = Lab("*****\n*   *\n*PH *\n*   *\n*****")  # to the door from the west: no; from the north: yes
+    assert lab.go((2, 1), "east", "forward") == ((2, 1), "east")
+    assert lab.go((1, 2), "south", "forward") == ((2, 2), "south")
+    assert lab.go((2, 2), "east", "forward") == ((2, 2), "east")
+    assert lab.go((2, 2), "south", "forward") == ((3, 2), "south")
+    across = Lab("******\n*P I *\n******")
+    assert across.go((1, 2), "east", "forward") == ((1, 3), "east")
+
+
+def test_doors_look_open_from_next_to_them():
+    lab = Lab("*****\n*P**\n*  *\n*H**\n*  *\n*  *\n****", pickups={})
+    assert lab.scene().doors[0].orientation == "H"
+    for agent, opened in (((1, 1), False), ((2, 1), True), ((3, 1), True), ((4, 1), True), ((5, 1), False)):
+        assert lab.opened(lab.state(agent, "north", 0, None)) == [opened]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"level": ""}, "no shipped level is called ''"),
+        ({"level": "\n\n"}, "found an empty level"),
+        ({"level": "***\n*P#\n***"}, r"found '#' in line 2, column 3; walls are '\*'"),
+        ({"level": "\n***\n*P\t*"}, r"found '\\t' in line 3, column 3"),
+        ({"level": "***\n***"}, "expected at least one free cell"),
+        ({"level": "****\n*G *\n****"}, r"found no spawn; mark one with 'P', for example in line 2, column 2"),
+        ({"level": "nav_maze_static_1"}, "did you mean 'nav_maze_static_01'"),
+        ({"level": "****\n*P *\n****", "walls": "thin"}, "odd numbers of lines and columns.* line 1, column 4"),
+        ({"level": "***\n*P*\n***\n***", "walls": "thin"}, "odd numbers .* found 4 and 3, up to line 4"),
+        ({"level": "*****\n*PG *\n*****", "walls": "thin"}, "a thing in a wall, 'G', in line 2, column 3"),
+        ({"level": "*****\n*PHP*\n*****", "walls": "thin"}, "a door, 'H', in line 2, column 3"),
+        ({"level": "** **\n*P P*\n*****", "walls": "thin"}, "walls .* all around .* line 1, column 3"),
+        ({"level": "P G", "variations": "ABCD"}, "at most 1 lines and 3 columns.* found more in line 1, column 4"),
+        ({"level": "P G", "variations": "A\nB"}, "found more in line 2"),
+        ({"variations": "A"}, "expected None for a level that has its own"),
+        ({"walls": "paper"}, "walls: expected 'full' or 'thin', found 'paper'"),
+        ({"actions": "gird"}, "actions: expected one of 'grid', 'impala9', 'allo'"),
+        ({"actions": "allo", "strafe": True}, "strafe: expected False with actions='allo'"),
+        ({"heading": "up"}, "heading: expected None or one of 'north'"),
+        ({"randomise": "apple"}, r"randomise: expected 'spawn', 'goal', both or \(\)"),
+        ({"randomise": 3}, r"randomise: expected 'spawn', 'goal', both or \(\)"),
+        ({"pickups": {"A": "aple_reward"}}, "did you mean 'apple_reward'"),
+        ({"pickups": {"P": 1}}, "found 'P', which is a spawn"),
+        ({"pickups": {"A": float("nan")}}, "expected a name or a reward for 'A'"),
+        ({"num_pickups": 7}, "expected a whole number from 0 to 1, which corridors has, found 7"),
+        ({"min_distance": 2}, "min_distance: expected 0 where the goal is not drawn anew"),
+        ({"level": "small_maze", "min_distance": 99}, "no cell to start in more than 99 steps from a goal"),
+        ({"level": "P" + "A" * 63}, "expected at most 62 pickups to remember, found 63"),
+        ({"seed": -1}, "seed: expected a whole number"),
+        ({"level": {"hight": 11}}, "no setting 'hight'; did you mean 'height'"),
+    ],
+)
+def test_what_is_malformed_is_refused_by_name(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        Lab(**kwargs)
+
+
+class TestGeneratedLevels:
+    def test_without_the_generator_there_is_a_clear_error_and_what_is_shipped(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "labmaze", None)
+        with pytest.raises(ImportError, match=r"takes labmaze: pip install .*labs.*explore_goal_locations_small"):
+            Lab("explore_goal_locations_small", seed=1)
+        assert Lab("explore_goal_locations_small").tables().num_states > 1000
+
+    def test_settings_and_seed_reach_the_generator(self, monkeypatch):
+        asked = []
+
+        def maze(**settings):
+            asked.append(settings)
+            return types.SimpleNamespace(entity_layer="****\n*PG*\n****\n", variations_layer="....\n.AA.\n....\n")
+
+        monkeypatch.setitem(sys.modules, "labmaze", types.SimpleNamespace(RandomMaze=maze))
+        assert Lab({"height": 3, "has_doors": True}, seed=5).text.variations.sum() == 2
+        assert Lab("explore_goal_locations_large", seed=7, randomise=()).region == ((1, 1), (1, 2))
+        assert asked == [
+            {"height": 3, "has_doors": True, "random_seed": 5},
+            {**GENERATORS["explore_goal_locations_large"], "random_seed": 7},
+        ]
+
+    def test_shipped_samples_are_those_of_seed_0(self):
+        """Where the generator is installed; it always holds that they have its sizes."""
+        for name, settings in GENERATORS.items():
+            rows = [row for row in LEVELS[name].text.split("\n") if row]
+            assert (len(rows), len(rows[0])) == (settings["height"], settings["width"])
+            if importlib.util.find_spec("labmaze"):
+                made = generated(settings, 0)
+                assert made.text.strip("\n") == LEVELS[name].text.strip("\n")
+                assert made.variations.strip("\n") == LEVELS[name].variations.strip("\n")
+
+
+def test_walls_of_scenes_stand_where_the_agent_stops():
+    for name in ("nav_maze_static_01", "text_level_doc_example"):
+        lab = Lab(name, renew=True)
+        walls = lab.scene().walls > 0
+        for row, column in lab.region:
+            if str(lab.text.glyphs[row, column]) in "HI":
+                continue  # a door is open on two sides, and has walls on the others in these levels
+            for side, heading in enumerate(TURNED):
+                stops = lab.go((row, column), heading, "forward")[0] == (row, column)
+                assert walls[row, column, side] == stops
