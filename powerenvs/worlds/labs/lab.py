@@ -80,8 +80,9 @@ class Lab(LabWorld[LabState]):
             value} of the generator (these two need the extra ``labs``). `powerenvs.worlds.labs.levels` has the names.
         actions: "grid", "impala9" or "allo".
         strafe: see above.
-        randomise: "spawn" to start in any cell, "goal" to draw the goal of each episode: one of the 'G' where there are
-            several, else any cell without a thing or a spawn; both; or () for none. None for what is usual on the level.
+        randomise: "spawn" to start in any cell, "goal" to draw the goal of each episode (one of the 'G' where there are
+            several, else any cell without a thing or a spawn), both, or () for none. None for what is usual on the
+            level.
         pickups: {letter: name or reward}; names are "apple_reward", "lemon_reward", "strawberry_reward",
             "fungi_reward", "goal", "watermelon_goal", "mango_goal". None for what is usual on the level: 'A' an
             apple_reward, 'G' a goal.
