@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from powerenvs.authoring.enumeration import Found
+from powerenvs.authoring.level import Cell
 from powerenvs.model.rows import compress, reachable
 from powerenvs.worlds.labs.actions import HEADINGS
+from powerenvs.worlds.labs.text import LabText
 
-if TYPE_CHECKING:
-    from powerenvs.worlds.labs.lab import Lab
+
+class Parts(NamedTuple):
+    """What the tables are made from.
+
+    Attributes:
+        text: the level.
+        region: the cells that count.
+        moves: for each heading and action the side that it goes to, or None, and the heading after it.
+        goals: where the goal may be; None alone where it stays.
+        starts: {goal: cells where an episode starts}.
+        headings: that an episode may start with.
+        bits: {cell: the bit of what is there to pick up; 0 if it renews}.
+        pay: {cell: its reward}.
+        ends: {cell where the episode ends: its reward}.
+        good: the bits of what has to be picked up for the episode to end; 0 where it ends on a goal.
+        goal_reward: of a goal that is drawn anew.
+        state: the label, from cell, heading, what is left and goal.
+    """
+
+    text: LabText
+    region: Sequence[Cell]
+    moves: Sequence[Sequence[tuple[int | None, int]]]
+    goals: Sequence[Cell | None]
+    starts: Mapping[Cell | None, Sequence[Cell]]
+    headings: Sequence[str]
+    bits: Mapping[Cell, int]
+    pay: Mapping[Cell, float]
+    ends: Mapping[Cell, float]
+    good: int
+    goal_reward: float
+    state: Callable[[Cell, str, int, Cell | None], Any]
 
 
 class Walk(NamedTuple):
@@ -27,28 +59,28 @@ class Walk(NamedTuple):
     entered: NDArray[np.bool_]
 
 
-def walk(lab: Lab) -> Walk:
+def walk(lab: Parts) -> Walk:
     """Where the actions lead."""
     cells = np.array([lab.text.number[cell] for cell in lab.region])
     place = np.full(len(lab.text.cells), -1)
     place[cells] = here = np.arange(len(cells))
     ways = lab.text.neighbours[cells]
     ways = np.where(ways < 0, here[:, None], place[ways])  # region has all that can be reached from it
-    targets = np.empty((len(cells), 4, len(lab.actions)), dtype=np.int64)
+    targets = np.empty((len(cells), 4, len(lab.moves[0])), dtype=np.int64)
     for heading, motions in enumerate(lab.moves):
         for a, (side, after) in enumerate(motions):
             targets[:, heading, a] = (here if side is None else ways[:, side]) * 4 + after
     entered = targets // 4 != here[:, None, None]
-    return Walk(targets.reshape(-1, len(lab.actions)), entered.reshape(-1, len(lab.actions)))
+    return Walk(targets.reshape(-1, len(lab.moves[0])), entered.reshape(-1, len(lab.moves[0])))
 
 
-def states_of(lab: Lab) -> Found:
+def states_of(lab: Parts) -> Found:
     """All states: every pose with everything there, and what follows; in order of goal, what is left, and place.
 
     State ``(goal * M + left) * 4 n + pose`` of the full product has ``left``, a bit for each pickup.
     """
     cells, goals = {cell: i for i, cell in enumerate(lab.region)}, lab.goals
-    M, N, A = lab.everything + 1, 4 * len(cells), len(lab.actions)
+    M, N, A = sum(lab.bits.values()) + 1, 4 * len(cells), len(lab.moves[0])
     target, entered = walk(lab)
     bit, pay, ends = np.zeros(len(cells), dtype=np.int64), np.zeros(len(cells)), np.zeros(len(cells))
     final = np.zeros(len(cells), dtype=bool)
@@ -87,11 +119,11 @@ def states_of(lab: Lab) -> Found:
     return Found(labels, terminal[kept], initial[kept], indptr, successor, probability, rewards)
 
 
-def _initial(lab: Lab, cells: dict[Any, int], num_left: int) -> NDArray[np.float64]:
+def _initial(lab: Parts, cells: dict[Any, int], num_left: int) -> NDArray[np.float64]:
     """The start distribution over the full product."""
     found = np.zeros((len(lab.goals), num_left, len(cells), 4))
     headings = [HEADINGS.index(heading) for heading in lab.headings]
     for k, goal in enumerate(lab.goals):
-        starts = [cells[cell] for cell in lab.starts_of[goal]]
+        starts = [cells[cell] for cell in lab.starts[goal]]
         found[k, -1][np.ix_(starts, headings)] = 1 / (len(lab.goals) * len(starts) * len(headings))
     return found.reshape(-1)

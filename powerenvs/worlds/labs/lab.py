@@ -13,7 +13,7 @@ from powerenvs.model.checks import as_list, flag, mapped
 from powerenvs.model.labels import is_integer
 from powerenvs.render.first_person.scene import Door, Sprite
 from powerenvs.worlds.labs.actions import HEADINGS
-from powerenvs.worlds.labs.bulk import states_of
+from powerenvs.worlds.labs.bulk import Parts, states_of
 from powerenvs.worlds.labs.lab_world import LabWorld
 from powerenvs.worlds.labs.pickups import Pickup, pickup_of
 from powerenvs.worlds.labs.sources import usual
@@ -105,8 +105,6 @@ class Lab(LabWorld[LabState]):
         ValueError: for a malformed level (with line and column), no spawn, and arguments that do not fit.
         ImportError: where a level has to be generated without the extra ``labs``.
     """
-
-    state = LabState
 
     def __init__(
         self,
@@ -244,7 +242,23 @@ class Lab(LabWorld[LabState]):
         """All states at once; None in a class with rules of its own, and where there are far too many."""
         own = [getattr(type(self), name) for name in ("initial", "step", "terminal", "go")]
         same = own == [Lab.initial, Lab.step, Lab.terminal, Lab.go]
-        return states_of(self) if same and self._size <= MOST_IN_BULK else None
+        if not same or self._size > MOST_IN_BULK:
+            return None
+        parts = Parts(
+            text=self.text,
+            region=self.region,
+            moves=self.moves,
+            goals=self.goals,
+            starts=self.starts_of,
+            headings=self.headings,
+            bits=self.bits,
+            pay=self.pay,
+            ends=self.ends,
+            good=self.good,
+            goal_reward=self.goal_reward,
+            state=LabState,
+        )
+        return states_of(parts)
 
     def board(self, state: LabState) -> tuple[str, ...]:
         """What is left, the goal of the episode, and the agent."""

@@ -12,6 +12,7 @@ import pytest
 
 from powerenvs import tabular_model
 from powerenvs.worlds.labs import Lab
+from powerenvs.worlds.labs.lab import LabState
 from powerenvs.worlds.labs.levels import LEVELS
 from powerenvs.worlds.labs.sources import GENERATORS, generated
 from powerenvs.worlds.labs.text import LabText
@@ -144,7 +145,7 @@ def test_doors_look_open_from_next_to_them():
     lab = Lab("*****\n*P**\n*  *\n*H**\n*  *\n*  *\n****", pickups={})
     assert lab.scene().doors[0].orientation == "H"
     for agent, opened in (((1, 1), False), ((2, 1), True), ((3, 1), True), ((4, 1), True), ((5, 1), False)):
-        assert lab.opened(lab.state(agent, "north", 0, None)) == [opened]
+        assert lab.opened(LabState(agent, "north", 0, None)) == [opened]
 
 
 @pytest.mark.parametrize(
