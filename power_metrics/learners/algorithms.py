@@ -15,7 +15,7 @@ class Algorithm:
     Attributes:
         name: as in `power_metrics.train`.
         summary: one line.
-        learner: "module:Class" of a class of Stable-Baselines3's kind, or of ours (`power_metrics.learners.tabular`).
+        learner: "module:Class" of a class of Stable-Baselines3's kind, or of ours (`power_metrics.learners.own`).
         policy: "module:Class" of its policy, or "" for the usual one.
         settings: arguments of the class that are not its defaults, for worlds of up to some hundred states.
         source: where it comes from.
@@ -33,8 +33,10 @@ class Algorithm:
     @property
     def run(self) -> str:
         """What trains it, as "module:function"."""
-        tabular = self.learner.startswith("power_metrics.learners.tabular:")
-        return f"power_metrics.learners.{'tabular:learn' if tabular else 'sb3:learn'}"
+        return f"power_metrics.learners.{'own' if self.learner.startswith(_OWN) else 'sb3'}:learn"
+
+
+_OWN = "power_metrics.learners."
 
 
 _SB3 = "Raffin et al. 2021, Stable-Baselines3"
@@ -58,6 +60,19 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         Algorithm(
             "sarsa", "tabular SARSA, which learns the value of what it does, exploration included",
             "power_metrics.learners.tabular:TabularLearner", "Rummery & Niranjan 1994", {"on_policy": True},
+        ),
+        Algorithm(
+            "vector_ppo", "proximal policy optimisation on many copies at once, the fastest",
+            "power_metrics.learners.actor_critic:VectorActorCritic", "Schulman et al. 2017",
+            {"entropy": 0.02, "last_entropy": 0.0},
+        ),
+        Algorithm(
+            "vector_a2c", "advantage actor-critic on many copies at once",
+            "power_metrics.learners.actor_critic:VectorActorCritic", "Mnih et al. 2016",
+            {
+                "num_envs": 16, "num_steps": 8, "epochs": 1, "num_minibatches": 1, "clip": None, "normalise": False,
+                "gae_lambda": 1.0, "entropy": 0.02, "last_entropy": 0.0,
+            },
         ),
         Algorithm(
             "ppo", "proximal policy optimisation", "stable_baselines3:PPO", f"Schulman et al. 2017; {_SB3}",

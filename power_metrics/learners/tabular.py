@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 from power_metrics.agents.rollouts import current_state
 from power_metrics.agents.table import split_greedy
 from power_metrics.arguments.checks import check_gamma
-from power_metrics.learners.looks import Looks
 from powerenvs.model.checks import flag, real
 from powerenvs.model.mdp import TabularMDP
 
@@ -30,6 +28,7 @@ class TabularLearner:
         env: the environment, whose ``info`` has "state".
         mdp: its tables, with S states and A actions.
         gamma: discount in [0, 1).
+        seed: not needed, as nothing is drawn at the start.
         on_policy: SARSA instead of Q-learning.
         learning_rate: α of the first visit, in (0, 1].
         decay: in [0, 1].
@@ -45,12 +44,15 @@ class TabularLearner:
         ValueError: for an argument that does not fit.
     """
 
+    suffix = ".npz"
+
     def __init__(
         self,
         env: Any,
         mdp: TabularMDP,
         gamma: float,
         *,
+        seed: int = 0,
         on_policy: bool = False,
         learning_rate: float = 0.5,
         decay: float = 0.6,
@@ -78,7 +80,16 @@ class TabularLearner:
         """(S, A) greedy in what has been learned, ties split evenly."""
         return split_greedy(self.values, self._mdp.available)
 
-    def learn(self, first: int, last: int, total: int, seed: int) -> None:
+    def save(self, path: Path) -> None:
+        """Writes what has been learned."""
+        np.savez(path, values=self.values, visits=self.visits)
+
+    def load(self, path: Path) -> None:
+        """Reads what `save` wrote."""
+        with np.load(path) as kept:
+            self.values[:], self.visits[:] = kept["values"], kept["visits"]
+
+    def learn(self, first: int, last: int, total: int, seed: int) -> int:
         """Takes the steps ``first`` to ``last`` of ``total``, from a start of the environment that ``seed`` draws."""
         rng = np.random.default_rng(seed)
         state, action = self._reset(rng, first, total, seed)
@@ -91,6 +102,7 @@ class TabularLearner:
                 state, action = self._reset(rng, step + 1, total, None)
             else:
                 state, action = after, chosen
+        return last
 
     def _reset(self, rng: np.random.Generator, step: int, total: int, seed: int | None) -> tuple[int, int]:
         observation, info = self._env.reset(seed=seed)
@@ -113,22 +125,3 @@ class TabularLearner:
             following = self.values[after, chosen] if self._on_policy else self.values[after].max()
         rate = self._rate / self.visits[state, action] ** self._decay
         self.values[state, action] += rate * (reward + self._gamma * following - self.values[state, action])
-
-
-def learn(env: Any, mdp: TabularMDP, make: Any, looks: Looks, *, policy: str, settings: Mapping[str, Any]) -> None:
-    """Trains a `TabularLearner` from the last look to the end; see `power_metrics.train`."""
-    learner: TabularLearner = make(env, mdp, looks.tracker.gamma, **settings)
-
-    def save(path: Path) -> None:
-        np.savez(path, values=learner.values, visits=learner.visits)
-
-    if looks.checkpoint is not None:
-        with np.load(looks.checkpoint) as kept:
-            learner.values[:], learner.visits[:] = kept["values"], kept["visits"]
-    if not looks.tracker.history:
-        looks.look(0, learner.policy(), save, ".npz")
-    total, every = looks.record["steps"], looks.record["eval_every"]
-    while looks.done < total:
-        last = min(total, looks.done + every)
-        learner.learn(looks.done, last, total, looks.seed)
-        looks.look(last, learner.policy(), save, ".npz")

@@ -42,12 +42,14 @@ def train(
     With ``out`` each look leaves a checkpoint there, and the same call goes on from the last one: training that was
     killed loses what it did since. Every look starts the environment and all random numbers anew, from the seed and the
     number of steps, so that training that was interrupted ends as it would have ended, but for the last digits in
-    which torch may differ from run to run. ``model-N.zip`` of the folder is the model after N steps, which
-    ``load`` of its library reads; as that runs code, go on only in folders of your own.
+    which torch may differ from run to run. ``model-N.zip`` of the folder is the model of Stable-Baselines3 after N
+    steps, which ``load`` reads; as that runs code, go on only in folders of your own.
 
     Args:
         env: a Gymnasium environment with exact tables. It is stepped, and should end episodes or have a time limit.
-        algorithm: "q_learning", "sarsa", "ppo", "a2c", "noisy_a2c", "dqn", "noisy_dqn" or "qr_dqn".
+        algorithm: "q_learning", "sarsa", "vector_ppo", "vector_a2c", "ppo", "a2c", "noisy_a2c", "dqn", "noisy_dqn" or
+            "qr_dqn". Those that begin with "vector" learn from many copies of the environment, stepped through its
+            tables.
         steps: how many steps to take in all.
         seed: of the learner and the environment.
         out: a folder for checkpoints, the curve (``curve.csv``) and the result (``training.npz``).

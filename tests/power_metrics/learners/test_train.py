@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -15,6 +16,8 @@ from power_metrics.learners.algorithms import ALGORITHMS
 from power_metrics.learners.looks import Looks
 
 SMALL = {
+    "vector_ppo": {"num_envs": 4, "num_steps": 8},
+    "vector_a2c": {"num_envs": 4, "num_steps": 4},
     "ppo": {"n_steps": 32, "batch_size": 16},
     "dqn": {"learning_starts": 20, "batch_size": 8, "buffer_size": 200},
     "noisy_dqn": {"learning_starts": 20, "batch_size": 8, "buffer_size": 200},
@@ -84,7 +87,9 @@ def test_what_was_interrupted_ends_as_it_would_have(algorithm, tmp_path, monkeyp
     assert again.policies == pytest.approx(whole.policies, abs=close)
     assert small(algorithm, settings=settings, out=tmp_path / "run") == again
     names = sorted(path.name for path in (tmp_path / "run").iterdir() if path.name[0] != ".")
-    assert [name for name in names if name.startswith("model-")] == [f"model-{int(whole.step[-1])}.{names[1][-3:]}"]
+    assert [name for name in names if name.startswith("model-")] == [
+        f"model-{int(whole.step[-1])}{Path(names[1]).suffix}"
+    ]
     assert {"curve.csv", "training.json", "training.npz"} < set(names)
 
 
@@ -134,7 +139,7 @@ def test_where_all_policies_earn_the_same_there_is_no_score():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"algorithm": "rainbow"}, "algorithm: expected one of q_learning, sarsa, ppo"),
+        ({"algorithm": "alphago"}, "algorithm: expected one of q_learning, sarsa, vector_ppo"),
         ({"steps": 0}, "steps"),
         ({"steps": 10, "gamma": 1.0}, "gamma"),
         ({"env": "PowerGrid-v0"}, "env: expected a Gymnasium environment"),
