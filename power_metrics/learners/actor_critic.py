@@ -201,9 +201,9 @@ class VectorActorCritic:
         for _ in range(self._epochs):
             order = rng.permutation(count) if self._batches > 1 else np.arange(count)
             for chosen in np.array_split(order, self._batches):
-                loss = self._loss(Rollout(*(part[chosen] for part in rollout)), entropy)
+                loss = self._loss(rollout.part(chosen), entropy)
                 self._optimizer.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(self._parameters, self._norm, foreach=True)
                 self._optimizer.step()
 
@@ -234,6 +234,11 @@ class Rollout(NamedTuple):
     logs: Floats
     advantages: Floats
     returns: Floats
+
+    def part(self, chosen: NDArray[np.int64]) -> Rollout:
+        """Some of the steps."""
+        states, actions, *rest = (array[chosen] for array in self)
+        return Rollout(states, actions, *rest)  # type: ignore[arg-type]
 
 
 def network(sizes: Sequence[int], last: float) -> nn.Sequential:

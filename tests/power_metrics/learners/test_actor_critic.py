@@ -91,7 +91,7 @@ def test_the_loss_is_that_of_the_paper_step_by_step(clip):
         policy = torch.minimum(ratio * advantage, clipped * advantage) if clip else log * advantage
         value = (run.critic(seen)[0] - target) ** 2
         total = total - policy + 0.5 * value - 0.03 * distribution.entropy()
-    assert float(loss) == pytest.approx(float(total) / 50, rel=1e-5)
+    assert loss.item() == pytest.approx(total.item() / 50, rel=1e-5)
 
 
 def test_copies_are_the_environment():
