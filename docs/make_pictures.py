@@ -48,6 +48,7 @@ COMMANDS = {
     "-m power_metrics.cli corrupt-reward --runs 0 --plot OUT/corrupt.png": {"corrupt_reward": "corrupt.png"},
     "-m power_metrics.cli safety --plot OUT/safety.png": {"safety": "safety.png"},
     "examples/safety_power.py --samples 1000 --plot OUT/power.png": {"safety_power": "power.png"},
+    "-m power_metrics.cli side-effects --plot OUT/table.png": {"side_effects_table": "table.png"},
     "-m power_metrics.cli measure side_effect_map powerenvs/Options-v0 --plot OUT/map.png": {
         "side_effect_map": "map.png"
     },
@@ -83,11 +84,11 @@ def draw(command: str, made: dict[str, str]) -> None:
 
 
 def shrink(source: Path, target: Path) -> None:
-    """A copy without transparency that is at most ``WIDEST`` pixels wide."""
+    """A copy without transparency, of at most 256 colours, that is at most ``WIDEST`` pixels wide."""
     with Image.open(source) as picture:
         width = min(WIDEST, picture.width)
         size = (width, round(picture.height * width / picture.width))
-        small = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        small = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS).quantize(256, dither=Image.Dither.NONE)
     with atomic_path(target) as temporary:
         small.save(temporary, optimize=True)
 

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", metavar="FILE", help="keep finished cells of --learned in a file, and go on from there"
     )
     parser.add_argument("--json", metavar="FILE", help="write the table as JSON")
+    parser.add_argument("--plot", metavar="FILE", help="draw the table, with a tile for each price")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -51,8 +52,8 @@ def run(args: argparse.Namespace) -> None:
     if args.resume is not None and not args.learned:
         raise ValueError("--resume: expected with --learned only, the rest takes seconds")
     if args.aup:
-        if args.learned or args.cases or args.beta is not None:
-            raise ValueError("--aup: expected without --learned, --cases and --beta")
+        if args.learned or args.cases or args.beta is not None or args.plot is not None:
+            raise ValueError("--aup: expected without --learned, --cases, --beta and --plot")
         run_aup(args)
         return
     worlds = FILAN if args.cases else PAPER
@@ -64,8 +65,10 @@ def run(args: argparse.Namespace) -> None:
         table, who = side_effects_table(betas, args.seed, worlds=worlds), "Optimal agents over 100 steps"
     if args.json is not None:
         json_text({"powerenvs": __version__, "rows": [vars(row) | {"right": row.right} for row in table]}, args.json)
+    if args.plot is not None:
+        table.plot(title=who, path=args.plot)
     text = report(table, who) + ("\n\n" + report_criteria(table) if args.cases else "")
-    show(text, [] if args.json is None else [args.json])
+    show(text, [path for path in (args.json, args.plot) if path is not None])
 
 
 def _given(value: int | None, default: int) -> int:

@@ -22,6 +22,7 @@ from power_metrics.plots.returns import plot_returns
 from power_metrics.plots.reward_pairs import plot_reward_correlation
 from power_metrics.plots.safety import plot_safety
 from power_metrics.plots.side_effects import plot_side_effects
+from power_metrics.plots.side_effects_table import plot_side_effects_table
 from power_metrics.plots.style import save_figure, saved
 from power_metrics.plots.sweep import plot_alignment_sweep, plot_correlation_sweep, plot_sweep
 from power_metrics.plots.training import plot_learner, plot_training
@@ -59,6 +60,7 @@ __all__ = [
     "plot_reward_histograms",
     "plot_safety",
     "plot_side_effects",
+    "plot_side_effects_table",
     "plot_sweep",
     "plot_training",
     "plot_two_agents",

@@ -23,7 +23,7 @@ from stable_baselines3 import PPO
 
 import power_metrics as pm
 from power_metrics.cli import main as cli
-from power_metrics.measures.side_effects_table import side_effects_table
+from power_metrics.measures.side_effects_table import Rows, side_effects_table
 from powerenvs import TabularMDP
 from powerenvs.model.files import atomic_path, read_text
 from powerenvs.worlds.power.editing import EditedWorld
@@ -40,7 +40,7 @@ COMMANDS = {
     "measure": (["measure", "empowerment", *GRID], {"--json": "o.json", "--save": "o.npz", "--plot": "o.svg"}),
     "compare": (["compare", "ppo.zip", "--env", *GRID, *FEW], {"--json": "o.json", "--plot": "o.svg"}),
     "safety": (["safety", "--steps", "3"], {"--csv": "o.csv", "--json": "o.json"}),
-    "side-effects": (["side-effects", "--beta", "1"], {"--json": "o.json"}),
+    "side-effects": (["side-effects", "--beta", "1"], {"--json": "o.json", "--plot": "o.png"}),
     "rollout": (["rollout", *GRID, "--steps", "2"], {"--save": "o.gif"}),
     "convert-config": (["convert-config", "theirs.yaml"], {"-o": "o.yaml"}),
 }
@@ -66,7 +66,7 @@ class Broken(io.RawIOBase):
 
 @pytest.fixture(scope="module")
 def rows():
-    return list(side_effects_table((1.0,), 0))[:2]
+    return Rows(side_effects_table((1.0,), 0)[:2])
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_folder_that_does_not_exist_is_an_error_before_the_work(place, monkeyp
 def test_a_pipe_gets_the_content_and_stays(place, name, option):
     file, found = COMMANDS[name][1][option], []
     os.mkfifo(file)
-    reader = threading.Thread(target=lambda: found.append(Path(file).read_bytes()))
+    reader = threading.Thread(target=lambda: found.append(Path(file).read_bytes()), daemon=True)
     reader.start()
     assert cli.main(words_for(name, [option])) == 0
     reader.join(10)
