@@ -1,54 +1,21 @@
-"""How kernels are compiled: once, to disk, free of the interpreter lock."""
+"""How kernels are compiled: see `powerenvs.machine_code`."""
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
-from numba.core import event
 from numpy.typing import NDArray
+
+from powerenvs.machine_code import compiled, stamp
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 """The arrays that kernels take."""
 
-
-def _stamp() -> str:
-    """A hash of the sources of all kernels that call each other, and of what is compiled into them."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-_STAMP = _stamp()
-
-
-class _Notice(event.Listener):
-    """Says, in a terminal, why the first call on a machine takes long."""
-
-    told = False
-
-    def on_start(self, event: event.Event) -> None:
-        """A function is compiled, not read from disk."""
-        if self.told or not event.data["dispatcher"].py_func.__module__.startswith("power_metrics."):
-            return
-        self.told = True
-        if sys.stderr.isatty():
-            print("power_metrics: compiling kernels, once; this takes about 20 seconds", file=sys.stderr)
-
-    def on_end(self, event: event.Event) -> None:
-        """Nothing more to say."""
-
-
-event.register("numba:compile", _Notice())  # type: ignore[no-untyped-call]
+_STAMP = stamp(Path(__file__).parent)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -57,58 +24,9 @@ def kernel(function: Callable[..., Any]) -> Any:
     Kernels release the interpreter lock, so that plain threads run them side by side: unlike numba's own
     parallel loops, these can be called from several threads at once and in forked processes.
     """
-    return _cached(function)
+    return compiled(function, _STAMP)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """A small piece of a kernel, put in place of its calls: a call with arrays costs more than its few operations."""
-    return _cached(function, forceinline=True)
-
-
-def _cached(function: Callable[..., Any], **options: Any) -> Any:
-    """The compiled function, which goes to disk where that can be."""
-    options |= {"nogil": True, "error_model": "numpy"}
-    try:
-        dispatcher = numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder can be written: not beside this file, not in the user's cache
-        _warn()
-        return numba.njit(**options)(function)
-    return _stamped(dispatcher)
-
-
-@functools.cache
-def _warn() -> None:
-    warnings.warn(
-        "power_metrics: compiled kernels cannot be kept on disk, so that every process compiles them anew, which takes "
-        "about 20 seconds; set NUMBA_CACHE_DIR to a folder that can be written",
-        RuntimeWarning,
-        stacklevel=2,
-    )
-
-
-def _guarded(use: Callable[..., Any]) -> Callable[..., Any]:
-    """A use of the cache that does without, with a warning, where the disk is full or the folder is gone."""
-
-    def guarded(*arguments: Any) -> Any:
-        try:
-            return use(*arguments)
-        except OSError:
-            _warn()
-            return None
-
-    return guarded
-
-
-def _stamped(dispatcher: Any) -> Any:
-    # numba recompiles when the file of a kernel changes, but not when a kernel it calls from another file
-    # does. One stamp for all of them closes that gap. It is compared with the stored one, whatever it is.
-    cache: Any = getattr(dispatcher, "_cache", None)
-    if hasattr(cache, "save_overload"):
-        cache.load_overload, cache.save_overload = _guarded(cache.load_overload), _guarded(cache.save_overload)
-    cache_file: Any = getattr(cache, "_cache_file", None)
-    if hasattr(cache_file, "_source_stamp"):
-        cache_file._source_stamp = _STAMP
-        # The stamp is only looked at after types have been unpickled, which fails if one has moved to another
-        # module since. The version is looked at before.
-        cache_file._version = f"{cache_file._version} {_STAMP}"
-    return dispatcher
+    return compiled(function, _STAMP, forceinline=True)

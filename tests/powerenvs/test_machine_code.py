@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from power_metrics.solvers import jit
+from powerenvs import machine_code
 
 
 def compiling(module):
@@ -15,7 +15,7 @@ def compiling(module):
 
 @pytest.mark.parametrize(("terminal", "lines"), [(True, 1), (False, 0)])
 def test_it_is_told_once_in_a_terminal(terminal, lines, capsys, monkeypatch):
-    notice = jit._Notice()
+    notice = machine_code.Notice()
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
     notice.on_start(compiling("somebody.elses"))
     assert capsys.readouterr().err == ""
@@ -25,12 +25,11 @@ def test_it_is_told_once_in_a_terminal(terminal, lines, capsys, monkeypatch):
     assert capsys.readouterr().err.count("compiling kernels") == lines
 
 
-def test_the_stamp_covers_kernels_in_every_folder(tmp_path, monkeypatch):
+def test_the_stamp_covers_kernels_in_every_folder(tmp_path):
     """Kernels call each other across folders, and numba looks only at the file of the one that is called."""
     nested = tmp_path / "discounted" / "direct.py"
     nested.parent.mkdir()
     nested.write_text("before")
-    monkeypatch.setattr(jit, "__file__", str(tmp_path / "jit.py"))
-    before = jit._stamp()
+    before = machine_code.stamp(tmp_path)
     nested.write_text("after")
-    assert jit._stamp() != before
+    assert machine_code.stamp(tmp_path) != before
