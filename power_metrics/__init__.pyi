@@ -111,6 +111,7 @@ from .plots.training import plot_training as plot_training
 from .results.base import Result as Result
 from .results.dims import Dims as Dims
 from .results.estimate import PowerEstimate as PowerEstimate
+from .results.group import GroupPower as GroupPower
 from .results.multiagent import MultiagentPower as MultiagentPower
 from .rewards.channels import (
     StateRewards as StateRewards,

@@ -187,13 +187,14 @@ def policy_of(argument: str, value: Any, model: Any) -> Any:
 
     agent = model.agents[1]
     if value == "uniform":
-        return model.uniform_policy(agent)
+        return model.uniform_policy(agent) if model.num_agents == 2 else None
     if not isinstance(value, str) or not value.endswith((".npz", ".gv")):
         raise ValueError(f"{argument}: expected uniform, or an .npz or .gv file with a policy, found {value!r}")
     try:
-        return Policy.load(value, model, agent).table
+        table = Policy.load(value, model, agent).table
     except ValueError as error:
         raise ValueError(f"{argument}: {error}") from None
+    return table if model.num_agents == 2 else {agent: table}
 
 
 def _learner(argument: str, value: Any, model: Any) -> Any:

@@ -1,10 +1,11 @@
-"""``powerenvs power`` for a game: POWER of two agents, as a table, a picture and files."""
+"""``powerenvs power`` for a game: POWER of two agents or more, as a table, a picture and files."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from powerenvs.model.text import text_table
 from powerenvs.sources.by_name import LoadedGame, game_names, load_game
 
 if TYPE_CHECKING:
+    from power_metrics.results.group import GroupPower
     from power_metrics.results.multiagent import MultiagentPower
     from power_metrics.rewards.distributions import RewardDistribution
 
@@ -92,47 +94,50 @@ def run_two_agents(
     show("\n\n".join([title, *map(report, results), *([summary(results)] if len(results) > 1 else [])]), written)
 
 
-def report(result: MultiagentPower) -> str:
-    """A table of both agents' POWER, their averages with baselines, the alignment, and what it took.
+def report(result: MultiagentPower | GroupPower) -> str:
+    """A table of all agents' POWER, their averages with baselines, the alignment, and what it took.
 
     Up to 40 states are listed in their order; of more, the ten with the highest and the ten with the lowest POWER of
     the first agent.
     """
-    game, (human, ai) = result.game, result.agents
-    order = np.argsort(-result[human].mean, kind="stable")
+    game, (first, *_, last) = result.game, result.agents
+    two = len(result.agents) == 2
+    order = np.argsort(-result[first].mean, kind="stable")
     few = game.num_states <= MAX_ROWS
     shown = range(game.num_states) if few else [*order[:EXTREMES].tolist(), *order[-EXTREMES:].tolist()]
-    rows: list[tuple[str, ...]] = [("state", f"POWER of {human} ± standard error", f"POWER of {ai} ± standard error")]
+    rows: list[tuple[str, ...]] = [("state", *(f"POWER of {agent} ± standard error" for agent in result.agents))]
     for s in shown:
-        powers = (f"{result[a].mean[s]:.4f} ± {result[a].standard_error[s]:.4f}" for a in (human, ai))
+        powers = (f"{result[a].mean[s]:.4f} ± {result[a].standard_error[s]:.4f}" for a in result.agents)
         rows.append((label_text(game.state_labels[s]), *powers))
     lines = text_table(rows).split("\n")
     if not few:
         lines.insert(EXTREMES + 1, f"... {game.num_states - 2 * EXTREMES:,} states between ...")
     discounts = ", ".join(f"{g:g}" for g in dict.fromkeys(result[agent].gamma for agent in result.agents))
     head = (
-        f"correlation {result.correlation:g}, gamma {discounts}, {result.num_samples:,} pairs of reward functions, "
-        f"{result[human].reward}"
+        f"correlation {result.correlation:g}, gamma {discounts}, {result.num_samples:,} "
+        f"{'pairs' if two else 'sets'} of reward functions, {result[first].reward}"
     )
     averages: list[tuple[str, ...]] = [("mean over states", "POWER ± standard error", "baseline ± standard error", "")]
-    for agent, meaning in ((human, f"against the seed policy of {ai}"), (ai, "playing its seed policy")):
+    for i, agent in enumerate(result.agents):
+        later = result.agents[i + 1 :]
+        meaning = f"against the seed polic{'y' if len(later) == 1 else 'ies'} of {' and '.join(later)}"
         numbers = (
             f"{result.average(agent, baseline=b):.4f} ± {result.average_error(agent, baseline=b):.4f}"
             for b in (False, True)
         )
-        averages.append((agent, *numbers, meaning))
+        averages.append((agent, *numbers, "playing its seed policy" if agent == last else meaning))
     rounds = [
-        f"round {n}: POWER changed by at most {change.human:.4f} ({human}), {change.ai:.4f} ({ai}); "
-        f"{change.settled:.0%} of pairs settled"
-        for n, change in enumerate(result.changes, 2)
+        f"round {n}: POWER changed by at most {', '.join(f'{x:.4f} ({agent})' for agent, x in moved.items())}; "
+        f"{settled:.0%} of {'pairs' if two else 'sets'} settled"
+        for n, (moved, settled) in enumerate(result.moves(), 2)
     ]
-    estimate = result[human]
+    estimate = result[first]
     return "\n".join(
         [
             head,
             *lines,
             *text_table(averages).split("\n"),
-            f"alignment: {_alignment(result)}",
+            *(f"{name}: {text}" for name, text in _alignments(result).items()),
             *rounds,
             f"largest Bellman residual: {estimate.residual:.1e} of max|V|",
             f"time: {estimate.seconds:.2f} s ({estimate.cpu_seconds:.2f} s of processor time)",
@@ -140,29 +145,41 @@ def report(result: MultiagentPower) -> str:
     )
 
 
-def summary(results: list[MultiagentPower]) -> str:
+def summary(results: Sequence[MultiagentPower | GroupPower]) -> str:
     """One line for each correlation: averages over states, and the alignment."""
     agents = results[0].agents
-    rows = [("correlation", *agents, *(f"{agent}, baseline" for agent in agents), "alignment")]
-    for result in results:
-        means = (f"{result.average(agent, baseline=b):.4f}" for b in (False, True) for agent in agents)
-        rows.append((f"{result.correlation:g}", *means, _alignment(result)))
-    return text_table(rows, right=(0, 1, 2, 3, 4))
+    rows = [
+        ("correlation", *agents, *(f"{agent}, baseline" for agent in agents), *_alignments(results[0])),
+        *(
+            (
+                f"{result.correlation:g}",
+                *(f"{result.average(agent, baseline=b):.4f}" for b in (False, True) for agent in agents),
+                *_alignments(result).values(),
+            )
+            for result in results
+        ),
+    ]
+    return text_table(rows, right=range(2 * len(agents) + 1))
 
 
-def _alignment(result: MultiagentPower) -> str:
-    low, high = result.alignment_interval(0.95)
-    text = f"{result.alignment:.3f}"
-    if low == low:
-        text += f", without noise {result.alignment_corrected:.3f} (95% interval {low:.3f} to {high:.3f})"
-    return text
+def _alignments(result: MultiagentPower | GroupPower) -> dict[str, str]:
+    """{what it is: the number and its interval} of each two agents."""
+    found = {}
+    for a, b, plain, corrected, low, high in result.pairs():
+        text = f"{plain:.3f}"
+        if low == low:
+            text += f", without noise {corrected:.3f} (95% interval {low:.3f} to {high:.3f})"
+        found["alignment" if len(result.agents) == 2 else f"alignment of {a} and {b}"] = text
+    return found
 
 
-def _draw(loaded: LoadedGame, results: list[MultiagentPower], path: str) -> None:
+def _draw(loaded: LoadedGame, results: list[Any], path: str) -> None:
     from power_metrics.plots import plot_correlation_sweep
 
     if len(results) == 1:
         results[0].plot(path=path)
+    elif len(results[0].agents) > 2:
+        raise ValueError("--correlation: expected one for a picture of more than two agents; draw each by itself")
     else:
         heading = f"{loaded.title}, γ = {results[0][results[0].agents[0]].gamma:g}"
         plot_correlation_sweep(results, title=heading, path=path)

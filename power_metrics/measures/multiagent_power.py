@@ -1,10 +1,11 @@
-"""POWER of two agents in one game: a human whose plans meet an AI's (POWERplay's definition, made exact)."""
+"""POWER of the agents of one game: a human whose plans meet an AI's (POWERplay's definition, made exact), and more."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,13 @@ from power_metrics.expectation.alignment import GroupSums, alignment
 from power_metrics.expectation.expect import Work
 from power_metrics.expectation.sampling import GIVEN, Identical, Sampling
 from power_metrics.expectation.statistic import Block, Largest, Mean, Reduction, Statistic, Sum
+from power_metrics.measures.group_power import GroupStatistic, given_groups, group_power
 from power_metrics.measures.registry import measure
 from power_metrics.results.estimate import PowerEstimate
+from power_metrics.results.group import GroupPower
 from power_metrics.results.multiagent import MultiagentPower, RoundChange
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
+from power_metrics.rewards.groups import group_sampler
 from power_metrics.rewards.pairs import PairSampler, pair_sampler, pairs_in_block
 from power_metrics.rewards.tails import Tails
 from power_metrics.solvers.joint.problem import JointProblem
@@ -49,7 +53,7 @@ def multiagent_power(
     seed_policy: SeedPolicy = None,
     rewards: tuple[Any, Any] | None = None,
     rounds: int = 1,
-    agents: tuple[str, str] | None = None,
+    agents: tuple[str, ...] | None = None,
     others: Mapping[str, Any] | None = None,
     tie_tolerance: float = TIE_TOLERANCE,
     method: str = "monte_carlo",
@@ -62,8 +66,8 @@ def multiagent_power(
     executor: str | Executor | None = None,
     workers: int | None = None,
     progress: bool | None = None,
-) -> Generator[None, None, MultiagentPower]:
-    """POWER of two agents, H and A, whose reward functions are correlated (POWERplay's definition).
+) -> Generator[None, None, MultiagentPower | GroupPower]:
+    """POWER of the agents of a game whose reward functions are correlated (POWERplay's definition, of H and A).
 
     For each pair (R_H, R_A):
 
@@ -76,6 +80,11 @@ def multiagent_power(
     faces while the other plays a policy is `powerenvs.TabularGame.against`: a policy is renormalised over the
     actions that exist together with the other's.
 
+    Of three agents and more, each in turn takes what is optimal for its own reward function while those before it play
+    the policies that they have chosen and those after it their seed policies. POWER of each is that of all policies
+    together, as they then are; its baseline is what it planned for (of the last: what it has when it plays its seed
+    policy). For two agents that is the definition above.
+
     Every value is exact to rounding, only the expectation over pairs is an estimate, taken by ``method`` as
     `power_metrics.power` does. The same seed gives the same numbers, whatever ``threads`` and ``executor`` are, and the
     first n pairs of a longer run are those of a shorter one. Runs that differ in the correlation alone have the same
@@ -84,19 +93,22 @@ def multiagent_power(
     Args:
         env_or_game: a PettingZoo environment of ours or a `powerenvs.TabularGame`, with S states.
         gamma: discount of H, in [0, 1).
-        gamma_a: discount of A; None for the same.
+        gamma_a: discount of A, and of all agents after the first; None for the same.
         correlation: ρ in [-1, 1]. For each state on its own, R_A(s) is R_H(s) with probability ρ, else a fresh
             draw; for ρ < 0 it is low + high - R_H(s) with probability |ρ|, which needs a distribution that is
-            symmetric on a bounded interval.
+            symmetric on a bounded interval. So it is for every agent after the first, each by a chance of its own.
         reward: the distribution of a state's reward, the same for all states or a `PerState`.
         num_samples: how many pairs to draw; by default 10,000. With ``tolerance``, the most to draw; by default 10^8.
         seed: of the draws; None for a fresh one, which the result then tells.
         seed_policy: of A: a table (S, A_a); or a function from a state's label to the probabilities of A's
-            actions, in order or by label; None for uniform over the available actions.
-        rewards: (R_H, R_A), each (B, S) or (S,): exactly these pairs, nothing is drawn.
+            actions, in order or by label; None for uniform over the available actions. With more than two agents
+            {agent: one of these}; those not named are uniform.
+        rewards: (R_H, R_A), each (B, S) or (S,): exactly these pairs, nothing is drawn. One more for each further
+            agent.
         rounds: more than 1 lets H answer π_A, then A the new π_H, and so on; POWER is that of the last round.
-        agents: who is H and who is A; by default the first and the second agent of the game.
-        others: policies (S, A_i) of all further agents, which are folded into the game.
+        agents: who is H and who is A, and who comes after; by default all agents without a policy in ``others``, in the
+            order of the game.
+        others: policies (S, A_i) of agents that play them whatever happens, which are folded into the game.
         tie_tolerance: actions are tied with the best one if Σ P(s') (V(s') - V(s)) differs by at most this share of the
             sum's own size. Those whose difference may be an error of V are tied too; such errors are bounded, and a
             warning tells where they are large, as they can be in games of thousands of states near discount 1.
@@ -115,7 +127,7 @@ def multiagent_power(
 
     Returns:
         ``result[agent]`` and ``result.baseline[agent]``, a `power_metrics.PowerEstimate` each, and
-        ``result.alignment``.
+        ``result.alignment``: a `MultiagentPower` of two agents, a `GroupPower` (alignment of each two) of more.
 
     Raises:
         ValueError: for an argument that does not fit, before any long work.
@@ -136,21 +148,30 @@ def multiagent_power(
     ties = check_tolerance("tie_tolerance", tie_tolerance)
     work = Work.checked(threads, executor, workers, progress)
     keep = flag("keep_samples", keep_samples)
-    game, agents = _two_agents(env_or_game, agents, others)
-    policy = _seed_table(game, agents[1], seed_policy)
+    game, names = _players(env_or_game, agents, others)
+    more = len(names) > 2
+    seeds = _seed_tables(game, names[1:], seed_policy) if more else {names[1]: _seed_table(game, names[1], seed_policy)}
 
     def sampler(*arguments: Any) -> PairSampler:
         model, distribution, identical, all_equal = arguments
+        if more:
+            return group_sampler(model, distribution, correlation, len(names), identical, all_equal)
         return pair_sampler(model, distribution, correlation, identical, all_equal)
 
     sampling = Sampling.checked(
         game, reward, num_samples, seed, method=method, tolerance=tolerance, level=level, rewards=rewards,
-        states_with_identical_rewards=states_with_identical_rewards, allow_all_equal=allow_all_equal,
-        sampler=sampler, check_given=_given_pairs, rows=pairs_in_block(game.num_states), correlation=correlation != 0.0,
+        states_with_identical_rewards=states_with_identical_rewards, allow_all_equal=allow_all_equal, sampler=sampler,
+        check_given=partial(given_groups, num_agents=len(names)) if more else _given_pairs,
+        rows=pairs_in_block(game.num_states), correlation=correlation != 0.0,
     )  # fmt: skip
     drawn = sampling.method != GIVEN
     yield
-    statistic = PairStatistic(agents, policy, gamma_h, gamma_a, ties, rounds, keep or not drawn, sampling.unseen)
+    if more:
+        gammas = (gamma_h, *(gamma_a for _ in names[1:]))
+        group = GroupStatistic(names, seeds, gammas, ties, rounds, keep or not drawn, sampling.unseen)
+        return group_power(game, group, sampling, work, correlation)
+    two, policy = (names[0], names[1]), seeds[names[1]]
+    statistic = PairStatistic(two, policy, gamma_h, gamma_a, ties, rounds, keep or not drawn, sampling.unseen)
     found, draws = sampling.average(statistic, game, work, PARTS)
     shared: dict[str, Any] = {
         "model": game,
@@ -179,9 +200,9 @@ def multiagent_power(
     moved = np.abs(np.diff(means, axis=1)).max(axis=2)  # (agent, round)
     corrected, replicates = found["groups"].replicates(sampling.facts["seed"] or 0)
     return MultiagentPower(
-        agents=agents,
-        estimates=dict(zip(agents, estimates[:2], strict=True)),
-        baseline=dict(zip(agents, estimates[2:], strict=True)),
+        agents=two,
+        estimates=dict(zip(two, estimates[:2], strict=True)),
+        baseline=dict(zip(two, estimates[2:], strict=True)),
         correlation=float(correlation) if drawn else None,
         alignment=alignment(estimates[0].mean, estimates[1].mean),
         alignment_corrected=corrected,
@@ -260,10 +281,10 @@ def _discount(gamma: float, name: str) -> float:
     return value
 
 
-def _two_agents(
-    env_or_game: Any, agents: tuple[str, str] | None, others: Mapping[str, Any] | None
-) -> tuple[TabularGame, tuple[str, str]]:
-    """The game of H and A, and their names in this order."""
+def _players(
+    env_or_game: Any, agents: tuple[str, ...] | None, others: Mapping[str, Any] | None
+) -> tuple[TabularGame, tuple[str, ...]]:
+    """The game of the agents that answer each other, and their names in the order in which they do."""
     game = env_or_game
     if not isinstance(game, TabularGame):
         from powerenvs.sources import tabular_model
@@ -277,15 +298,35 @@ def _two_agents(
         unknown = next((name for name in names if not isinstance(name, str) or name not in game.agents), ...)
         if unknown is not ...:
             raise ValueError(f"agents: unknown agent {unknown!r}; {closest(unknown, game.agents)}")
-        if len(set(names)) != 2 or len(names) != 2:
-            raise ValueError(f"agents: expected two different names, found {agents!r}")
+        if len(set(names)) != len(names) or len(names) < 2:
+            raise ValueError(f"agents: expected two different names, or more, found {agents!r}")
     else:
         names = tuple(name for name in game.agents if name not in policies)
     rest = [name for name in game.agents if name not in names]
-    if len(names) != 2 or set(policies) != set(rest):
-        expected = f"those of {', '.join(rest)}" if len(names) == 2 else f"those of all agents of {game.agents} but two"
-        raise ValueError(f"others: expected policies of all further agents, {expected}, found {list(policies)}")
-    return game.fold(policies), (names[0], names[1])
+    if len(names) < 2 or set(policies) != set(rest):
+        expected = f"those of {', '.join(rest)}" if rest else f"to leave at least two of {game.agents}"
+        raise ValueError(
+            f"others: expected policies of all agents that answer nobody, {expected}, found {list(policies)}"
+        )
+    folded = game.fold(policies)
+    if len(names) > 2 and not folded.independent_actions:
+        raise ValueError(
+            "env_or_game: expected a game in which all combinations of available actions exist, found one in which "
+            "they do not, as after without_overlaps(), where what one of three agents does depends on the choices of "
+            "the others; use with_bumping()"
+        )
+    return folded, names
+
+
+def _seed_tables(game: TabularGame, agents: Sequence[str], policies: Any) -> dict[str, NDArray[np.float64]]:
+    """The seed policies (S, A_i) of some agents."""
+    given = {} if policies is None else mapped("seed_policy", policies, "a mapping from agents to policies")
+    unknown = next((name for name in given if name not in agents), None)
+    if unknown is not None:
+        raise ValueError(
+            f"seed_policy: expected policies of agents after the first, {', '.join(agents)}, found {unknown!r}"
+        )
+    return {agent: _seed_table(game, agent, given.get(agent)) for agent in agents}
 
 
 def _seed_table(game: TabularGame, agent: str, policy: SeedPolicy) -> NDArray[np.float64]:
@@ -296,7 +337,7 @@ def _seed_table(game: TabularGame, agent: str, policy: SeedPolicy) -> NDArray[np
         policy = np.array([_probabilities(game, agent, label, policy(label)) for label in game.state_labels])
     table = as_float64("seed_policy", policy, (game.state_labels, game.action_labels[agent]))
     try:
-        game.against({agent: table})
+        game.fold({agent: table}) if game.num_agents > 2 else game.against({agent: table})
     except ValueError as error:
         raise ValueError(f"seed_policy: {error}") from None
     return table / table.sum(axis=1, keepdims=True)

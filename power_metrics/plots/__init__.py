@@ -11,6 +11,7 @@ from power_metrics.plots.front import plot_power_front
 from power_metrics.plots.games import plot_game_comparison
 from power_metrics.plots.generic import plot
 from power_metrics.plots.graphs import plot_mdp
+from power_metrics.plots.group import plot_group
 from power_metrics.plots.histograms import plot_power_histograms, plot_reward_histograms
 from power_metrics.plots.joint import plot_joint_power
 from power_metrics.plots.learners import plot_learning_curve, plot_policy_power
@@ -43,6 +44,7 @@ __all__ = [
     "plot_decomposition",
     "plot_dynamics",
     "plot_game_comparison",
+    "plot_group",
     "plot_joint_power",
     "plot_learner",
     "plot_learning_curve",

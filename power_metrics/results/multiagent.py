@@ -9,13 +9,11 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from power_metrics.results.agents import OfAgents
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
 from power_metrics.results.estimate import PowerEstimate
-from powerenvs.model.checks import flag, real
-from powerenvs.model.game import TabularGame
-from powerenvs.model.joint import agent_position, check_agents
-from powerenvs.model.labels import closest, label_text
+from powerenvs.model.checks import real
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +33,7 @@ class RoundChange(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MultiagentPower(Result):
+class MultiagentPower(OfAgents, Result):
     """POWER of two agents, H and A: ``result["human"]``, ``result["ai"]``, or whatever their names are.
 
     Attributes:
@@ -72,12 +70,7 @@ class MultiagentPower(Result):
     _replicates: Annotated[Floats, Dims("replicate", finite=False, least=np.finfo(np.float64).min)]  # nan, but not inf
 
     def __post_init__(self) -> None:
-        names = check_agents(self.agents)
-        for parts in (self.estimates, self.baseline):
-            if tuple(parts) != names:
-                raise ValueError(f"agents: expected {' and '.join(names)}, found POWER of {' and '.join(parts)}")
-        for name in names:
-            agent_position("agents", name, self.game.agents)
+        self._check_names()
         super().__post_init__()
 
     def coordinates(self, dim: str) -> Sequence[Any] | None:
@@ -88,34 +81,18 @@ class MultiagentPower(Result):
             return (*self.agents, *(f"{agent} baseline" for agent in self.agents))
         return super().coordinates(dim)
 
-    def __getitem__(self, agent: str) -> PowerEstimate:
-        """POWER of an agent; a ValueError with the closest name if there is none of that name."""
-        if not isinstance(agent, str) or agent not in self.estimates:
-            raise ValueError(f"unknown agent {agent!r}; {closest(agent, self.agents)}")
-        return self.estimates[agent]
-
-    @property
-    def game(self) -> TabularGame:
-        """The game of the two agents."""
-        model = self.estimates[self.agents[0]].model
-        if not isinstance(model, TabularGame):
-            raise ValueError(f"model: expected a TabularGame, found {model!r}")
-        return model
-
-    @property
-    def model(self) -> TabularGame:
-        """The game of the two agents, as results of other kinds call it."""
-        return self.game
-
-    @property
-    def num_samples(self) -> int:
-        """The number of pairs of reward functions."""
-        return self.estimates[self.agents[0]].num_samples
-
     @property
     def rounds(self) -> int:
         """How often each agent answered the other."""
         return len(self.changes) + 1
+
+    def moves(self) -> list[tuple[dict[str, float], float]]:
+        """Of each round after the first: the largest change of each agent's POWER, and the share of pairs settled."""
+        return [(dict(zip(self.agents, change[:2], strict=True)), change.settled) for change in self.changes]
+
+    def pairs(self) -> list[tuple[str, str, float, float, float, float]]:
+        """The two agents, their alignment, the same without noise, and its 95 % interval."""
+        return [(*self.agents, self.alignment, self.alignment_corrected, *self.alignment_interval(0.95))]
 
     @property
     def alignment_error(self) -> float:
@@ -135,40 +112,6 @@ class MultiagentPower(Result):
             raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
         low, high = np.quantile(self._replicates, (0.5 - float(level) / 2, 0.5 + float(level) / 2))
         return float(low), float(high)
-
-    def average(self, agent: str, *, baseline: bool = False) -> float:
-        """The mean over states of an agent's POWER, or of its baseline."""
-        estimate = self[agent]
-        return float((self.baseline[agent] if flag("baseline", baseline) else estimate).mean.mean())
-
-    def average_error(self, agent: str, *, baseline: bool = False) -> float:
-        """The standard error of `average`; nan for a single pair of reward functions."""
-        self[agent]  # refuses unknown names
-        return float(self._average_errors[2 * flag("baseline", baseline) + self.agents.index(agent)])
-
-    def tables(self) -> dict[tuple[str, ...], dict[str, NDArray[Any]]]:
-        """{dimensions: {column: array}} of what is shown: by state POWER, standard error and baseline of each agent."""
-        columns = {}
-        for agent in self.agents:
-            columns[agent] = self.estimates[agent].mean
-            columns[f"{agent} standard error"] = self.estimates[agent].standard_error
-            columns[f"{agent} baseline"] = self.baseline[agent].mean
-            columns[f"{agent} baseline standard error"] = self.baseline[agent].standard_error
-        return {("state",): columns}
-
-    def columns(self) -> list[dict[str, Any]]:
-        """For each agent, by state, POWER and its baseline with their standard errors."""
-        return [
-            {
-                "agent": agent,
-                "state": [label_text(label) for label in self.game.state_labels],
-                "power": self[agent].mean.tolist(),
-                "standard_error": self[agent].standard_error.tolist(),
-                "baseline": self.baseline[agent].mean.tolist(),
-                "baseline_standard_error": self.baseline[agent].standard_error.tolist(),
-            }
-            for agent in self.agents
-        ]
 
     def summary(self) -> dict[str, Any]:
         """POWER and baselines averaged over states, with their standard errors, and the alignment with its interval."""

@@ -72,7 +72,11 @@ class PairSampler:
             ValueError: if draws that are not all equal do not come up.
         """
         human = self.sampler.draw(block_generator(seed, number, *stream), self.rows)
-        rng = block_generator(seed, number, 1, *stream)
+        ai = self._distinct(block_generator(seed, number, 1, *stream), human)
+        return np.stack([human, ai], axis=1)
+
+    def _distinct(self, rng: np.random.Generator, human: NDArray[np.float64]) -> NDArray[np.float64]:
+        """R_A for each row of ``human``, drawn again where all states have the same, if that is asked for."""
         ai = self._drawn_answer(rng, human)
         if not self.sampler.allow_all_equal:
             for _ in range(MAX_REDRAWS):
@@ -85,7 +89,7 @@ class PairSampler:
                     f"allow_all_equal: expected some rewards of the second agent that differ, found none in "
                     f"{MAX_REDRAWS} attempts with {self.sampler.default!r} in {self.sampler.num_states} states"
                 )
-        return np.stack([human, ai], axis=1)
+        return ai
 
     def _drawn_answer(self, rng: np.random.Generator, human: NDArray[np.float64]) -> NDArray[np.float64]:
         """R_A for each row of ``human``."""

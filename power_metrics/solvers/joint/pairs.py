@@ -100,7 +100,7 @@ class Game(NamedTuple):
 
 
 @inlined
-def _make_agent(rows: JointRows, size: Floats, gamma: float) -> Agent:
+def make_agent(rows: JointRows, size: Floats, gamma: float) -> Agent:
     """Room for an agent with these choices."""
     S, K = rows.choices.shape[0] - 1, size.shape[0]
     return Agent(
@@ -121,8 +121,8 @@ def solve_pairs(rewards_h: Floats, rewards_a: Floats, game: Game, out: Responses
     """
     S = game.order.shape[0]
     space = work_space(game.rows_h, game.plan, game.direct)
-    human = _make_agent(game.rows_h, game.size_h, game.gamma_h)
-    ai = _make_agent(game.rows_a, game.size_a, game.gamma_a)
+    human = make_agent(game.rows_h, game.size_h, game.gamma_h)
+    ai = make_agent(game.rows_a, game.size_a, game.gamma_a)
     # H before A has answered it: the same memory, but rows in which A's seed policy is its only choice.
     unanswered = Agent(
         game.seed_rows, human.size, human.gamma, human.reward, human.value, human.policy, human.scale
@@ -144,25 +144,25 @@ def solve_pairs(rewards_h: Floats, rewards_a: Floats, game: Game, out: Responses
         for n in range(out.human.shape[1]):
             # 1. H's best response, at first to the seed policy.
             if n == 0:
-                steps_h += _respond(unanswered, certain, game.tolerance, best, space, unsure)
+                steps_h += respond(unanswered, certain, game.tolerance, best, space, unsure)
             else:
-                steps_h += _respond(human, ai.policy, game.tolerance, best, space, unsure)
+                steps_h += respond(human, ai.policy, game.tolerance, best, space, unsure)
             set_scale(ai, human.policy)
             if n == 0:
-                _write_powers(human, best, game.order, start, count, 0, error, out.human_seed)
+                write_powers(human, best, game.order, start, count, 0, error, out.human_seed)
                 for k in range(game.seed.shape[0]):
                     store(ai.policy, k, fill(game.seed[k]))
                 evaluate_pair(ai, human.policy, finest, space)
                 set_expected(ai, human.policy, best)
-                _write_powers(ai, best, game.order, start, count, 0, error, out.ai_seed)
+                write_powers(ai, best, game.order, start, count, 0, error, out.ai_seed)
             # 2. A's best response to H's policy.
-            steps_a += _respond(ai, human.policy, game.tolerance, best, space, unsure)
-            _write_powers(ai, best, game.order, start, count, n, error, out.ai)
+            steps_a += respond(ai, human.policy, game.tolerance, best, space, unsure)
+            write_powers(ai, best, game.order, start, count, n, error, out.ai)
             # 3. H's policy, as it is, against it.
             set_scale(human, ai.policy)
             evaluate_pair(human, ai.policy, finest, space)
             set_expected(human, ai.policy, best)
-            _write_powers(human, best, game.order, start, count, n, error, out.human)
+            write_powers(human, best, game.order, start, count, n, error, out.human)
         for lane in range(count):
             out.residual[start + lane] = error[0, lane]
             out.unsure[start + lane] = unsure[0, lane]
@@ -171,7 +171,7 @@ def solve_pairs(rewards_h: Floats, rewards_a: Floats, game: Game, out: Responses
 
 
 @kernel
-def _respond(agent: Agent, other_policy: Floats, tolerance: float, best: Floats, space: Space, unsure: Floats) -> int:
+def respond(agent: Agent, other_policy: Floats, tolerance: float, best: Floats, space: Space, unsure: Floats) -> int:
     """Policy iteration against a policy of the other; returns the number of policies evaluated.
 
     Args:
@@ -262,7 +262,7 @@ def _improve(backwards: bool, margin: Any, agent: Agent, other_policy: Floats, b
 
 
 @kernel
-def _write_powers(
+def write_powers(
     agent: Agent, best: Floats, order: Ints, start: int, count: int, n: int, error: Floats, powers: Floats
 ) -> None:
     """Writes (1 - γ) ``best`` to ``powers[:, n]``, and raises ``error`` (1, LANES) to the residual of the values."""
