@@ -71,7 +71,9 @@ class LivePower:
         model = world.model()
         if isinstance(model, TabularMDP):
             return pm.power(model, gamma, rewards=self.rewards(model), progress=False)
-        return pm.multiagent_power(model, gamma, rewards=self.reward_pairs(model), progress=False)
+        both = pm.multiagent_power(model, gamma, rewards=self.reward_pairs(model), progress=False)
+        assert isinstance(both, MultiagentPower), "levels have two agents at most"
+        return both
 
     def rewards(self, mdp: TabularMDP) -> NDArray[np.float64]:
         """(num_samples, S) the reward functions of a model whose states are cells."""

@@ -108,13 +108,14 @@ def _alignment_of_few(num_samples: int) -> Callable[[Result], Found]:
     def ours(result: Result) -> Found:
         assert isinstance(result, MultiagentPower)
         human, ai = (result[agent].gamma for agent in result.agents)
-        runs = [
+        found = [
             multiagent_power(
                 result.game, human, ai, correlation=result.correlation or 0.0, num_samples=num_samples, seed=seed,
                 seed_policy=result.seed_policy, progress=False,
             ).alignment
             for seed in range(1, SMALL_RUNS + 1)
         ]  # fmt: skip
+        runs = [float(alignment) for alignment in found]
         return statistics.mean(runs), statistics.stdev(runs) * (num_samples / result.num_samples) ** 0.5
 
     return ours

@@ -204,5 +204,5 @@ def _merged(game: TabularGame, position: int) -> TabularGame:
         terminal=game.terminal,
         initial=game.initial,
         state_labels=game.state_labels,
-        action_labels=None,
+        action_labels=None,  # type: ignore[arg-type]  # numbers
     )
