@@ -81,6 +81,11 @@ class Agency(Result):
         return names[dim] if dim in names else super().coordinates(dim)
 
     @property
+    def num_steps(self) -> int:
+        """T."""
+        return len(self.probability) - 1
+
+    @property
     def walk(self) -> Rollout:
         """What was seen."""
         seen = self.states[self.states != NOTHING]

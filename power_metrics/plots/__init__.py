@@ -3,6 +3,9 @@
 Importing this package imports matplotlib, so nothing else here imports it before a picture is asked for.
 """
 
+from power_metrics.plots.agency import plot_agency
+from power_metrics.plots.agency_film import film_agency
+from power_metrics.plots.agency_measures import plot_agency_measures
 from power_metrics.plots.comparison import plot_comparison
 from power_metrics.plots.corrupt_reward import plot_corrupt_learning, plot_corrupt_reward
 from power_metrics.plots.films import animate, animate_figures
@@ -33,8 +36,11 @@ from power_metrics.plots.two_agents import plot_alignment, plot_two_agents
 __all__ = [
     "animate",
     "animate_figures",
+    "film_agency",
     "film_penalised",
     "plot",
+    "plot_agency",
+    "plot_agency_measures",
     "plot_alignment",
     "plot_alignment_sweep",
     "plot_comparison",

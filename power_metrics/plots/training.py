@@ -33,6 +33,13 @@ LABELS = {
     "return_exact": "expected discounted return",
     "performance_exact": "expected discounted performance",
     "entropy": "entropy of actions (nats)",
+    "probability": "P(agent)",
+    "agents_bits": "log2 evidence of agents per action",
+    "devices_bits": "log2 evidence of devices per action",
+    "meg": "goal-directedness (nats)",
+    "coherence": "coherence",
+    "empowerment": "empowerment (bits)",
+    "power": SCALE_LABEL,
 }
 """Names of axes, of columns of `power_metrics.PowerTracker.evaluate`; others go by their own."""
 REFERENCES = {
