@@ -18,6 +18,7 @@ NAMES: dict[ModuleType, list[str]] = {
     testing: ["check_env_against_tables", "check_tabular"],
     pm: pm.__all__,
     pm.games: pm.games.__all__,
+    pm.psych: pm.psych.__all__,
     plots: plots.__all__,
 }
 

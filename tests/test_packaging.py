@@ -115,7 +115,7 @@ def test_the_wheel_holds_the_packages_and_nothing_else(source):
     assert in_packages == (
         {path.relative_to(ROOT).as_posix() for path in MODULES}
         | {f"{package}/py.typed" for package in PACKAGES}
-        | {"power_metrics/__init__.pyi", "power_metrics/games/__init__.pyi"}
+        | {"power_metrics/__init__.pyi", "power_metrics/games/__init__.pyi", "power_metrics/psych/__init__.pyi"}
         | configs
     )
     assert {name.split(".dist-info/")[1].removeprefix("licenses/") for name in names - in_packages} == {

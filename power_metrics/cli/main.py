@@ -26,6 +26,7 @@ from power_metrics.cli import (
     measure,
     play,
     power,
+    psych,
     reproduce,
     rollout,
     safety,
@@ -55,6 +56,7 @@ COMMANDS: tuple[Command, ...] = (
     side_effects.COMMAND,
     corrupt_reward.COMMAND,
     game.COMMAND,
+    psych.COMMAND,
     bench.COMMAND,
     completion.COMMAND,
 )

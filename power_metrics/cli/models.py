@@ -45,13 +45,7 @@ def add_kwarg_arguments(parser: Any) -> None:
     parser.add_argument("--level", metavar="LEVEL", help=SHORTCUTS["level"])
     parser.add_argument("--noise", metavar="P", type=float, help=SHORTCUTS["noise"])
     parser.add_argument("--walls", metavar="KIND", help=SHORTCUTS["walls"])
-    parser.add_argument(
-        "--kwarg",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="any other argument of the environment; the value is JSON, and a bare word is a string (may be repeated)",
-    )
+    add_setting_arguments(parser, "--kwarg", "any other argument of the environment")
 
 
 def load_model(args: argparse.Namespace) -> LoadedModel:
@@ -89,24 +83,45 @@ def given_kwargs(args: argparse.Namespace) -> dict[str, Any]:
         kwargs["level"] = level.replace("\\n", "\n")  # as it is typed between quotes
     elif level.endswith(".txt"):
         kwargs["level"] = read_text(kwargs["level"])
-    for given in args.kwarg:
+    return given_settings("--kwarg", args.kwarg, kwargs)
+
+
+def add_setting_arguments(parser: Any, option: str, meaning: str) -> None:
+    """An option NAME=VALUE that may be repeated; see `given_settings`."""
+    parser.add_argument(
+        option,
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help=f"{meaning}; the value is JSON, and a bare word is a string (may be repeated)",
+    )
+
+
+def given_settings(option: str, pairs: list[str], kwargs: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The arguments that an option gives as NAME=VALUE, with others that are known already.
+
+    Raises:
+        ValueError: for what is no NAME=VALUE, names given twice, and values that are no JSON.
+    """
+    found = dict(kwargs or {})
+    for given in pairs:
         name, equals, value = given.partition("=")
         if not equals or not name.isidentifier():
-            raise ValueError(f"--kwarg: expected NAME=VALUE, found {given!r}")
-        if name in kwargs:
-            raise ValueError(f"--kwarg: {name} is given twice")
-        kwargs[name] = _value(name, value)
-    return kwargs
+            raise ValueError(f"{option}: expected NAME=VALUE, found {given!r}")
+        if name in found:
+            raise ValueError(f"{option}: {name} is given twice")
+        found[name] = _value(option, name, value)
+    return found
 
 
-def _value(name: str, text: str) -> Any:
+def _value(option: str, name: str, text: str) -> Any:
     """JSON, or a bare word as a string; not Python's spellings, which as strings would count as true."""
     spelling = {"True": "true", "False": "false", "None": "null"}.get(text)
     if spelling is not None:
-        raise ValueError(f"--kwarg: expected JSON, found {name}={text}; write {name}={spelling}")
+        raise ValueError(f"{option}: expected JSON, found {name}={text}; write {name}={spelling}")
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         if text[:1] in tuple('[{"'):
-            raise ValueError(f"--kwarg: expected JSON, found {name}={text} ({error})") from None
+            raise ValueError(f"{option}: expected JSON, found {name}={text} ({error})") from None
         return text

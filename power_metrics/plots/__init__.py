@@ -22,6 +22,13 @@ from power_metrics.plots.pairwise import plot_power_correlations, plot_power_pai
 from power_metrics.plots.penalised_film import film_penalised
 from power_metrics.plots.policy import plot_policy
 from power_metrics.plots.power import plot_power, plot_powers
+from power_metrics.plots.psych import (
+    plot_chronometric,
+    plot_psychometric,
+    plot_set_size_slopes,
+    plot_tradeoff,
+    plot_trials,
+)
 from power_metrics.plots.returns import plot_returns
 from power_metrics.plots.reward_pairs import plot_reward_correlation
 from power_metrics.plots.safety import plot_safety
@@ -43,6 +50,7 @@ __all__ = [
     "plot_agency_measures",
     "plot_alignment",
     "plot_alignment_sweep",
+    "plot_chronometric",
     "plot_comparison",
     "plot_correlation_sweep",
     "plot_corrupt_learning",
@@ -63,14 +71,18 @@ __all__ = [
     "plot_power_histograms",
     "plot_power_pairs",
     "plot_powers",
+    "plot_psychometric",
     "plot_returns",
     "plot_reward_correlation",
     "plot_reward_histograms",
     "plot_safety",
+    "plot_set_size_slopes",
     "plot_side_effects",
     "plot_side_effects_table",
     "plot_sweep",
+    "plot_tradeoff",
     "plot_training",
+    "plot_trials",
     "plot_two_agents",
     "save_animation",
     "save_figure",

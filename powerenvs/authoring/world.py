@@ -45,6 +45,8 @@ class TableWorld(ABC, Generic[State]):
         actions: all actions, in order.
         legend: what each glyph of `board` means.
         level: the level the world plays on, when it has one; its free cells become the map in pictures.
+        views: {kind of observation: path of the environment, ``"module:Class"``} of kinds that no table has, such as
+            screens. The class takes the world, ``render_mode``, and by keyword what else it needs.
 
     Example:
         >>> import powerenvs
@@ -59,6 +61,7 @@ class TableWorld(ABC, Generic[State]):
     actions: tuple[str, ...]
     legend: ClassVar[Mapping[str, str]] = {}
     level: Level | None = None
+    views: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def tables(self) -> TabularMDP:

@@ -1,8 +1,9 @@
 """Worlds as environments: Gymnasium's single and vector interfaces, which step through a world's tables."""
 
+from powerenvs.envs.foveal import FovealObservation
 from powerenvs.envs.lazy import LazyEnv
 from powerenvs.envs.observations import ObservationTable
 from powerenvs.envs.single import TabularEnv
 from powerenvs.envs.vector import TabularVectorEnv
 
-__all__ = ["LazyEnv", "ObservationTable", "TabularEnv", "TabularVectorEnv"]
+__all__ = ["FovealObservation", "LazyEnv", "ObservationTable", "TabularEnv", "TabularVectorEnv"]

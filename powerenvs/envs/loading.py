@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import index
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,6 +60,35 @@ def load_world(
     """
     built = build_world(world, kwargs, options)
     return (built, None) if isinstance(built, TabularMDP) else (compile_world(built), built)
+
+
+class View(NamedTuple):
+    """An environment that a world has for a kind of observation, and the world's class."""
+
+    world: type[TableWorld[Any]]
+    env: Callable[..., Any]
+
+    def make(self, kwargs: Mapping[str, Any], render_mode: str | None) -> Any:
+        """The environment; arguments of the environment and of the world are told apart by its signature.
+
+        Raises:
+            ValueError: for an unknown argument, and whatever the world or the environment refuses.
+        """
+        parameters = inspect.signature(self.env).parameters.values()
+        own = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        world = build_world(self.world, {k: v for k, v in kwargs.items() if k not in own}, (*own, "observation"))
+        return self.env(world, render_mode=render_mode, **{k: v for k, v in kwargs.items() if k in own})
+
+
+def view_of(world: WorldLike, observation: str | None) -> View | None:
+    """The environment that a world's class has for this kind of observation; None if it is one of tables."""
+    if observation is None:
+        return None
+    kind = _import_world(world) if isinstance(world, str) else world
+    if not (isinstance(kind, type) and issubclass(kind, TableWorld) and observation in kind.views):
+        return None
+    module, _, name = kind.views[observation].partition(":")
+    return View(kind, getattr(importlib.import_module(module), name))
 
 
 def _import_world(path: str) -> type[TableWorld[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from powerenvs.authoring.lazy import LazyTable
 from powerenvs.authoring.world import World
 from powerenvs.envs.lazy import LazyEnv
-from powerenvs.envs.loading import WorldLike, build_world
+from powerenvs.envs.loading import WorldLike, build_world, view_of
 from powerenvs.envs.rendered import RenderedEnv
 from powerenvs.envs.single import TabularEnv
 from powerenvs.envs.vector import TabularVectorEnv, check_vector_arguments
@@ -19,18 +20,21 @@ from powerenvs.envs.vector import TabularVectorEnv, check_vector_arguments
 
 def make_env(
     world: WorldLike, *, observation: str | None = None, render_mode: str | None = None, **world_kwargs: Any
-) -> TabularEnv | LazyEnv:
-    """A `TabularEnv`; or a `LazyEnv`, if the world is too large for tables.
+) -> gym.Env[Any, Any]:
+    """A `TabularEnv`; a `LazyEnv`, if the world is too large for tables; or what the world has for this observation.
 
     Args:
         world: as for `TabularEnv`.
-        observation: as there; None for "state", or "board" without tables.
+        observation: as there, or one of the world's ``views``; None for "state", or "board" without tables.
         render_mode: as there.
-        **world_kwargs: as there.
+        **world_kwargs: as there, and what the environment of a view takes.
 
     Raises:
         ValueError: as there.
     """
+    view = view_of(world, observation)
+    if view is not None:
+        return view.make(world_kwargs, render_mode)
     built = build_world(world, world_kwargs, ("observation", "render_mode"))
     if isinstance(built, World) and built.large:
         return LazyEnv(LazyTable(built), observation=observation or "board", render_mode=render_mode)
@@ -65,6 +69,10 @@ def make_vector_env(
         ValueError: as there.
     """
     options = ("num_envs", "observation", "render_mode", "max_episode_steps", "autoreset_mode")
+    view = view_of(world, observation)
+    if view is not None:
+        check_vector_arguments(num_envs, max_episode_steps, autoreset_mode)
+        return _copies(partial(view.make, world_kwargs, render_mode), num_envs, max_episode_steps, autoreset_mode)
     built = build_world(world, world_kwargs, options)
     if not (isinstance(built, World) and built.large):
         return TabularVectorEnv(
@@ -78,7 +86,15 @@ def make_vector_env(
     check_vector_arguments(num_envs, max_episode_steps, autoreset_mode)
     copy = partial(LazyEnv, LazyTable(built), observation=observation or "board", render_mode=render_mode)
 
+    return _copies(copy, num_envs, max_episode_steps, autoreset_mode)
+
+
+def _copies(
+    copy: Callable[[], gym.Env[Any, Any]], num_envs: int, max_episode_steps: int | None, mode: AutoresetMode | str
+) -> VectorEnv[Any, Any, Any]:
+    """Environments side by side, each with the time limit."""
+
     def limited() -> gym.Env[Any, Any]:
         return copy() if max_episode_steps in (None, -1) else gym.wrappers.TimeLimit(copy(), max_episode_steps)
 
-    return SyncVectorEnv([limited] * num_envs, autoreset_mode=AutoresetMode(autoreset_mode))
+    return SyncVectorEnv([limited] * num_envs, autoreset_mode=AutoresetMode(mode))

@@ -28,6 +28,7 @@ for _source in (
     Source("copies of environments", environments.holds_copies, environments.model_of_copies),
     Source("environments of powerenvs", environments.has_model, environments.model_of),
     Source("environments without tables", environments.is_lazy, environments.refuse_lazy),
+    Source("environments that say so", environments.says_why_not, environments.refuse_as_it_says),
     Source("P of Gymnasium", has_p, from_gymnasium),
     Source(wrapped.COMPILED, can_be_compiled, compiled_model),
 ):

@@ -76,6 +76,21 @@ def refuse_lazy(env: Any) -> TabularMDP | TabularGame:
     )
 
 
+def says_why_not(env: Any) -> bool:
+    """Whether an environment of ours says itself that there are no tables of it, and why: its ``no_tables``."""
+    kind = type(_base(env))
+    return kind.__module__.startswith("powerenvs.") and bool(getattr(kind, "no_tables", ""))
+
+
+def refuse_as_it_says(env: Any) -> TabularMDP | TabularGame:
+    """Says why there is no model.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(f"env: {_base(env).no_tables}")
+
+
 def stands_for_another(env: Any) -> bool:
     """Whether something passes itself off as the environment that it is around, and is no wrapper that is known."""
     return getattr(env, "unwrapped", env) is not env

@@ -1,0 +1,26 @@
+from .fits import (
+    Chronometric as Chronometric,
+    Psychometric as Psychometric,
+    SetSizeSlopes as SetSizeSlopes,
+    chronometric as chronometric,
+    psychometric as psychometric,
+    set_size_slopes as set_size_slopes,
+)
+from .logs import TrialLog as TrialLog
+from .observers import (
+    Observer as Observer,
+    Tradeoff as Tradeoff,
+    ideal as ideal,
+    observer as observer,
+    tradeoff as tradeoff,
+)
+from .procedure import run as run
+from .signals import choice_accuracy as choice_accuracy, yes_no_accuracy as yes_no_accuracy
+from .staircases import (
+    LevelStaircase as LevelStaircase,
+    Quest as Quest,
+    UpDown as UpDown,
+    staircase_chain as staircase_chain,
+)
+from .subjects import NoisyIdeal as NoisyIdeal
+from .tasks import task as task, tasks as tasks

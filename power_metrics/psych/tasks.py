@@ -1,0 +1,142 @@
+"""Tasks by name, and the tables that a task's observers are computed from."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from powerenvs.authoring.compile import compile_world
+from powerenvs.authoring.family import load
+from powerenvs.envs.loading import build_world
+from powerenvs.model.labels import closest
+from powerenvs.model.mdp import TabularMDP
+from powerenvs.registry import environments
+from powerenvs.worlds.psychology.task import Task
+
+
+def tasks() -> tuple[str, ...]:
+    """The names of all tasks: worlds of any family that are tasks.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> "VisualSearch" in pm.psych.tasks()
+        True
+    """
+    worlds = {entry.name: load(entry.world) for entry in environments()}
+    return tuple(name for name, world in worlds.items() if isinstance(world, type) and issubclass(world, Task))
+
+
+def task(name: Any, **settings: Any) -> Task[Any]:
+    """A task: by its name or id, its class, or itself; or the one that an environment shows.
+
+    Args:
+        name: such as "VisualSearch", or "powerenvs/VisualSearch-v0".
+        **settings: of the task.
+
+    Raises:
+        ValueError: for what is no task, and settings that it refuses.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> pm.psych.task("VisualSearch", set_size=16).set_size
+        16
+    """
+    if isinstance(name, gym.Env):
+        name = getattr(name.unwrapped, "world", None)
+    if isinstance(name, str):
+        short = name.rpartition("/")[2].removesuffix("-v0")
+        entries = {entry.name: entry for entry in environments()}
+        if short not in tasks():
+            raise ValueError(f"task: unknown task {name!r}; {closest(short, tasks())}")
+        name = load(entries[short].world)
+    if isinstance(name, type) and issubclass(name, Task):
+        name = build_world(name, settings, ())
+    elif settings:
+        raise ValueError(f"task: expected a name with settings, found {name!r} with {', '.join(settings)}")
+    if not isinstance(name, Task):
+        raise ValueError(f"task: expected the name of a task or a task, found {name!r}")
+    return name
+
+
+def task_of(log: Any) -> Task[Any]:
+    """The task of a log, with its settings.
+
+    Args:
+        log: a `power_metrics.psych.TrialLog`.
+
+    Raises:
+        ValueError: for a log that does not say, or is of an unknown task.
+    """
+    try:
+        call = ast.parse(log.task, mode="eval").body
+        assert isinstance(call, ast.Call)
+        assert isinstance(call.func, ast.Name)
+        settings = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}
+    except (SyntaxError, ValueError, AssertionError):
+        raise ValueError(f"log: expected one that says of which task it is, found {log.task!r}") from None
+    return task(call.func.id, **settings)
+
+
+class Given(NamedTuple):
+    """What may happen under one truth, a line for each outcome."""
+
+    state: NDArray[np.int64]
+    action: NDArray[np.int64]
+    after: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    correct: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The belief MDP of a task, and what happens under each truth.
+
+    Attributes:
+        task: the task.
+    """
+
+    task: Task[Any]
+
+    @cached_property
+    def mdp(self) -> TabularMDP:
+        """The belief MDP."""
+        return compile_world(self.task)
+
+    @cached_property
+    def answers(self) -> NDArray[np.bool_]:
+        """(A,) which actions answer."""
+        return np.array([action in self.task.answers for action in self.mdp.action_labels])
+
+    @cached_property
+    def ticks(self) -> NDArray[np.float64]:
+        """(A,) how long each action takes."""
+        return np.array([float(self.task.ticks(str(action))) for action in self.mdp.action_labels])
+
+    @cached_property
+    def trial(self) -> NDArray[np.int64]:
+        """(S,) the number of the trial in its block."""
+        return np.array([getattr(state, "trial", 0) for state in self.mdp.state_labels])
+
+    def given(self, truth: Hashable) -> Given:
+        """What may happen under a truth, from every state that is possible under it."""
+        mdp, task = self.mdp, self.task
+        number = {label: s for s, label in enumerate(mdp.state_labels)}
+        lines = []
+        for s, label in enumerate(mdp.state_labels):
+            if mdp.terminal[s] or truth not in task.posterior(label):
+                continue
+            for action in task.available(label):
+                a = task.actions.index(action)
+                for change in task.outcomes(label, action, truth):
+                    if change.probability > 0:
+                        lines.append((s, a, number[change.state], change.probability, float(bool(change.correct))))
+        state, action, after = np.array([line[:3] for line in lines], dtype=np.int64).T
+        probability, correct = np.array([line[3:] for line in lines], dtype=np.float64).T
+        return Given(state, action, after, probability, correct)
