@@ -196,7 +196,7 @@ def test_policies_that_never_answer_are_refused():
     [
         (lambda: pm.psych.task("VisualSerch"), "task: unknown task 'VisualSerch'; did you mean 'VisualSearch'"),
         (lambda: pm.psych.task("BoatRace"), "unknown task"),
-        (lambda: pm.psych.task("Harlow", trals=3), "did you mean 'trials'"),
+        (lambda: pm.psych.task("Harlow", trialls=3), "did you mean 'trials'"),
         (lambda: pm.psych.task(3), "task: expected the name of a task"),
         (lambda: pm.psych.task(pm.psych.task("Harlow"), trials=3), "expected a name with settings"),
         (lambda: pm.psych.tradeoff("Harlow", costs=[]), "costs: expected a list"),

@@ -271,8 +271,8 @@ def test_slopes_of_search():
     assert flat.slope == pytest.approx({"present": 0, "absent": 0}, abs=1e-12)
     with pytest.raises(ValueError, match="at least two set sizes"):
         pm.psych.set_size_slopes(log.where(set_size=8))
-    with pytest.raises(ValueError, match="unknown field 'targt'"):
-        pm.psych.set_size_slopes(log, by="targt")
+    with pytest.raises(ValueError, match="unknown field 'targett'"):
+        pm.psych.set_size_slopes(log, by="targett")
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
