@@ -16,8 +16,8 @@ from power_metrics.plots.style import LARGE, LEARNED, NORMAL, OPTIMAL, SMALL, Pi
 from power_metrics.plots.sweep_lines import COLOURS
 from power_metrics.psych.fits import Chronometric, Psychometric, SetSizeSlopes
 from power_metrics.psych.logs import TrialLog
+from power_metrics.psych.named import task_of
 from power_metrics.psych.observers import Tradeoff, ideal
-from power_metrics.psych.tasks import task_of
 from powerenvs.worlds.psychology.task import Task
 
 Floats = NDArray[np.float64]

@@ -7,6 +7,7 @@ from .fits import (
     set_size_slopes as set_size_slopes,
 )
 from .logs import TrialLog as TrialLog
+from .named import task as task, tasks as tasks
 from .observers import (
     Observer as Observer,
     Tradeoff as Tradeoff,
@@ -23,4 +24,3 @@ from .staircases import (
     staircase_chain as staircase_chain,
 )
 from .subjects import NoisyIdeal as NoisyIdeal
-from .tasks import task as task, tasks as tasks

@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 
 from power_metrics.arguments.checks import as_float64, check_choice, check_count, check_seed
 from power_metrics.psych.logs import TrialLog
-from power_metrics.psych.tasks import task_of
+from power_metrics.psych.named import task_of
 from power_metrics.psych.weighted import LINKS, fit_many, predicted
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims

@@ -12,7 +12,7 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import as_float64, check_policy
-from power_metrics.psych.tasks import Tables, task as task_named
+from power_metrics.psych.named import Tables, task as task_named
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
 from power_metrics.solvers.optimal import optimal_policies

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_count, check_progress, check_seed
 from power_metrics.psych.logs import TrialLog
+from power_metrics.psych.named import Tables, task as task_named
 from power_metrics.psych.person import Person
 from power_metrics.psych.staircases import Staircase, as_staircase
 from power_metrics.psych.subjects import NoisyIdeal, PolicyOf, screen_subject, table_subject
-from power_metrics.psych.tasks import Tables, task as task_named
 from powerenvs.model.checks import mapped
 from powerenvs.progress import progress_bar
 from powerenvs.worlds.psychology.screen import ScreenEnv

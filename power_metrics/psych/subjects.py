@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from power_metrics.agents.observations import is_sb3
 from power_metrics.agents.table import policy_table
 from power_metrics.arguments.checks import check_policy
+from power_metrics.psych.named import Tables
 from power_metrics.psych.observers import ideal_policy, random_policy
-from power_metrics.psych.tasks import Tables
 from power_metrics.solvers.optimal import solve_task
 from powerenvs.envs.single import TabularEnv
 from powerenvs.model.checks import real

@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import norm
 
 import power_metrics as pm
+from power_metrics.psych.named import Tables
 from power_metrics.psych.observers import ideal_policy
-from power_metrics.psych.tasks import Tables
 from powerenvs import tabular_model
 
 TASKS = pm.psych.tasks()

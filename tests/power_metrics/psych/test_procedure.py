@@ -71,7 +71,7 @@ def test_noisy_subjects_are_between_ideal_and_random():
     accuracies = []
     for lapse in (0.0, 0.1, 1.0):
         policy = pm.psych.NoisyIdeal(lapse=lapse).policy
-        from power_metrics.psych.tasks import Tables
+        from power_metrics.psych.named import Tables
 
         tables = Tables(pm.psych.task("MotionDiscrimination", coherence=0.3, bound=5))
         accuracies.append(pm.psych.observer(tables.task, policy(tables)).accuracy)
