@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from power_metrics.cli import (
+    agency,
     bench,
     compare,
     completion,
@@ -46,6 +47,7 @@ COMMANDS: tuple[Command, ...] = (
     edit.COMMAND,
     power.COMMAND,
     measure.COMMAND,
+    agency.COMMAND,
     compare.COMMAND,
     train.COMMAND,
     sweep.COMMAND,

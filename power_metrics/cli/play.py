@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from power_metrics.cli.command import Command
+from power_metrics.cli.command import Command, check_writable, show
 from power_metrics.cli.models import add_model_arguments, make_environment
 from powerenvs.authoring.level import WALL
 from powerenvs.model.labels import label_text
+
+if TYPE_CHECKING:
+    from powerenvs.model.mdp import TabularMDP
+    from powerenvs.rollout import Rollout
 
 DIRECTIONS = ("up", "down", "left", "right")
 WAITING = ("noop", "stay")
@@ -26,6 +30,7 @@ class Game:
         env: a Gymnasium environment; one of ours, or any with ``render_mode="ansi"``.
         title: first line.
         seed: of the first episode.
+        mdp: the tables of the environment, for `walk`; None where nobody asks for it.
 
     Attributes:
         keys: {key: action}. Cursor keys move, space waits, digits are the actions by number.
@@ -33,8 +38,8 @@ class Game:
         ending: why it has, "" before.
     """
 
-    def __init__(self, env: Any, title: str, seed: int | None = None):
-        self.env, self.title = env, title
+    def __init__(self, env: Any, title: str, seed: int | None = None, mdp: TabularMDP | None = None):
+        self.env, self.title, self.mdp = env, title, mdp
         self.names = _action_names(env)
         self.keys = {str(number): number for number in range(min(len(self.names), 10))}
         for number, name in enumerate(self.names):
@@ -65,8 +70,32 @@ class Game:
             shown += [self.message]
         return [*shown, "", self._help()]
 
+    def walk(self) -> Rollout:
+        """The episode so far.
+
+        Raises:
+            ValueError: without tables.
+        """
+        import numpy as np
+
+        from powerenvs.rollout import Rollout
+
+        if self.mdp is None:
+            raise ValueError("mdp: expected the tables of the environment, found None")
+        return Rollout(self.mdp, np.array(self._states), np.array(self._actions, dtype=np.int64))
+
+    def _note(self, seen: Any) -> None:
+        """Takes down the state."""
+        if self.mdp is not None:
+            from power_metrics.agents.rollouts import current_state
+
+            self._states.append(current_state(self.env, self._info, self.mdp, seen))
+
     def _begin(self, seed: int | None) -> None:
-        _, self._info = self.env.reset(seed=seed)
+        self._states: list[int] = []
+        self._actions: list[int] = []
+        seen, self._info = self.env.reset(seed=seed)
+        self._note(seen)
         self.num_steps, self.total_reward, self.performance = 0, 0.0, 0.0
         self.over, self.ending, self.message = False, "", ""
 
@@ -75,7 +104,9 @@ class Game:
         if mask is not None and not mask[action]:
             self.message = f"{self.names[action]} is not possible here"
             return
-        _, reward, terminated, truncated, self._info = self.env.step(action)
+        seen, reward, terminated, truncated, self._info = self.env.step(action)
+        self._actions.append(action)
+        self._note(seen)
         self.message = ""
         self.num_steps += 1
         self.total_reward += float(reward)
@@ -121,20 +152,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The environment, and the seed."""
     add_model_arguments(parser)
     parser.add_argument("--seed", metavar="N", type=int, help="of the first episode; random when not given")
+    parser.add_argument(
+        "--save", metavar="FILE", help="write the last episode as .csv or .jsonl, for powerenvs agency --trajectory"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Plays in the terminal until the user quits."""
     env, kwargs = make_environment(args, render_mode="ansi")
     given = ", ".join(f"{name}={value}" for name, value in kwargs.items())
-    game = Game(env, f"{args.id} ({given})" if given else args.id, args.seed)
+    mdp = None
+    if args.save is not None:
+        from power_metrics.agents_and_devices.walks import check_trajectory_path
+        from power_metrics.arguments.checks import resolve_model
+
+        check_trajectory_path(args.save, "--save")
+        check_writable("--save", args.save)
+        mdp = resolve_model(env)
+    game = Game(env, f"{args.id} ({given})" if given else args.id, args.seed, mdp)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ValueError("play: expected a terminal for keys and pictures, found none")
     try:
         import curses
     except ImportError:
         raise ValueError("play: needs Python's curses, which on Windows is: pip install windows-curses") from None
-    curses.wrapper(_loop, game)
+    try:
+        curses.wrapper(_loop, game)
+    finally:
+        if args.save is not None:
+            from power_metrics.agents_and_devices.walks import save_trajectory
+
+            save_trajectory(game.walk(), args.save)
+            show(f"{game.num_steps} steps", [args.save])
 
 
 def _loop(screen: Any, game: Game) -> None:

@@ -1,4 +1,4 @@
-"""``powerenvs rollout``: a walk of the policies that are optimal for a drawn reward function, as text and animation."""
+"""``powerenvs rollout``: a walk of the policies that are optimal for a drawn reward function, as text, film or file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", metavar="N", type=int, default=20, help="the most steps; default 20")
     parser.add_argument("--walk-seed", metavar="N", type=int, default=0, help="of the walk; default 0")
-    parser.add_argument("--save", metavar="FILE", help="write the walk as an animation: .gif or .mp4")
+    parser.add_argument(
+        "--save", metavar="FILE", help="write the walk: .gif or .mp4 as an animation, .csv or .jsonl its steps"
+    )
     parser.add_argument(
         "--frame-seconds", metavar="T", type=float, default=0.5, help="how long each picture is shown; default 0.5"
     )
@@ -44,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints the walk, and writes the animation if asked for."""
+    from power_metrics.agents_and_devices.walks import SUFFIXES, save_trajectory
     from power_metrics.arguments.checks import check_count
     from power_metrics.rewards.text import parse_distribution
 
@@ -55,7 +58,10 @@ def run(args: argparse.Namespace) -> None:
         from powerenvs.render.animation import check_animation_path
 
         check_writable("--save", args.save)
-        check_animation_path(args.save, "--save")
+        if not args.save.endswith(SUFFIXES):
+            check_animation_path(args.save, "--save")
+        elif game_name(args.id) is not None:
+            raise ValueError(f"--save: expected an animation of several agents, found {args.save!r}")
     reward = parse_distribution(args.reward_distribution, "--reward-distribution")
     world: Any
     if (name := game_name(args.id)) is not None:
@@ -66,7 +72,9 @@ def run(args: argparse.Namespace) -> None:
         model = load_model(args)
         title, world, found = model.title, model.world, _one(args, model.mdp, reward)
     walk = found.rollout(args.start, args.steps, args.walk_seed)
-    if args.save is not None:
+    if args.save is not None and args.save.endswith(SUFFIXES):
+        save_trajectory(walk, args.save)
+    elif args.save is not None:
         walk.save_animation(args.save, frame_seconds=args.frame_seconds, world=world, columns=found.columns)
     about = f"{title}: optimal for reward function {args.sample} of {reward!r}, seed {args.seed}"
     text = f"{about}\n{_settings(args, name is not None)}\n\n{walk.describe(found.columns)}"

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from power_metrics.agents_and_devices.members import DEVICES
 from power_metrics.agents_and_devices.tracker import AgencyTracker
@@ -19,6 +20,7 @@ from power_metrics.arguments.checks import check_count, check_seed, resolve_mode
 from power_metrics.measures.registry import measure
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
+from powerenvs.model.checks import real
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.rollout import Rollout
@@ -84,6 +86,20 @@ class Agency(Result):
     def num_steps(self) -> int:
         """T."""
         return len(self.probability) - 1
+
+    def by_prior(self, prior: float) -> Floats:
+        """(T + 1,) P(agent) after each step, had this been P(agent) beforehand.
+
+        Raises:
+            ValueError: for what is no probability.
+        """
+        if not 0 <= real(prior) <= 1:
+            raise ValueError(f"prior: expected a probability, found {prior!r}")
+        if prior in (0.0, 1.0):
+            return np.full(len(self.probability), float(prior))
+        odds = np.log(prior) - np.log1p(-prior) + np.log(2) * (self.log_agents - self.log_devices)
+        found: Floats = expit(odds)
+        return found
 
     @property
     def walk(self) -> Rollout:

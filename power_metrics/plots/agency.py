@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +13,6 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from power_metrics.measures.agency import Agency
 from power_metrics.plots.generic import plot
@@ -96,13 +94,13 @@ def plot_agency(
         evidence = figure.add_subplot(grid[rows - 1, column], sharex=posterior)
         _draw_evidence(evidence, first[name], legend=column == 0)
         heading = figure.axes[column] if boards[column] else posterior
-        heading.set_title(f"{name}: {first[name].probability[-1]:.3g}" if name else "", fontsize=NORMAL + 1)
+        heading.set_title(f"{name}: {_text(first[name])}" if name else "", fontsize=NORMAL + 1)
     if image is not None:
         bar = figure.colorbar(image, ax=tops[-1], shrink=0.9)
         name_bar(bar, "P(goal | agent)")
     if title:
         figure.suptitle(title, fontsize=LARGE + 1)
-    add_note(figure, _note([one for lines in walks.values() for one in lines.values()], any(boards)))
+    add_note(figure, _note([one for lines in walks.values() for one in lines.values()], any(boards), any(walks)))
     return figure
 
 
@@ -133,7 +131,7 @@ def draw_posterior(ax: Axes, lines: Lines, priors: Sequence[float] | None, legen
         shown = [(name, one.probability) for name, one in lines.items()]
     else:
         (one,) = lines.values()
-        shown = [(f"prior {prior:g}", by_prior(one, prior)) for prior in priors]
+        shown = [(f"prior {prior:g}", one.by_prior(prior)) for prior in priors]
     for number, (name, probability) in enumerate(shown):
         style: dict[str, Any] = {"marker": "o", "markersize": 3} if len(probability) == 1 else {}
         colour = LEARNED if len(shown) == 1 else COLOURS[number]
@@ -158,15 +156,6 @@ def _draw_evidence(ax: Axes, found: Agency, legend: bool) -> None:
     plain(ax)
     if legend:
         ax.legend(fontsize=SMALL, frameon=False, loc="lower left")
-
-
-def by_prior(found: Agency, prior: float) -> Floats:
-    """(T + 1,) P(agent) after each step, had it been this beforehand."""
-    if prior in (0.0, 1.0):
-        return np.full(len(found.probability), prior)
-    odds = math.log(prior) - math.log1p(-prior) + math.log(2) * (found.log_agents - found.log_devices)
-    shown: Floats = expit(odds)
-    return shown
 
 
 def cell_totals(mdp: TabularMDP, shares: Floats) -> Floats:
@@ -209,7 +198,7 @@ def _priors(given: Any, walks: Mapping[str, Lines]) -> list[float]:
     return [float(prior) for prior in listed]
 
 
-def _note(results: Sequence[Agency], boards: bool) -> list[str]:
+def _note(results: Sequence[Agency], boards: bool, named: bool) -> list[str]:
     """The classes, where all results have the same, and what is drawn."""
     classes = {(one.agents, one.devices) for one in results}
     said = []
@@ -218,4 +207,12 @@ def _note(results: Sequence[Agency], boards: bool) -> list[str]:
         said += [f"agents: {', '.join(agents)}", f"devices: {', '.join(devices)}"]
     if boards:
         said += ["circle: start, square: end", "colours: square-root scale"]
-    return [*said, "numbers in titles: P(agent) at the end"] if len(results) > 1 else said
+    own = {one.prior for one in results}
+    by = f", from {own.pop():g} beforehand" if len(own) == 1 else ""
+    return [*said, f"numbers in titles: P(agent) at the end{by}"] if named else said
+
+
+def _text(found: Agency) -> str:
+    """P(agent) at the end; of what is nearly 1 how much is left."""
+    last = float(found.probability[-1])
+    return f"{last:.3g}" if last <= 0.999 else f"1 − {1 - last:.1g}" if last < 1 else "1"
