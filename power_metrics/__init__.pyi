@@ -58,7 +58,9 @@ from .learners.train import train as train
 from .learners.training import Training as Training
 from .measures.agency import Agency as Agency, agency as agency
 from .measures.agency_measures import AgencyMeasures as AgencyMeasures, agency_measures as agency_measures
+from .measures.aliasing import Aliasing as Aliasing, aliasing as aliasing
 from .measures.aup import AupAgents as AupAgents, aup as aup
+from .measures.belief_states import BeliefStates as BeliefStates, belief_states as belief_states
 from .measures.coherence import Coherence as Coherence, coherence as coherence
 from .measures.corrupt_agents import CorruptAgents as CorruptAgents, corrupt_agents as corrupt_agents
 from .measures.corrupt_learning import CorruptLearning as CorruptLearning, corrupt_learning as corrupt_learning
@@ -72,6 +74,7 @@ from .measures.learnable_rewards import (
 )
 from .measures.learning_curve import LearningCurve as LearningCurve, q_learning_curve as q_learning_curve
 from .measures.meg import Meg as Meg, meg as meg
+from .measures.memoryless import Memoryless as Memoryless, memoryless as memoryless
 from .measures.multiagent_power import multiagent_power as multiagent_power
 from .measures.no_free_lunch import NoFreeLunch as NoFreeLunch, no_free_lunch as no_free_lunch
 from .measures.optimality import (

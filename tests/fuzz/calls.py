@@ -246,6 +246,13 @@ CALLS: Mapping[str, Call] = {
         for one in (pm.BestOfK(k), pm.Boltzmann(temperature), pm.EpsilonGreedy(epsilon), pm.Satisficing(threshold))
     ], lambda: {"k": 3, "temperature": 0.1, "epsilon": 0.1, "threshold": 0.5}, lambda found: [estimate(one.power) for one in found] and None),
     "empowerment": Call(pm.empowerment, lambda: {"env_or_mdp": small_mdp(), "steps": 2}, lambda found: finite(found.bits)),
+    "aliasing": Call(pm.aliasing, lambda: {"env_or_mdp": small_mdp(), "observations": np.array([0, 1, 0]), "gamma": 0.9}, lambda found: finite(found.alike)),
+    "memoryless": Call(pm.memoryless, lambda: {
+        "env_or_mdp": small_mdp(), "observations": np.array([0, 1, 1]), "gamma": 0.9, "max_nodes": 9, "tolerance": 1e-9,
+    }, lambda found: finite(found.values), ("max_nodes",)),
+    "belief_states": Call(pm.belief_states, lambda: {
+        "env_or_mdp": small_mdp(), "observations": np.arange(3), "gamma": 0.9, "rewards_seen": True, "max_beliefs": 99,
+    }, lambda found: finite(found.values), ("max_beliefs",)),
     "reachability": Call(pm.reachability, lambda: {"env_or_mdp": small_mdp(), "discount": 0.9, "max_gib": 1.0}, lambda found: finite(found.values)),
     "deviation": Call(pm.deviation, lambda: {"env_or_mdp": small_mdp(), **_deviating()}, lambda found: finite(found.values)),
     "side_effect_map": Call(pm.side_effect_map, lambda: {
