@@ -334,7 +334,7 @@ def _through_wrapper(wrapper: Any, shown: StateObservations) -> StateObservation
         return normalized_observations(wrapper, shown)
     if is_exactly(wrapper, f"{_VEC_ENV}:VecTransposeImage"):
         values = wrapper.transpose_observations(shown.values)
-        values = values if isinstance(values, dict) else np.ascontiguousarray(values)
+        values = np.ascontiguousarray(values) if isinstance(values, np.ndarray) else values
         return replace(shown, values=values, space=wrapper.observation_space)
     if is_exactly(wrapper, f"{_VEC_ENV}:VecExtractDictObs"):
         return replace(shown, values=shown.values[wrapper.key], space=wrapper.observation_space)

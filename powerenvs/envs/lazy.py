@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Hashable
+from functools import cached_property
 from operator import index
 from typing import Any
 
@@ -17,8 +18,9 @@ from powerenvs.envs.loading import check_options
 from powerenvs.envs.memory import EpisodeMemory
 from powerenvs.envs.observations import BoardEncoder
 from powerenvs.envs.rendered import RenderedEnv
+from powerenvs.envs.views import VIEW_KINDS, SceneViews, is_view
 from powerenvs.model.labels import closest, label_text
-from powerenvs.render import render_board
+from powerenvs.render import SideBySide, render_board
 
 KINDS = ("board", "rgb")
 
@@ -31,7 +33,8 @@ class LazyEnv(RenderedEnv):
 
     Args:
         table: the rows of the world; environments may share one.
-        observation: "board" or "rgb"; see `ObservationTable`.
+        observation: "board" or "rgb", and in worlds with a scene also "first_person" and others; see
+            `ObservationTable`.
         render_mode: "rgb_array", "ansi", "human" (needs pygame), or None.
 
     Attributes:
@@ -48,15 +51,19 @@ class LazyEnv(RenderedEnv):
         self._memory = EpisodeMemory(self.world)
         (_, first), *_ = self.world.initial()
         board = self.world.board(first)
-        if observation not in KINDS:
+        if observation not in KINDS and not is_view(observation):
             raise ValueError(
-                f"observation: expected 'board' or 'rgb' in a world too large to number its states, found "
-                f"{observation!r}; {closest(observation, KINDS)}"
+                f"observation: expected 'board' or 'rgb' in a world too large to number its states, or a view of a "
+                f"scene, found {observation!r}; {closest(observation, (*KINDS, *VIEW_KINDS))}"
             )
         if board is None:
             raise ValueError(f"world: expected a board to observe, found none in {type(self.world).__name__}")
         self._ground = None if self.world.level is None else self.world.level.rows
-        self._encoder = BoardEncoder(observation, board, self.world.legend, self._ground)
+        self._encoder: BoardEncoder | SceneViews
+        if is_view(observation):
+            self._encoder = SceneViews(self.world, observation)
+        else:
+            self._encoder = BoardEncoder(observation, board, self.world.legend, self._ground)
         self._kind_of_state = type(first)
         self.observation_space = self._encoder.space
         self.action_space = gym.spaces.Discrete(len(self.world.actions))
@@ -130,16 +137,25 @@ class LazyEnv(RenderedEnv):
     def _board(self) -> tuple[str, ...]:
         return self.world.board(self._current()) or ()
 
-    def _observe(self) -> NDArray[np.uint8]:
+    def _observe(self) -> Any:
         if self._window is not None:
             self._window.show(self._frame())
+        if isinstance(self._encoder, SceneViews):
+            seen = self._encoder.of([self._current()])[0]
+            return str(seen) if self._encoder.kind == "instruction" else seen
         return self._encoder.encode(self._board(), label_text(self._state))
 
     def _info(self, performance: float) -> dict[str, Any]:
         return {"state": self._state, "action_mask": self.action_masks().astype(np.int8), "performance": performance}
 
     def _frame(self) -> NDArray[np.uint8]:
+        if self._sides is not None:
+            return self._sides.frames([self._current()])[0]
         return render_board(self._board(), self.world.legend, ground=self._ground)
+
+    @cached_property
+    def _sides(self) -> SideBySide | None:
+        return None if self.world.scene() is None else SideBySide(self.world)
 
     def _text(self) -> str:
         return "\n".join([*self._board(), label_text(self._current())])

@@ -14,6 +14,7 @@ from powerenvs.authoring.game_world import TableGameWorld
 from powerenvs.authoring.level import WALL
 from powerenvs.authoring.world import TableWorld
 from powerenvs.envs.game_views import GamePictures
+from powerenvs.envs.views import VIEW_KINDS, RenderedViews, SceneViews, is_view
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
@@ -120,15 +121,21 @@ class ObservationTable:
     tiles, uint8 (H, W, 3), each side at least 36 pixels. On the board of a game each agent has a plane of its own, so
     that agents that share a cell are all seen.
 
+    In worlds with a scene, such as those of labs, there are also "first_person", "depth", "rgbd", "top_down" and, where
+    the world says something, "instruction", with a size or without, such as "first_person:72x96": see
+    `powerenvs.envs.views.SceneViews`. Pictures of all states are drawn once if they fit into 256 MiB, or else
+    each when it is seen.
+
     Args:
         model: the decision process or game.
         world: the world that the model was made from, for its board; None for a model on its own.
-        kind: one of the four.
+        kind: one of them.
 
     Attributes:
         kind: as given.
         space: the space of one observation.
-        values: (S, *space.shape) array, read-only: the observation of each state, in the type of the space.
+        values: (S, *space.shape) array, read-only: the observation of each state, in the type of the space. Of
+            views that are too many to keep, something like an array, which draws what is asked for.
         glyphs: for "board", the glyph that each plane shows: the wall '#', then the world's legend in its order, then
             the agents of a game.
 
@@ -138,18 +145,23 @@ class ObservationTable:
     """
 
     def __init__(self, model: TabularMDP | TabularGame, world: TableWorld[Any] | TableGameWorld[Any] | None, kind: str):
-        if kind not in KINDS:
-            raise ValueError(f"observation: unknown kind {kind!r}; {closest(kind, KINDS)}")
+        if kind not in KINDS and not is_view(kind):
+            raise ValueError(f"observation: unknown kind {kind!r}; {closest(kind, (*KINDS, *VIEW_KINDS))}")
         self.kind = kind
         self.glyphs: tuple[str, ...] = ()
         self.space: spaces.Space[Any]
-        self.values: NDArray[Any]
+        self.values: NDArray[Any] | RenderedViews
         S = model.num_states
         if kind == "state":
             self.space, self.values = spaces.Discrete(S), np.arange(S)
         elif kind == "onehot":
             _check_size(kind, S, 4 * S)
             self.space, self.values = spaces.Box(0, 1, (S,), np.float32), np.eye(S, dtype=np.float32)
+        elif is_view(kind):
+            if isinstance(model, TabularGame):
+                raise ValueError(f"observation: {kind!r} is of one agent; games have {', '.join(KINDS)}")
+            views = SceneViews(world, kind)
+            self.space, self.values = views.space, views.table(model.state_labels)
         else:
             game = isinstance(model, TabularGame)
             pictures: Any = (GamePictures if game else StatePictures)(model, world)  # type: ignore[arg-type]
@@ -168,7 +180,27 @@ class ObservationTable:
             for s, label in enumerate(model.state_labels):
                 on_top = pictures.on_top(s) if game else None
                 self.values[s] = encoder.encode(pictures.board(s) or (), f"state {s} ({label_text(label)})", on_top)
-        self.values.flags.writeable = False
+        if isinstance(self.values, np.ndarray):
+            self.values.flags.writeable = False
+
+    @property
+    def kept(self) -> NDArray[Any] | None:
+        """The observations as an array, or None where each is drawn when it is seen."""
+        return self.values if isinstance(self.values, np.ndarray) else None
+
+    def one(self, state: int) -> Any:
+        """A copy of the observation of a state."""
+        if self.kind == "state":
+            return state
+        seen = self.values[state]
+        return str(seen) if self.values.ndim == 1 else np.array(seen)
+
+    def many(self, states: NDArray[np.int64]) -> Any:
+        """A copy of the observations of some states, as Gymnasium puts them together."""
+        if self.kind == "state":
+            return states.copy()
+        seen = self.values.take(states, axis=0)
+        return tuple(seen.tolist()) if seen.ndim == 1 else seen
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ObservationTable:
         return self  # nothing in it changes

@@ -23,7 +23,7 @@ from powerenvs.model.rows import cumulative
 from powerenvs.render import StatePictures
 
 Outcome = tuple[int, Any, float, bool, NDArray[np.int8], float]
-"""Next state, its observation, reward, whether it is terminal, its action mask, performance."""
+"""Next state, its observation (None to look it up), reward, whether it is terminal, its action mask, performance."""
 Branches = tuple[list[float], list[Outcome]]
 """What an action may lead to, and for several outcomes the cumulative probability of each."""
 
@@ -38,7 +38,8 @@ class TabularEnv(RenderedEnv):
 
     Args:
         world: an import path ``"module:Class"``, a `TableWorld` (class or instance), or a `TabularMDP`.
-        observation: what the agent sees: "state", "onehot", "board" or "rgb"; see `ObservationTable`.
+        observation: what the agent sees: "state", "onehot", "board" or "rgb", and in worlds with a scene also
+            "first_person" and others; see `ObservationTable`.
         render_mode: "rgb_array", "ansi", "human" (needs pygame), or None.
         **world_kwargs: arguments of the world's class.
 
@@ -97,7 +98,7 @@ class TabularEnv(RenderedEnv):
             state = self._starts[bisect_right(self._start_sums, generator.random())]
         self._state = state
         self._row = self._rows[state]
-        observation = self.observation_table.values[state].copy() if self._array_observations else state
+        observation = self.observation_table.one(state)
         if self._window is not None:
             self._window.show(self._frame())
         return observation, {"state": state, "action_mask": self._rows.masks[state].copy(), "performance": 0.0}
@@ -121,7 +122,7 @@ class TabularEnv(RenderedEnv):
         self._state = state
         self._row = {} if terminated else self._rows[state]
         if self._array_observations:
-            observation = observation.copy()
+            observation = self.observation_table.one(state) if observation is None else observation.copy()
         if self._window is not None:
             self._window.show(self._frame())
         info = {"state": state, "action_mask": mask.copy(), "performance": performance}
@@ -179,12 +180,15 @@ class _Rows(dict[int, dict[int, Branches]]):
         self.masks = list(mdp.available.astype(np.int8))
 
     def __missing__(self, state: int) -> dict[int, Branches]:
-        mdp, values, A = self._mdp, self._observations.values, self._mdp.num_actions
+        mdp, values, A = self._mdp, self._observations.kept, self._mdp.num_actions
+        plain = self._observations.kind == "state"
+        if values is not None and values.ndim == 1:
+            values = None
         pointers = mdp.indptr[state * A : (state + 1) * A + 1].tolist()
         first, last = pointers[0], pointers[-1]
         successors = mdp.successor[first:last]
         outcomes = [
-            (s, s if values.ndim == 1 else values[s], reward, terminal, self.masks[s], performance)
+            (s, s if plain else None if values is None else values[s], reward, terminal, self.masks[s], performance)
             for s, reward, terminal, performance in zip(
                 successors.tolist(),
                 mdp.reward[first:last].tolist(),

@@ -311,8 +311,7 @@ class TabularVectorEnv(WithSpec, VectorEnv[Any, Any, Any]):
         return entry
 
     def _observe(self, state: NDArray[np.int64]) -> NDArray[Any]:
-        values = self.observation_table.values
-        return state.copy() if values.ndim == 1 else values.take(state, axis=0)
+        return self.observation_table.many(state)  # type: ignore[no-any-return]
 
     def _infos(
         self, state: NDArray[np.int64], performance: NDArray[np.float64], present: NDArray[np.bool_]
@@ -331,8 +330,8 @@ class TabularVectorEnv(WithSpec, VectorEnv[Any, Any, Any]):
         ended = np.zeros(self.num_envs, dtype=bool)
         ended[self._ended] = True
         last = np.empty(self.num_envs, dtype=object)
-        observations = self.observation_table.values[state[self._ended]]
-        scalars = observations.ndim == 1
+        observations = self.observation_table.many(state[self._ended])
+        scalars = self.observation_table.kind == "state"
         for i, observation in zip(self._ended, observations.tolist() if scalars else observations, strict=True):
             last[i] = observation
         info = self._infos(state, performance.copy(), ended)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from powerenvs.authoring.level import WALL
 from powerenvs.authoring.world import TableWorld
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.render.first_person.side_by_side import SideBySide
 from powerenvs.render.graph import render_state
 from powerenvs.render.tiles import render_board
 
@@ -22,7 +23,8 @@ COMMON = {".": "floor", " ": "floor", "S": "start", "G": "goal", "F": "floor"}  
 class StatePictures:
     """Draws the states of a model, on the boards of its world where it has one.
 
-    A model without a world is drawn on its own ``board``, with an agent 'A' at the state's cell.
+    A model without a world is drawn on its own ``board``, with an agent 'A' at the state's cell. In a world with a
+    scene, pictures have what the agent sees beside the level from above.
 
     Attributes:
         legend: {glyph: meaning} of every glyph on the boards besides the wall '#'.
@@ -30,6 +32,7 @@ class StatePictures:
 
     def __init__(self, mdp: TabularMDP, world: TableWorld[Any] | None = None):
         self._mdp, self._world = mdp, world
+        self._sides: dict[int | None, SideBySide] = {}
         if world is not None:
             self.legend: Mapping[str, str] = dict(world.legend)
         else:
@@ -50,6 +53,10 @@ class StatePictures:
 
     def frame(self, state: int, tile: int | None = None) -> NDArray[np.uint8]:
         """A state as a picture (height, width, 3) uint8; ``tile`` pixels a cell, chosen by size when None."""
+        if self._world is not None and self._world.scene() is not None:
+            if tile not in self._sides:
+                self._sides[tile] = SideBySide(self._world, tile)
+            return self._sides[tile].frames([self._mdp.state_labels[state]])[0]
         rows = self.board(state)
         if rows is None:
             return render_state(self._mdp, state)

@@ -292,6 +292,17 @@ class Viewpoints:
     def __len__(self) -> int:
         return len(self.row)
 
+    def part(self, index: Any) -> Viewpoints:
+        """Those of some states, by an array of their numbers, a mask or a slice.
+
+        Example:
+            >>> Viewpoints([0, 1], [0, 0], [1, 2]).part([1]).row.tolist()
+            [1]
+        """
+        sprites, doors = (None if mask is None else mask[index] for mask in (self.sprites, self.doors))
+        row, column, heading = (array[index] for array in (self.row, self.column, self.heading))
+        return Viewpoints(row, column, heading, sprites, doors, self.directions)
+
     def mask(self, name: str, scene: Scene) -> NDArray[np.bool_]:
         """(n, number of things) bool: "sprites" that are there, or "doors" that are open.
 

@@ -1,0 +1,57 @@
+"""What the agent sees beside the level from above, for people who watch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from powerenvs.render.first_person.top_down import LEAST_TILE, MOST_TILE, TopDown
+
+if TYPE_CHECKING:
+    from powerenvs.authoring.world import TableWorld
+
+VIEW = 320
+"""Rows and columns of pixels of what the agent sees, and the most of the level from above, where no size is given."""
+GAP, PAPER = 8, 255
+
+
+class SideBySide:
+    """Pictures of the states of a world with a scene: the first-person view, and to its right the level from above.
+
+    Args:
+        world: a world with a scene.
+        tile: pixels of a cell from above; chosen by the size of the level when None.
+
+    Attributes:
+        shape: of a picture, (height, width, 3); the same for all states.
+
+    Raises:
+        ValueError: for a ``tile`` out of range.
+    """
+
+    def __init__(self, world: TableWorld[Any], tile: int | None = None):
+        from powerenvs.render.first_person.renderer import Renderer  # which imports numba
+
+        scene = world.scene()
+        if scene is None:
+            raise ValueError(f"world: expected one with a scene, found {type(world).__name__} without")
+        fitting = int(np.clip(VIEW // max(scene.shape), LEAST_TILE, MOST_TILE))
+        self._world = world
+        self._above = TopDown(scene, fitting if tile is None else tile)
+        height, width, _ = self._above.shape
+        self._view = Renderer(scene, VIEW, VIEW) if tile is None else Renderer(scene, *[max(height, 84)] * 2)
+        tall = max(height, self._view.height)
+        self.shape = tall, self._view.width + GAP + width, 3
+
+    def frames(self, states: Sequence[Any]) -> NDArray[np.uint8]:
+        """(n, height, width, 3) pictures of states of the world."""
+        views = self._world.viewpoints(states)
+        image = np.full((len(states), *self.shape), PAPER, dtype=np.uint8)
+        for picture, left in ((self._view.draw(views), 0), (self._above.draw(views), self._view.width + GAP)):
+            height, width = picture.shape[1:3]
+            top = (self.shape[0] - height) // 2
+            image[:, top : top + height, left : left + width] = picture
+        return image
