@@ -22,7 +22,7 @@ from powerenvs.extras import install_line
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("powerenvs", "power_metrics")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-RUNTIME_EXTRAS = ("render", "minigrid", "contrib", "video", "edit", "tensorboard", "ray", "rllib")
+RUNTIME_EXTRAS = ("render", "minigrid", "contrib", "video", "edit", "app", "tensorboard", "ray", "rllib")
 DISTRIBUTION = {
     "PIL": "pillow",
     "yaml": "pyyaml",
@@ -31,7 +31,11 @@ DISTRIBUTION = {
     "tree": "dm-tree",
 }
 PM = ROOT / "power_metrics"
-WHOLE_MODULES = {"edit": (PM / "editor",), "rllib": (PM / "agents" / "rllib.py", PM / "training" / "rllib.py")}
+WHOLE_MODULES = {
+    "edit": (PM / "editor",),
+    "app": (PM / "app" / "server.py",),
+    "rllib": (PM / "agents" / "rllib.py", PM / "training" / "rllib.py"),
+}
 """An extra's own modules, imported only when asked for."""
 
 
@@ -40,7 +44,7 @@ def is_of(path: Path, extra: str) -> bool:
     return any(path.is_relative_to(place) for place in WHOLE_MODULES.get(extra, ()))
 
 
-NOT_BY_US = {"minigrid", "tensorboard"}  # imported by gymnasium.make and by torch.utils.tensorboard
+NOT_BY_US = {"minigrid", "tensorboard", "websockets"}  # imported by gymnasium.make, torch.utils.tensorboard, uvicorn
 
 
 def read_requirements(lines: str) -> dict[str, str]:
@@ -111,12 +115,15 @@ def test_the_wheel_holds_the_packages_and_nothing_else(source):
         description = distribution.metadata["Description"]
     in_packages = {name for name in names if ".dist-info/" not in name}
     configs = {path.relative_to(ROOT).as_posix() for path in (ROOT / "power_metrics").rglob("*.yaml")}
+    page = {path.relative_to(ROOT).as_posix() for path in (PM / "app" / "static").rglob("*.*")}
     assert len(configs) >= 6
+    assert len(page) >= 10
     assert in_packages == (
         {path.relative_to(ROOT).as_posix() for path in MODULES}
         | {f"{package}/py.typed" for package in PACKAGES}
         | {"power_metrics/__init__.pyi", "power_metrics/games/__init__.pyi", "power_metrics/psych/__init__.pyi"}
         | configs
+        | page
     )
     assert {name.split(".dist-info/")[1].removeprefix("licenses/") for name in names - in_packages} == {
         "METADATA", "RECORD", "WHEEL", "entry_points.txt", "LICENSE", "top_level.txt",
@@ -186,7 +193,7 @@ def test_the_core_works_without_any_extra(tmp_path):
     ]
     code = f"""
 import sys
-for name in ("pygame", "minigrid", "sb3_contrib", "imageio", "imageio_ffmpeg", "rich", "textual", "tensorboard", "ray"):
+for name in ("pygame", "minigrid", "sb3_contrib", "imageio", "imageio_ffmpeg", "rich", "textual", "starlette", "uvicorn", "websockets", "tensorboard", "ray"):
     sys.modules[name] = None
 from importlib import import_module
 for module in {modules!r}:

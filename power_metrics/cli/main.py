@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from power_metrics.cli import (
     agency,
+    app,
     bench,
     compare,
     completion,
@@ -44,6 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     list_environments.COMMAND,
     show.COMMAND,
     play.COMMAND,
+    app.COMMAND,
     edit.COMMAND,
     power.COMMAND,
     measure.COMMAND,

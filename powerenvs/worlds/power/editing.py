@@ -192,7 +192,7 @@ class EditedWorld:
         Raises:
             ValueError: for a cell outside the grid, or another glyph.
         """
-        return self._with_content(self._content.drawn(self._cell(cell), glyph, ends_at_goals=not self.pair))
+        return self.with_content(self._content.drawn(self._cell(cell), glyph, ends_at_goals=not self.pair))
 
     def wall(self, cell: Cell | str) -> EditedWorld:
         """A wall in this cell."""
@@ -288,11 +288,11 @@ class EditedWorld:
 
     def add_row(self, position: int | None = None) -> EditedWorld:
         """A row of floor that becomes row ``position``; at the end when None."""
-        return self._with_content(self._content.resized(0, 1, position))
+        return self.with_content(self._content.resized(0, 1, position))
 
     def add_column(self, position: int | None = None) -> EditedWorld:
         """A column of floor that becomes column ``position``; at the end when None."""
-        return self._with_content(self._content.resized(1, 1, position))
+        return self.with_content(self._content.resized(1, 1, position))
 
     def remove_row(self, position: int | None = None) -> EditedWorld:
         """Takes out row ``position``, the last when None.
@@ -300,7 +300,7 @@ class EditedWorld:
         Raises:
             ValueError: if there is no such row, or it is the only one.
         """
-        return self._with_content(self._content.resized(0, -1, position))
+        return self.with_content(self._content.resized(0, -1, position))
 
     def remove_column(self, position: int | None = None) -> EditedWorld:
         """Takes out column ``position``, the last when None.
@@ -308,7 +308,7 @@ class EditedWorld:
         Raises:
             ValueError: if there is no such column, or it is the only one.
         """
-        return self._with_content(self._content.resized(1, -1, position))
+        return self.with_content(self._content.resized(1, -1, position))
 
     # History
 
@@ -437,10 +437,10 @@ class EditedWorld:
         return self.agents if agent is None else (self._agent(agent),)
 
     def _edited(self, **changes: Any) -> EditedWorld:
-        return self._with_content(self._content._replace(**changes))
+        return self.with_content(self._content._replace(**changes))
 
-    def _with_content(self, content: Content) -> EditedWorld:
-        """The next world in the history; the same one if nothing changes."""
+    def with_content(self, content: Content) -> EditedWorld:
+        """The next world in the history, with this content, unchecked; the same one if nothing changes."""
         return self if content == self._content else self._with(content, (*self._past, self._content), ())
 
     def _with(self, content: Content, past: tuple[Content, ...], future: tuple[Content, ...]) -> EditedWorld:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -272,3 +274,63 @@ def test_any_sequence_of_edits_can_be_taken_back(edits, walls):
     for _ in made:
         world = world.redo()
     assert world == last
+
+
+def test_records_hold_everything_about_a_world():
+    from powerenvs.worlds.power.edited_records import record_of, world_of
+
+    world = (
+        EditedWorld("open_3x3", 0.2, "absent", pair=True).place("ai", (0, 1)).remove((1, 1), "up", "human").wall((2, 2))
+    )
+    record = json.loads(json.dumps(record_of(world)))
+    assert world_of(record) == world
+    assert world_of({"rows": ["##"]}).rows == ("##",)  # no world yet, as edits may pass through
+    with pytest.raises(ValueError, match="walls only"):
+        world_of({"rows": ["##"]}).model()
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({}, "rows: expected rows of text"),
+        ({"rows": ["..", "."]}, "one length"),
+        ({"rows": ["?"]}, "expected the glyphs"),
+        ({"rows": [".."], "noise": "1"}, "noise"),
+        ({"rows": [".."], "noise": float("nan")}, "noise"),
+        ({"rows": [".."], "walls": ["bump"]}, "walls"),
+        ({"rows": [".."], "pair": 1}, "pair"),
+        ({"rows": [".."], "row": 1}, "did you mean 'rows'"),
+        ({"rows": [".."], "removed": [[0, 0, "jump", None]]}, "unknown action 'jump'"),
+        ({"rows": [".."], "removed": [[0, 9, "up", None]]}, "cell: expected"),
+        ({"rows": [".."], "removed": [[0, 0, "up", "ai"]]}, "agent"),
+        ({"rows": [".#"], "removed": [[0, 1, "up", None]]}, "found a wall"),
+        ({"rows": [".."], "places": {"ai": [0, 0]}}, "places"),
+        ({"rows": ["." * 101]}, "at most 100"),
+    ],
+)
+def test_what_is_no_record(record, message):
+    from powerenvs.worlds.power.edited_records import world_of
+
+    with pytest.raises(ValueError, match=message):
+        world_of(record)
+
+
+def test_edits_as_values():
+    from powerenvs.worlds.power.edited_records import EDITS, edited
+
+    world = EditedWorld("open_3x3")
+    pair = EditedWorld("open_3x3", pair=True)
+    cell = {"cell": [1, 1]}
+    assert edited(world, {"op": "draw", **cell, "glyph": "#"}) == world.wall((1, 1))
+    assert edited(world, {"op": "remove", **cell, "action": "up"}) == world.remove((1, 1), "up")
+    gone = pair.remove((1, 1), "up", "ai")
+    assert edited(pair, {"op": "remove", **cell, "action": "up", "agent": "ai"}) == gone
+    assert edited(gone, {"op": "restore", **cell, "action": "up", "agent": "ai"}) == pair
+    assert edited(pair, {"op": "place", **cell, "agent": "ai"}) == pair.place("ai", (1, 1))
+    assert edited(pair.place("ai", (1, 1)), {"op": "place", "cell": None, "agent": "ai"}) == pair
+    assert edited(world, {"op": "noise", "noise": 0.5}).noise == 0.5
+    for op in ("add_row", "add_column", "remove_row", "remove_column"):
+        assert edited(world, {"op": op, "at": 1}) == getattr(world, op)(1)
+    for edit in ({"op": "fly"}, {}, [], {"op": ["draw"]}, *({"op": op, "cell": "x", "at": "x"} for op in EDITS)):
+        with pytest.raises(ValueError, match="expected"):
+            edited(world, edit)

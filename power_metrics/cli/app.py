@@ -1,0 +1,71 @@
+"""``powerenvs app``: the application in the browser."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from power_metrics.cli.command import Command
+from powerenvs.extras import install_line
+
+PORT = 8765
+FOLDER = "powerenvs_app"
+
+
+def add_server_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the page is served, and where it saves."""
+    group = parser.add_argument_group("server")
+    group.add_argument("--host", metavar="H", default="127.0.0.1", help="address to listen on; default this machine")
+    group.add_argument("--port", metavar="N", type=int, default=PORT, help=f"0 for a free one; default {PORT}")
+    group.add_argument("--folder", metavar="F", default=FOLDER, help=f"where the page saves; default {FOLDER}")
+    group.add_argument("--workers", metavar="N", type=int, default=2, help="processes for long work; default 2")
+    group.add_argument("--token", action="store_true", help="ask for a token on this machine too")
+    group.add_argument("--no-browser", action="store_true", help="print the link and open no browser")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The folder of results, and the server."""
+    parser.add_argument("--results", metavar="DIR", help="a folder of results to watch: sweeps, training runs, tables")
+    add_server_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Serves the page until it is interrupted."""
+    start(args, args.results, None)
+
+
+def start(args: argparse.Namespace, results: str | None, state: Mapping[str, Any] | None) -> None:
+    """Checks the arguments of the server, and serves.
+
+    Raises:
+        ValueError: for what does not fit, and where the extra is not installed.
+    """
+    for package in ("starlette", "uvicorn", "websockets"):
+        if importlib.util.find_spec(package) is None:
+            raise ValueError(f"app: needs {package}: {install_line('app')}")
+    from power_metrics.app.run import serve
+    from power_metrics.arguments.checks import check_count
+
+    workers = check_count("--workers", args.workers)
+    if not 0 <= args.port <= 65535:
+        raise ValueError(f"--port: expected a number from 0 to 65535, found {args.port}")
+    folder = Path(args.folder)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--folder: expected a folder, found the file {args.folder!r}")
+    if results is not None and not Path(results).is_dir():
+        raise ValueError(f"--results: expected a folder, found {results!r}")
+    serve(
+        args.host, args.port, str(folder), results, workers, state, browser=not args.no_browser, token=args.token
+    )  # fmt: skip
+
+
+COMMAND = Command(
+    "app",
+    "explore, play and watch in the browser",
+    "powerenvs app\n  powerenvs app --results results --port 0",
+    add_arguments,
+    run,
+)

@@ -1,0 +1,72 @@
+"""One server for all tests of the application, and the system's Chromium to look at its page."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+class Served(NamedTuple):
+    """A server that runs.
+
+    Attributes:
+        address: of its page.
+        folder: where it saves.
+        results: the folder that it watches.
+        workers: its processes.
+    """
+
+    address: str
+    folder: Path
+    results: Path
+    workers: Any
+
+
+@pytest.fixture(scope="package")
+def served(tmp_path_factory) -> Iterator[Served]:
+    import uvicorn
+
+    from power_metrics.app.run import bound_socket
+    from power_metrics.app.server import make_app
+    from power_metrics.app.workers import Limits, Workers
+
+    folder, results = tmp_path_factory.mktemp("saved"), tmp_path_factory.mktemp("results")
+    workers = Workers(1, Limits(120, 4 << 30))
+    with bound_socket("127.0.0.1", 0) as listening:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        app = make_app(folder, results, workers)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws_max_size=1 << 20))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.02)
+        yield Served(address, folder, results, workers)
+        server.should_exit = server.force_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(scope="package")
+def browser(tmp_path_factory) -> Iterator[Any]:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"no browser to look at the page with: expected one of {', '.join(BROWSERS)}")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as driver:
+        made = driver.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"), executable_path=path, args=FLAGS, headless=True,
+            viewport={"width": 1280, "height": 800}, accept_downloads=True,
+        )  # fmt: skip
+        yield made
+        made.close()
