@@ -13,7 +13,7 @@ from powerenvs.render.first_person.scene import Door, Sprite
 from powerenvs.worlds.labs.lab_world import LabWorld
 from powerenvs.worlds.labs.text import DOORS
 
-KEY, GOAL = "K", "G"
+KEY, GOAL, NOTHING = "K", "G", "nothing"
 KEYS = {"red": "r", "green": "g", "blue": "b", "black": "k", "white": "w"}
 GATES = {"red": "R", "green": "E", "blue": "B", "black": "K", "white": "W"}
 """The glyphs of keys and doors on boards, by colour."""
@@ -26,12 +26,12 @@ USUAL = {
 
 
 class Keyring(NamedTuple):
-    """Where the agent is and what it faces; the colour of the key that it holds, ""; which keys lie, which doors shut.
+    """Where the agent is and what it faces; the colour of the key that it holds; which keys lie, which doors shut.
 
     Attributes:
         agent: (row, column).
         heading: "north", "east", "south" or "west".
-        held: a colour, or "".
+        held: a colour, or "nothing".
         keys: a bit for each key that lies in its place, in reading order, the first the lowest.
         shut: a bit for each door that is shut.
     """
@@ -112,7 +112,7 @@ class KeysDoors(LabWorld[Keyring]):
     def initial(self) -> list[tuple[float, Keyring]]:
         """On a spawn, with every key in its place and every door shut."""
         keys, shut = (1 << len(self.keys)) - 1, (1 << len(self.gates)) - 1
-        return [(p, Keyring(cell, heading, "", keys, shut)) for p, cell, heading in self.started(self.spawns())]
+        return [(p, Keyring(cell, heading, NOTHING, keys, shut)) for p, cell, heading in self.started(self.spawns())]
 
     def terminal(self, state: Keyring) -> bool:
         """On the goal."""
@@ -126,11 +126,11 @@ class KeysDoors(LabWorld[Keyring]):
         for i, (cell, colour) in enumerate(self.gates):
             if agent == cell and shut >> i & 1:
                 if held == colour:
-                    held, shut = "", shut & ~(1 << i)
+                    held, shut = NOTHING, shut & ~(1 << i)
                 else:
                     agent = state.agent
         for i, (cell, colour) in enumerate(self.keys):
-            if agent == cell and keys >> i & 1 and not held:
+            if agent == cell and keys >> i & 1 and held == NOTHING:
                 held, keys, reward = colour, keys & ~(1 << i), 1.0
         after = Keyring(agent, heading, held, keys, shut)
         return [Outcome(1.0, after, reward + 50.0 * self.terminal(after))]

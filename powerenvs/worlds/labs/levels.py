@@ -243,6 +243,28 @@ EEE...FFF
 * *   *
 *******
 """,
+        """
+.......
+.A.B.C.
+.......
+.D.E.F.
+.......
+.G.H.I.
+.......
+""",
+        walls="thin",
+        randomise=("spawn", "goal"),
+    ),
+    "small_maze_alike": Shipped(
+        """
+*******
+*   * *
+* *** *
+*     *
+* * ***
+* *   *
+*******
+""",
         walls="thin",
         randomise=("spawn", "goal"),
     ),

@@ -121,7 +121,7 @@ class TestKeysAndDoors:
         start = world.initial()[0][1]
         state, rewards = walked(world, start, "forward forward forward")
         assert rewards == [1, 0, 0]
-        assert state == (((0, 2)), "east", "", 0, 0b10)
+        assert state == ((0, 2), "east", "nothing", 0, 0b10)
         assert world.opened(state) == [True, False]
         other = KeysDoors("PKIG", keys=["blue"], doors=["red"], heading="east")
         assert walked(other, other.initial()[0][1], "forward forward")[0].agent == (0, 1)
