@@ -37,6 +37,10 @@ from .chains.occupancy import (
     occupancy as occupancy,
 )
 from .chains.rates import Rates as Rates, long_run_rates as long_run_rates
+from .chains.return_distribution import (
+    ReturnDistribution as ReturnDistribution,
+    return_distribution as return_distribution,
+)
 from .chains.vtrace import (
     VTrace as VTrace,
     vtrace_fixed_point as vtrace_fixed_point,

@@ -75,6 +75,10 @@ ALGORITHMS: Mapping[str, Algorithm] = {
             },
         ),
         Algorithm(
+            "rainbow", "deep Q-network with all six parts of Rainbow, each with a switch, on many copies at once",
+            "power_metrics.learners.rainbow:Rainbow", "Hessel et al. 2018",
+        ),
+        Algorithm(
             "ppo", "proximal policy optimisation", "stable_baselines3:PPO", f"Schulman et al. 2017; {_SB3}",
             {"learning_rate": 1e-3, "n_steps": 512, "batch_size": 128, "ent_coef": 0.01},
         ),

@@ -39,6 +39,8 @@ class NoisyLinear(nn.Module):
         bias_sigma: (q,) σ_b.
         weight_epsilon: (q, p) ε_w.
         bias_epsilon: (q,) ε_b.
+        each: whether each row of inputs sees noise of its own, drawn when the layer is asked; False at first. So many
+            copies of a world are explored in as many ways.
 
     Raises:
         ValueError: for numbers of features below 1, and a sigma below 0.
@@ -67,7 +69,7 @@ class NoisyLinear(nn.Module):
         if sigma is not None and not 0 <= real(sigma) < math.inf:
             raise ValueError(f"sigma: expected a number of at least 0, found {sigma!r}")
         self.in_features, self.out_features = int(in_features), int(out_features)
-        self.factorised = flag("factorised", factorised)
+        self.factorised, self.each = flag("factorised", factorised), False
         start = (FACTORISED_SIGMA if factorised else INDEPENDENT_SIGMA) if sigma is None else float(sigma)
         reach = math.sqrt((1.0 if factorised else 3.0) / in_features)
         size = start / math.sqrt(in_features) if factorised else start
@@ -101,8 +103,19 @@ class NoisyLinear(nn.Module):
         """(..., p) to (..., q)."""
         if not self.training:
             return nn.functional.linear(inputs, self.weight_mu, self.bias_mu)
+        if self.each:
+            return nn.functional.linear(inputs, self.weight_mu, self.bias_mu) + self._noise_of_each(inputs)
         weight = self.weight_mu + self.weight_sigma * self.weight_epsilon
         return nn.functional.linear(inputs, weight, self.bias_mu + self.bias_sigma * self.bias_epsilon)
+
+    def _noise_of_each(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(..., q) (σ_w ∘ ε_w) x + σ_b ∘ ε_b, with other ε in each row."""
+        q, rows = self.out_features, inputs.shape[:-1]
+        if self.factorised:  # f(ε_j) comes out of the sum over inputs
+            of_inputs, of_outputs = (_signed_root(torch.randn(*rows, n).to(inputs)) for n in (inputs.shape[-1], q))
+            return of_outputs * nn.functional.linear(inputs * of_inputs, self.weight_sigma, self.bias_sigma)
+        noise = torch.randn(*rows, q, inputs.shape[-1]).to(inputs) * self.weight_sigma
+        return (noise @ inputs[..., None])[..., 0] + torch.randn(*rows, q).to(inputs) * self.bias_sigma
 
     def extra_repr(self) -> str:
         """What the layer is, in the print of a network."""

@@ -18,6 +18,7 @@ from power_metrics.learners.looks import Looks
 SMALL = {
     "vector_ppo": {"num_envs": 4, "num_steps": 8},
     "vector_a2c": {"num_envs": 4, "num_steps": 4},
+    "rainbow": {"num_envs": 4, "learning_starts": 20, "batch_size": 8, "buffer_size": 200},
     "ppo": {"n_steps": 32, "batch_size": 16},
     "dqn": {"learning_starts": 20, "batch_size": 8, "buffer_size": 200},
     "noisy_dqn": {"learning_starts": 20, "batch_size": 8, "buffer_size": 200},
