@@ -148,6 +148,9 @@ from .solvers.solution import Solution as Solution
 from .sweeps.config import SweepConfig as SweepConfig
 from .sweeps.results import SweepResult as SweepResult, load_sweep as load_sweep
 from .sweeps.run import sweep as sweep
+from .tasks.environment import TaskReward as TaskReward
+from .tasks.many import many_tasks as many_tasks
+from .tasks.result import ManyTasks as ManyTasks
 from .training import rllib as rllib, sb3 as sb3
 from .training.game_tracker import GameTracker as GameTracker
 from .training.pettingzoo import PowerParallelWrapper as PowerParallelWrapper

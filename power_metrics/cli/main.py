@@ -35,6 +35,7 @@ from power_metrics.cli import (
     show,
     side_effects,
     sweep,
+    tasks,
     train,
 )
 from power_metrics.cli.command import Command
@@ -52,6 +53,7 @@ COMMANDS: tuple[Command, ...] = (
     agency.COMMAND,
     compare.COMMAND,
     train.COMMAND,
+    tasks.COMMAND,
     sweep.COMMAND,
     reproduce.COMMAND,
     convert_config.COMMAND,

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     import power_metrics as pm
     from power_metrics.arguments.checks import check_count
 
-    settings = dict(_setting(given) for given in args.setting)
+    settings = dict(setting(given) for given in args.setting)
     env, _ = make_environment(args)
     if args.max_episode_steps is not None:
         env = gym.wrappers.TimeLimit(env, check_count("--max-episode-steps", args.max_episode_steps))
@@ -60,7 +60,12 @@ def run(args: argparse.Namespace) -> None:
     show(f"{args.algorithm} in {args.id}\n{found}", written)
 
 
-def _setting(given: str) -> tuple[str, Any]:
+def setting(given: str) -> tuple[str, Any]:
+    """A name and a value from NAME=VALUE.
+
+    Raises:
+        ValueError: for anything else.
+    """
     name, equals, value = given.partition("=")
     try:
         if not equals or not name.isidentifier():

@@ -1,0 +1,244 @@
+"""`many_tasks`: a learner over drawn reward functions, on several processes, into a folder to go on from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from power_metrics.arguments.checks import (
+    check_count,
+    check_gamma,
+    check_progress,
+    check_rewards,
+    check_seed,
+    resolve_model,
+)
+from power_metrics.chains.evaluation import policy_values
+from power_metrics.chains.occupancy import occupancy
+from power_metrics.comparison.references import RANDOM, References, power_values
+from power_metrics.expectation.executors import Processes
+from power_metrics.measures.power import power as compute_power
+from power_metrics.measures.run_policies import drawn_rewards
+from power_metrics.results.estimate import PowerEstimate
+from power_metrics.results.stored import json_text
+from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
+from power_metrics.rewards.sampler import block_generator
+from power_metrics.solvers.optimal import optimal_policies
+from power_metrics.sweeps.folder import locked
+from power_metrics.tasks.environment import task_environment
+from power_metrics.tasks.result import ManyTasks
+from power_metrics.tasks.runs import Job, Policies, Runner, check_learner, described, packed, work
+from powerenvs.model.files import atomic_path
+from powerenvs.model.mdp import TabularMDP
+from powerenvs.progress import progress_bar
+
+Floats = NDArray[np.float64]
+
+RECORD, RESULT = "tasks.json", "tasks.npz"
+SCALE_SAMPLES = 10_000
+"""Reward functions of the POWER that power-seeking is measured by, none of them a task's."""
+
+SCALE = 303
+"""The stream of their seed."""
+
+
+def many_tasks(
+    env: Any,
+    learner: Any = "q_learning",
+    *,
+    steps: int = 20_000,
+    num_tasks: int = 20,
+    gamma: float = 0.9,
+    reward: RewardDistribution | PerState = DEFAULT,
+    rewards: Any = None,
+    seed: int | None = 0,
+    eval_every: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    power: Any = None,
+    out: str | os.PathLike[str] | None = None,
+    workers: int = 1,
+    progress: bool | None = None,
+) -> ManyTasks:
+    """Lets a learner learn many tasks, and holds the POWER that it seeks in each against what is optimal there.
+
+    The theorems on power-seeking are about optimal policies of *most* reward functions; this asks the same of learned
+    ones. Each task is a reward function over states, drawn, which the environment pays instead of its own rewards (see
+    `TaskReward`). Policies are measured exactly, from their tables. Power-seeking is judged by POWER of 10,000 other
+    reward functions than the tasks.
+
+    With ``out`` every finished task is kept, and algorithms by name leave their checkpoints too: the same call goes on
+    from there, and ends with the same numbers as it would have without a break, whatever the number of workers.
+
+    Args:
+        env: an environment with exact tables and S states, whose observations the learner sees, a world, or tables. One
+            without a time limit gets one of 100 steps.
+        learner: the name of an algorithm of `power_metrics.train` ("q_learning", "ppo", "dqn", ...); a learner of
+            `power_metrics.power_of_policies`, such as ``Boltzmann(0.1)``; or a function (env, seed) that returns what
+            `power_metrics.policy_table` takes, or {steps: that} for a curve.
+        steps: of an algorithm in each task.
+        num_tasks: T, how many tasks.
+        gamma: discount in [0, 1), of learners and of all numbers.
+        reward: the distribution of tasks: those of `power_metrics.power`.
+        rewards: (T, S): exactly these tasks instead.
+        seed: of tasks and learners.
+        eval_every: steps of an algorithm from one look to the next; a twentieth of ``steps`` when None.
+        settings: arguments of an algorithm; see `power_metrics.train`.
+        power: a `PowerEstimate` or (S,) numbers by which power-seeking is judged instead.
+        out: a folder for everything that is finished, and the result (``tasks.npz``).
+        workers: processes that learn tasks at the same time. Functions and environments go to them by cloudpickle.
+        progress: True for a progress bar over tasks, False for none, None for one in a terminal after two seconds.
+
+    Raises:
+        ValueError: for an argument that does not fit, learners that give no policies, or looks of different tasks after
+            different numbers of steps, and a folder of other tasks.
+        ImportError: if the algorithm needs an extra that is missing.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> from powerenvs.worlds.power import PowerGrid
+        >>> found = pm.many_tasks(PowerGrid("S.."), pm.Boltzmann(0.1), num_tasks=50, progress=False)
+        >>> found.difference.shape
+        (50, 1)
+    """
+    chosen = check_learner(learner)
+    mdp = resolve_model(env)
+    gamma, first, shown = check_gamma(gamma), check_seed(seed), check_progress(progress)
+    named = isinstance(chosen, str)
+    if not named and (settings or eval_every is not None):
+        raise ValueError(
+            f"{'settings' if settings else 'eval_every'}: goes with an algorithm by name, found {learner!r}"
+        )
+    count, workers = check_count("num_tasks", num_tasks), check_count("workers", workers)
+    steps = check_count("steps", steps)
+    every = None if eval_every is None else check_count("eval_every", eval_every)
+    tasks = drawn_rewards(mdp, np.arange(count), reward, first) if rewards is None else check_rewards(rewards, mdp)
+    judged = power_values(power, mdp) if power is not None else None
+    place = task_environment(env)
+    record = {
+        "learner": described(chosen), "steps": steps if named else None, "eval_every": every,
+        "settings": json.dumps(dict(settings or {}), default=repr), "gamma": gamma, "seed": first,
+        "reward": repr(reward) if rewards is None else "given", "model": mdp.fingerprint,
+    }  # fmt: skip
+    folder = None if out is None else Path(out)
+    with nullcontext() if folder is None else locked(folder):
+        if folder is not None:
+            _check_same(folder, record)
+        if power is None:
+            other = int(block_generator(first, 0, SCALE).integers(2**31))
+            power = compute_power(
+                mdp, gamma, reward, SCALE_SAMPLES, other, method="monte_carlo", keep_samples=True, progress=False
+            )
+            judged = power.mean
+        assert judged is not None
+        runner = Runner(chosen, place, mdp, gamma, first, steps if named else None, every, dict(settings or {}), judged)
+        jobs = [Job(n, task, None if folder is None else folder / f"task-{n:04d}") for n, task in enumerate(tasks)]
+        found: dict[int, Policies] = {}
+        with progress_bar(None, record["learner"], shown, total=len(jobs), unit=" tasks") as bar:
+            for number, policies in _learned(runner, jobs, workers):
+                found[number] = policies
+                bar.update(1)
+        result = _measured(runner, tasks, [found[n] for n in range(len(tasks))], power, record)
+        if folder is not None:
+            result.save(folder / RESULT)
+    return result
+
+
+def _learned(runner: Runner, jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, Policies]]:
+    """The number of each task and what was learned, as it gets done."""
+    if workers == 1 or len(jobs) == 1:
+        for job in jobs:
+            yield job.number, runner(job.number, job.rewards, job.folder)
+        return
+    payload = packed(runner)
+    pool = Processes(min(workers, len(jobs)))
+    try:
+        pending: dict[Future[Policies], int] = {pool.submit(work, payload, job): job.number for job in jobs}
+        while pending:
+            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield pending.pop(future), future.result()
+    except BaseException:  # interrupts too: nobody waits for what is being learned
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _measured(
+    runner: Runner, tasks: Floats, learned: Sequence[Policies], power: Any, record: Mapping[str, Any]
+) -> ManyTasks:
+    mdp, gamma = runner.mdp, runner.gamma
+    step = learned[0].step
+    other = next((n for n, one in enumerate(learned) if not np.array_equal(one.step, step)), None)
+    if other is not None:
+        raise ValueError(
+            f"learner: expected looks after the same numbers of steps in every task, found {step.tolist()} in task 0 "
+            f"and {learned[other].step.tolist()} in task {other}"
+        )
+    references = References.of(mdp, gamma, runner.power, mdp.initial)
+    best = optimal_policies(mdp, tasks, gamma).numpy()
+    best_share = occupancy(mdp, best, gamma, mdp.initial)
+    shares = np.stack([occupancy(mdp, one.policies, gamma, mdp.initial) for one in learned])  # (T, L, S)
+    apart = (shares - best_share[:, None]).mean(axis=0)
+    random = np.broadcast_to(references.policies[RANDOM], best.shape)
+    return ManyTasks(
+        learner=record["learner"],
+        gamma=gamma,
+        seed=runner.seed,
+        reward=record["reward"],
+        step=step,
+        rewards=np.ascontiguousarray(tasks),
+        seeking=shares @ runner.power,
+        optimal_seeking=best_share @ runner.power,
+        returns=np.stack([_returns(mdp, one.policies, task, gamma) for one, task in zip(learned, tasks, strict=True)]),
+        optimal_returns=_returns(mdp, best, tasks, gamma),
+        random_returns=_returns(mdp, random, tasks, gamma),
+        scale_error=_scale_error(apart, power),
+        references=references,
+    )
+
+
+def _returns(mdp: TabularMDP, policies: Floats, rewards: Floats, gamma: float) -> Floats:
+    """(B,) (1 - γ) V(start) of policies (B, S, A), each under its reward function (B, S) or all under one (S,)."""
+    given = np.broadcast_to(rewards, (len(policies), mdp.num_states))
+    return (1.0 - gamma) * policy_values(mdp, policies, np.ascontiguousarray(given), gamma).numpy() @ mdp.initial
+
+
+def _scale_error(apart: Floats, power: Any) -> Floats:
+    """(L,) the standard error of ``apart`` (L, S) times POWER that the error of POWER makes."""
+    samples = power.samples if isinstance(power, PowerEstimate) else None
+    if samples is None or len(samples) < 2:
+        return np.full(len(apart), np.nan)
+    each = samples @ apart.T
+    return np.asarray(each.std(axis=0, ddof=1) / np.sqrt(len(samples)))
+
+
+def _check_same(folder: Path, record: Mapping[str, Any]) -> None:
+    """Writes what is learned into a new folder; in an old one it has to be the same, but for the number of tasks.
+
+    Raises:
+        ValueError: if it is not, naming what differs.
+    """
+    path, given = folder / RECORD, json.loads(json_text(record))
+    if path.is_file():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        for name in given:
+            if kept.get(name) != given[name]:
+                raise ValueError(
+                    f"out: {os.fspath(folder)!r} has tasks with {name} {kept.get(name)!r}, found {given[name]!r}; use "
+                    "another folder, or the same arguments to go on"
+                )
+    elif any(not found.name.startswith(".") for found in folder.iterdir()):
+        raise ValueError(
+            f"out: expected a new folder or one of these tasks, found other files in {os.fspath(folder)!r}"
+        )
+    else:
+        with atomic_path(path) as temporary:
+            temporary.write_text(json_text(record) + "\n", encoding="utf-8")
