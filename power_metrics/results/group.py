@@ -47,7 +47,7 @@ class GroupPower(OfAgents, Result):
         ...     [("start", joint, f"{sum(joint)} voted", 1.0) for joint in ((a, b, c) for a in (0, 1) for b in (0, 1)
         ...      for c in (0, 1))], agents=("ann", "bob", "cy"), terminal=[f"{n} voted" for n in range(4)])
         >>> found = pm.multiagent_power(game, gamma=0.9, num_samples=200, progress=False)
-        >>> found.agents, found.alignment.shape, found["cy"].mean[0] > found["ann"].mean[0]  # who answers last has more
+        >>> found.agents, found.alignment.shape, bool(found["cy"].mean[0] > found["ann"].mean[0])  # the last has more
         (('ann', 'bob', 'cy'), (3, 3), True)
     """
 

@@ -122,7 +122,7 @@ def many_tasks(
     tasks = drawn_rewards(mdp, np.arange(count), reward, first) if rewards is None else check_rewards(rewards, mdp)
     judged = power_values(power, mdp) if power is not None else None
     place = task_environment(env)
-    record = {
+    record: dict[str, Any] = {
         "learner": described(chosen), "steps": steps if named else None, "eval_every": every,
         "settings": json.dumps(dict(settings or {}), default=repr), "gamma": gamma, "seed": first,
         "reward": repr(reward) if rewards is None else "given", "model": mdp.fingerprint,
