@@ -20,6 +20,8 @@ DOOR = 64
 """Codes of sides from here on are of doors: one in the side, ``DOOR`` + 1 + its number, or behind it, ``DOOR``."""
 SPRITE = 0.75
 """The side of a sprite's square in cells."""
+DEPTH_STEPS = np.float32(8)
+"""Steps of the fourth byte for each cell of distance; it is 255 from 31.9 cells on."""
 ROOT = np.sqrt(2.0)
 LEAST_DEPTH = 0.25
 """Sprites nearer than this are not drawn: the observer stands among them."""
@@ -98,13 +100,14 @@ def _draw(
         camera: `CameraTables`.
         looks: `Looks`.
         far: the depth of the sky.
-        rgb: (n, H, W, 3 or 4) uint8, or (0, H, W, 3) for no colours. The fourth is left as it is.
+        rgb: (n, H, W, 3 or 4) uint8, or (0, H, W, 3) for no colours. The fourth is `DEPTH_STEPS` times the depth.
         depth: (n, H, W) float32, or (0, H, W) for none.
     """
-    _, H, W, _ = rgb.shape
+    _, H, W, C = rgb.shape
     columns = int(np.sqrt(scene.floor.shape[1]) + 0.5)
     sprites = scene.place.shape[1]
-    colours, depths = len(rgb) > 0, len(depth) > 0
+    colours, floats = len(rgb) > 0, len(depth) > 0
+    depths = floats or C == 4
     picture = np.empty((W, H), np.uint32)
     distance = np.empty((W, H), np.float32)
     wall = np.empty(W, np.float64)
@@ -218,7 +221,10 @@ def _draw(
                     line[x, 0] = colour
                     line[x, 1] = colour >> 8
                     line[x, 2] = colour >> 16
-        if depths:
+                if C == 4:
+                    for x in range(W):
+                        line[x, 3] = min(np.float32(255), distance[x, i] * DEPTH_STEPS + np.float32(0.5))
+        if floats:
             for i in range(H):
                 for x in range(W):
                     depth[s, i, x] = distance[x, i]

@@ -21,8 +21,6 @@ SIZE = 84
 LEAST, MOST = 8, 2048
 """How few and how many there may be."""
 CHANNELS = {"rgb": 3, "depth": 1, "rgbd": 4}
-DEPTH_STEPS = 8
-"""Steps of the fourth byte of "rgbd" for each cell of distance; it is 255 from 31.9 cells on."""
 _SIDE_OF_ORIENTATION = {"N": 0, "E": 1, "S": 2, "W": 3}
 
 
@@ -220,11 +218,9 @@ class Renderer:
             )
         blank = (0, self.height, self.width)
         rgb = np.empty((*blank, 3), dtype=np.uint8) if kind == "depth" else out
-        depth = out if kind == "depth" else np.empty((n, *blank[1:]) if kind == "rgbd" else blank, dtype=np.float32)
+        depth = out if kind == "depth" else np.empty(blank, dtype=np.float32)
         camera, looks = self._camera(eight)
         draw(*prepared, self._tables, camera, looks, float(sum(self.scene.shape)), rgb, depth)
-        if kind == "rgbd":
-            out[..., 3] = np.minimum(depth * np.float32(DEPTH_STEPS) + np.float32(0.5), 255)
         return out
 
 
