@@ -65,6 +65,15 @@ def test_cleanrl_style_ppo(run):
     assert "task-optimal" in printed
 
 
+def test_lab_ppo(run):
+    options = ("--num-envs", 16, "--num-steps", 64, "--epochs", 4, "--minibatch", 128, "--threads", 1)
+    out, printed = run("lab_ppo", "--level", "P  G", "--observation", "first_person:36x36", "--steps", 3_072, *options)
+    history = pandas.read_csv(out / "history.csv")
+    assert history["share"].iloc[-1] > 0.9
+    assert np.load(out / "policy.npy").sum(axis=1) == pytest.approx(1)
+    assert "of the optimum" in printed
+
+
 def test_reward_hacking(run):
     out, printed = run("reward_hacking", "--steps", 4_096)
     returns = {name: pm.Result.load(out / f"{name}.npz") for name in ("CorruptReward", "TomatoWatering")}
