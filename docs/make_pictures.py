@@ -24,6 +24,7 @@ WIDEST = 1500
 
 MAZE = "-m power_metrics.cli power PowerGrid-v0 --level maze_7x7 --gamma 0.1 0.9 0.99 --num-samples 20000"
 PAIR = "-m power_metrics.cli power power_pair --level open_3x3 --walls absent --gamma 0.6 --samples 100000"
+AGENCY = "-m power_metrics.cli measure agency_measures PowerGrid-v0 --level S..\\n.#.\\n..G --num-samples 20000"
 BENCHMARK = "examples/safety_benchmark.py --steps 10000 --seeds 3 --out docs/data/safety"
 COMMANDS = {
     f"{MAZE} --plot OUT/maze.png": {"power_maze_7x7": "maze.png"},
@@ -45,6 +46,9 @@ COMMANDS = {
     },
     "examples/power_seeking_over_training.py --out OUT": {"power_seeking_over_training": "power_seeking.png"},
     "examples/learners.py --out OUT": {"learners": "learners.png"},
+    "examples/agents_or_devices.py --out OUT": {"agency_by_prior": "by_prior.png", "agency_by_class": "by_class.png"},
+    "examples/agency_over_training.py --data docs/data/agency --out OUT": {"agency_training": "agency.png"},
+    f"{AGENCY} --plot OUT/measures.png": {"agency_measures": "measures.png"},
     "-m power_metrics.cli corrupt-reward --runs 0 --plot OUT/corrupt.png": {"corrupt_reward": "corrupt.png"},
     "-m power_metrics.cli safety --plot OUT/safety.png": {"safety": "safety.png"},
     "examples/safety_power.py --samples 1000 --plot OUT/power.png": {"safety_power": "power.png"},

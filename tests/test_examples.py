@@ -201,6 +201,25 @@ def test_known_values(monkeypatch, capsys):
         assert abs(float(z)) < 5
 
 
+def test_agents_or_devices(run):
+    out, printed = run("agents_or_devices", "--steps", 24)
+    rows = {line.split()[0]: line.split()[1:] for line in printed.split("\n\n")[0].split("\n")}
+    assert float(rows["round_obstacle"][1]) > 0.9
+    assert max(float(rows[kind][2]) for kind in ("bounce", "circle")) < 0.01  # whatever the prior
+    assert all((out / name).exists() for name in ("by_prior.png", "by_class.png", "noisy_goal_seeker.gif"))
+
+
+def test_agency_over_training(run):
+    options = ("--algorithm", "q_learning", "--level", "S...\n.#..\n...G", "--steps", 1_200, "--every", 400)
+    few = ("--seeds", 2, "--episodes", 20, "--samples", 50)
+    out, printed = run("agency_over_training", *options, *few)
+    assert "never" not in printed
+    again, kept = run("agency_over_training", *options, *few)  # from what was measured
+    assert kept == printed
+    assert pm.AgencyMeasures.load(again / "q_learning-1.npz").probability[-1] > 0.95
+    assert (out / "agency.png").exists()
+
+
 def test_learners(run):
     out, printed = run("learners", "--steps", 300, "--seeds", 1, "--algorithms", "q_learning", "a2c")
     record = json.loads((out / "learners.json").read_text())

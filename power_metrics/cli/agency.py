@@ -207,7 +207,6 @@ COMMAND = Command(
     "agency",
     "say whether what was seen is better described as an agent or as a device",
     "powerenvs agency PowerGrid-v0 --level maze_7x7 --trajectory bounce --prior 0.1 0.5 0.9 --plot bounce.png\n"
-    "  powerenvs play PowerGrid-v0 --level maze_7x7 --save mine.csv\n"
     "  powerenvs agency PowerGrid-v0 --level maze_7x7 --trajectory mine.csv --film mine.gif\n"
     "  powerenvs agency PowerGrid-v0 --level four_rooms --policy optimal --seed 0 1 2",
     add_arguments,

@@ -28,8 +28,10 @@ SIDE, WIDTH = 2.6, 2.9
 """The longer side of a board, and the width of a column, in inches."""
 LEAST = 1.3
 """The least height of the row of boards, which that of the name of the colour bar is."""
+ACROSS = 4
+"""Of walks in a row."""
 MOST = 8
-"""Of walks side by side, and of lines in a panel."""
+"""Of walks, and of lines in a panel."""
 DEVICES = "#d55e00"
 """The colour of devices; agents have that of what is learned."""
 STYLES = ("-", "--", ":", "-.")
@@ -68,7 +70,7 @@ def plot_agency(
         >>> from powerenvs.worlds.power import PowerGrid
         >>> grid = PowerGrid(level="open_3x3")
         >>> figure = plot_agency({kind: pm.agency(grid, kind, steps=12) for kind in ("shortest_path", "circle")})
-        >>> [ax.get_title().partition(":")[0] for ax in figure.axes[:2]]
+        >>> [ax.get_title().partition(":")[0] for ax in figure.axes if ax.get_title()]
         ['shortest_path', 'circle']
     """
     walks = _walks(result)
@@ -79,25 +81,24 @@ def plot_agency(
     inches = min((SIDE / max(size) for size in sizes), default=0.0)
     height = max(LEAST, *(size[0] * inches for size in sizes)) if sizes else 0.0
     count, rows = len(walks), 3 if any(boards) else 2
-    figure = Picture(figsize=(WIDTH * count + 1.4, (height + 1.0 if any(boards) else 0.0) + 4.4), layout="constrained")
-    grid = figure.add_gridspec(rows, count, height_ratios=[height + 0.6, 1.7, 1.5][3 - rows :])
-    image, tops = None, []
-    for column, one in enumerate(first.values()):
-        if boards[column]:
-            ax = figure.add_subplot(grid[0, column])
-            found = draw_walk(ax, one, one.num_steps, one.goals, inches)
-            image = found or image
-            tops.append(ax)
-    for column, (name, lines) in enumerate(walks.items()):
-        posterior = figure.add_subplot(grid[rows - 2, column])
-        draw_posterior(posterior, lines, chosen, legend=column == 0)
-        evidence = figure.add_subplot(grid[rows - 1, column], sharex=posterior)
-        _draw_evidence(evidence, first[name], legend=column == 0)
-        heading = figure.axes[column] if boards[column] else posterior
-        heading.set_title(f"{name}: {_text(first[name])}" if name else "", fontsize=NORMAL + 1)
-    if image is not None:
-        bar = figure.colorbar(image, ax=tops[-1], shrink=0.9)
-        name_bar(bar, "P(goal | agent)")
+    across, blocks = min(count, ACROSS), -(-count // ACROSS)
+    tall = (height + 1.0 if any(boards) else 0.0) + 4.0
+    figure = Picture(figsize=(WIDTH * across + 1.4, blocks * tall + 0.4), layout="constrained")
+    grid = figure.add_gridspec(rows * blocks, across, height_ratios=[height + 0.6, 1.7, 1.5][3 - rows :] * blocks)
+    image, bar = None, None
+    for number, (name, lines) in enumerate(walks.items()):
+        block, column = divmod(number, across)
+        top, one = block * rows, first[name]
+        posterior = figure.add_subplot(grid[top + rows - 2, column])
+        draw_posterior(posterior, lines, chosen, legend=number == 0)
+        _draw_evidence(figure.add_subplot(grid[top + rows - 1, column], sharex=posterior), one, legend=number == 0)
+        heading = figure.add_subplot(grid[top, column]) if boards[number] else posterior
+        if boards[number]:
+            image = draw_walk(heading, one, one.num_steps, one.goals, inches) or image
+        if image is not None and bar is None and column == across - 1:
+            bar = figure.colorbar(image, ax=heading, shrink=0.9)
+            name_bar(bar, "P(goal | agent)")
+        heading.set_title(f"{name}: {_text(one)}" if name else "", fontsize=NORMAL + 1)
     if title:
         figure.suptitle(title, fontsize=LARGE + 1)
     add_note(figure, _note([one for lines in walks.values() for one in lines.values()], any(boards), any(walks)))

@@ -100,6 +100,7 @@ def _lines(groups: Mapping[str, list[AgencyMeasures]], title: str | None) -> Fig
         shown = np.concatenate([getattr(run, column) for runs in groups.values() for run in runs])
         if column == "coherence":
             ax.set_yscale("symlog", linthresh=1)
+            ax.yaxis.get_major_locator().set_params(numticks=7)
         low, high = float(shown.min()), float(shown.max())
         room = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
         ends = (0.0, 1.6 * high) if column == "coherence" else (low - room, high + room)
