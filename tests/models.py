@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gymnasium as gym
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from powerenvs import TabularMDP
+
+TAXI = max(name for name in gym.registry if name.startswith("Taxi-"))
+CLIFF = max(name for name in gym.registry if name.startswith("CliffWalking-"))
+"""The newest of two worlds of Gymnasium, whose versions differ between its releases."""
 
 
 def random_mdp(

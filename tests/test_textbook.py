@@ -11,6 +11,7 @@ import pytest
 import power_metrics as pm
 from powerenvs import TabularMDP, tabular_model
 from powerenvs.sources.p_dict import read_p
+from tests.models import CLIFF
 
 
 def model(step, states, actions, initial, terminal=()):
@@ -347,7 +348,7 @@ def test_car_rental():
 
 
 def test_gymnasium_without_discount():
-    assert best(tabular_model(gym.make("CliffWalking-v1")), 1.0)[36] == -13.0
+    assert best(tabular_model(gym.make(CLIFF)), 1.0)[36] == -13.0
     lake = tabular_model(gym.make("FrozenLake-v1"))
     assert best(lake, 1.0)[0] == pytest.approx(14 / 17, abs=1e-13)  # 0.823529
     taxi = tabular_model(gym.make("Taxi-v3"))

@@ -94,7 +94,8 @@ def bar_chart(
     mean = estimate.mean[states]
     low, high = (bound[states] for bound in estimate.confidence_interval(0.95))
     ax.barh(place, mean, height=0.72, color=BAR)
-    ax.errorbar(mean, place, xerr=(mean - low, high - mean), fmt="none", ecolor="0.15", elinewidth=1, capsize=2)
+    ax.hlines(place, low, high, colors="0.15", linewidth=1)
+    ax.plot([low, high], [place, place], "|", color="0.15", markersize=5)
     ax.axvline(0, color="0.15", linewidth=0.8)
     ax.set_yticks(place, bar_labels(estimate))
     ax.set_ylim(len(states) - 0.4, -0.6)

@@ -289,10 +289,11 @@ def test_no_world_is_imported_before_it_is_used():
 def test_functions_of_a_game_have_the_arguments_of_its_world(entry):
     module = getattr(multi, entry.name)
     assert sys.modules[f"powerenvs.multi.{entry.name}"] is module
-    options = ["observation", "render_mode", "max_cycles"]
-    expected = [*inspect.signature(load(entry.world)).parameters, *options]
+    options = dict.fromkeys(module.__all__, ("observation", "render_mode", "max_cycles"))
+    options["vector_env"] = ("num_envs", "observation", "max_cycles")
     for name in module.__all__:
         creator = getattr(module, name)
+        expected = [*inspect.signature(load(entry.world)).parameters, *options[name]]
         assert list(inspect.signature(creator).parameters) == expected
         assert pickle.loads(pickle.dumps(creator)) is creator
     assert {"env", "parallel_env", "raw_env"} <= set(dir(module))

@@ -14,6 +14,7 @@ import power_metrics as pm
 from power_metrics.cli import main as cli
 from power_metrics.learners.algorithms import ALGORITHMS
 from power_metrics.learners.looks import Looks
+from tests.models import CLIFF
 
 SMALL = {
     "vector_ppo": {"num_envs": 4, "num_steps": 8},
@@ -49,7 +50,7 @@ def test_tables_learn_what_is_optimal(algorithm, world):
 
 def test_sarsa_learns_the_value_of_what_it_does():
     """Beside a cliff with noise in its own actions SARSA keeps away, where Q-learning walks along the edge."""
-    env = gym.make("CliffWalking-v1", max_episode_steps=100)
+    env = gym.make(CLIFF, max_episode_steps=100)
     settings = {"first_epsilon": 0.2, "last_epsilon": 0.2, "decay": 0.0, "learning_rate": 0.3}
     rows = {}
     for algorithm in ("q_learning", "sarsa"):

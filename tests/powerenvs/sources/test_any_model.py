@@ -16,9 +16,8 @@ from powerenvs.sources.model_files import suffixes
 from powerenvs.worlds.power import PowerGrid, turner_figure_1
 from powerenvs.worlds.power.pair import PowerPair
 from powerenvs.worlds.safety import BoatRace
+from tests.models import CLIFF, TAXI
 
-TAXI = max(name for name in gym.registry if name.startswith("Taxi-"))  # v4 from Gymnasium 1.4 on
-CLIFF = "CliffWalking-v1" if "CliffWalking-v1" in gym.registry else "CliffWalking-v0"
 OF_GYMNASIUM_1_2 = [(CLIFF, {"is_slippery": True}), (TAXI, {"is_rainy": True})] if CLIFF.endswith("v1") else []
 
 
