@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -73,7 +72,7 @@ def plain(name: str, value: Any, depth: int = MAX_DEPTH) -> Any:
     if isinstance(value, str):
         return text(name, value, 20_000)
     if isinstance(value, (int, float)):
-        if not math.isfinite(value) or abs(value) > MAX_NUMBER:
+        if not abs(value) <= MAX_NUMBER:  # nan is not
             raise ValueError(f"{name}: expected a number of at most {MAX_NUMBER:g}, found {shown(value)}")
         return value
     if depth == 0 or not isinstance(value, (list, dict)) or len(value) > MAX_ITEMS:

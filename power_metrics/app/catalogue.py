@@ -11,6 +11,7 @@ from typing import Any
 from power_metrics.arguments.parameters import Parameter
 from powerenvs.authoring.family import load
 from powerenvs.authoring.styles import SHARED
+from powerenvs.authoring.world import TableWorld
 from powerenvs.registry import environments, families, graphs
 from powerenvs.worlds.power.levels import LEVELS
 
@@ -60,8 +61,11 @@ def catalogue() -> dict[str, Any]:
                 "family": family.title,
                 "summary": entry.summary,
                 "kwargs": {**entry.exact},
-                "arguments": _arguments(entry.world),
-                "steps": entry.max_episode_steps,
+                "arguments": [
+                    *_arguments(entry.world),
+                    {"name": "max_episode_steps", "default": entry.max_episode_steps, "meaning": "the time limit"},
+                ],
+                "observations": _pictures(entry.world),
             }
             for family in families()
             for entry in family.worlds
@@ -95,6 +99,13 @@ def catalogue() -> dict[str, Any]:
         ],
         "glyphs": {meaning: list(style.colour) for meaning, style in SHARED.items()},
     }
+
+
+def _pictures(target: Any) -> list[str]:
+    """The kinds of observation of a world that are pictures."""
+    kind = load(target)
+    seen = ["first_person", "top_down"] if kind.scene is not TableWorld.scene else ["rgb"]
+    return [*seen, *kind.views]
 
 
 def _rows(text: str) -> list[str]:

@@ -28,6 +28,7 @@ def policy(host: str) -> bytes:
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' data: blob:",
+        "media-src 'self'",
         f"connect-src 'self' ws://{host}",
         "base-uri 'none'",
         "form-action 'none'",

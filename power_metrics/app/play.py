@@ -66,12 +66,14 @@ class Episode:
         self._visited = [self.table.state]
         self._actions: list[Any] = []
 
-    def act(self, actions: Any, times: Any = None) -> None:
+    def act(self, actions: Any, times: Any = None, clock: Any = None) -> None:
         """Takes an action of each player.
 
         Args:
             actions: numbers, one for each player.
             times: milliseconds between the picture and the key, as the page measured them; None where there was none.
+            clock: milliseconds since the first picture of the episode: when the last one was shown, and when the page
+                acted.
 
         Raises:
             ValueError: after the end, for what is no action, and for one that does not exist now.
@@ -102,6 +104,7 @@ class Episode:
                 "step": len(self.log) + 1,
                 "actions": [names[action] for names, action in zip(self.table.actions, actions, strict=True)],
                 "response_ms": _times(times, len(players)),
+                **dict(zip(("shown_ms", "acted_ms"), _times(clock, 2), strict=True)),
                 "rewards": taken.rewards,
                 "performance": taken.performance,
                 "info": taken.info,

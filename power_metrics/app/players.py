@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.app import bounds
 from powerenvs.authoring.family import load
 from powerenvs.model.labels import label_text
 from powerenvs.registry import games
@@ -155,7 +154,10 @@ class Single(Table):
     def _names(self, base: Any) -> tuple[str, ...]:
         if self.model is not None:
             return tuple(label_text(label) for label in self.model.action_labels)
-        if self._world is not None:
+        labels = getattr(base, "action_labels", None)
+        if labels is not None and len(labels) == len(self._choices):
+            return tuple(label_text(label) for label in labels)
+        if self._world is not None and len(self._world.actions) == len(self._choices):
             return tuple(self._world.actions)
         kinds = getattr(base, "actions", None)
         if isinstance(kinds, type) and hasattr(kinds, "__members__") and len(kinds) == len(self._choices):  # type: ignore[arg-type]
@@ -174,7 +176,8 @@ class Single(Table):
         """See `Table`."""
         observation, reward, terminated, truncated, self._info = self._env.step(self._choices[actions[0]])
         performance = float(self._info.get("performance", reward))
-        told = _scalars(self._info)
+        hidden = ("performance", "action_mask", "state")
+        told = plain({name: value for name, value in self._info.items() if name not in hidden})
         return Taken(observation, [float(reward)], [performance], bool(terminated), bool(truncated), told)
 
     def masks(self) -> list[Sequence[bool]]:
@@ -192,6 +195,8 @@ class Single(Table):
         if self._world is None:
             return []
         state = self._info.get("state")
+        if state is None:  # as of an environment of pixels
+            return []
         found = self._world.board(self.model.state_labels[state] if self.model is not None else state)
         return list(found or ())
 
@@ -302,13 +307,17 @@ def numbered(space: Any) -> list[Any]:
     return found
 
 
-def _scalars(info: dict[str, Any]) -> dict[str, Any]:
-    """The single values of an info, for the log: numbers, texts and truth values."""
-    found: dict[str, Any] = {}
-    for name, value in info.items():
-        if name in ("performance", "action_mask", "state"):
-            continue
-        plain = value.item() if isinstance(value, np.generic) else value
-        if isinstance(plain, (bool, int, str)) or (isinstance(plain, float) and np.isfinite(plain)):
-            found[bounds.text("info", str(name)[:100])] = plain[:500] if isinstance(plain, str) else plain
-    return found
+def plain(value: Any, depth: int = 3) -> Any:
+    """What of an info can be written down: numbers, texts, truth values, and short lists and mappings of them."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, dict) and depth:
+        made = {str(name)[:100]: plain(one, depth - 1) for name, one in list(value.items())[:100]}
+        return {name: one for name, one in made.items() if one is not None}
+    if isinstance(value, (list, tuple)) and depth and len(value) <= 20:
+        return [plain(one, depth - 1) for one in value]
+    if isinstance(value, str):
+        return value[:500].encode("utf-8", "replace").decode()
+    if isinstance(value, (bool, int)) or (isinstance(value, float) and np.isfinite(value)):
+        return value
+    return None

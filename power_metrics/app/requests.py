@@ -24,6 +24,8 @@ KEYS = ("source", "measure", "settings", "keep")
 COUNTS = ("num_learners", "num_episodes", "num_runs", "steps", "plan_steps", "rollout_steps", "rounds")
 """Settings that decide how long work takes: they are bounded."""
 MAX_COUNT = 10_000_000
+KEPT = 2_000_000
+"""POWER of so many states and pairs of reward functions is kept."""
 SCALARS = (str, int, float, bool, type(None))
 
 
@@ -51,8 +53,12 @@ class Request:
 
     def result(self, progress: bool = False) -> Any:
         """What the measure gives."""
-        shown = {"progress": progress} if "progress" in self.measure.parameters else {}
-        return self.measure.call(**{self.measure.subject: self.source.subject}, **self.arguments, **shown)
+        shown: dict[str, Any] = {"progress": progress} if "progress" in self.measure.parameters else {}
+        count = self.arguments.get("num_samples")
+        keeps = self.measure.game and "keep_samples" in self.measure.parameters and isinstance(count, int)
+        if keeps and count * self.source.model.num_states <= KEPT:  # type: ignore[operator]  # it is one
+            shown["keep_samples"] = True  # for the errors of means over states
+        return self.measure.call(**{self.measure.subject: self.source.subject}, **{**self.arguments, **shown})
 
     @property
     def gamma(self) -> float | None:

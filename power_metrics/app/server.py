@@ -8,6 +8,7 @@ import binascii
 import contextlib
 import json
 import os
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache
 from pathlib import Path
@@ -210,6 +211,9 @@ def _said(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request
         except (ValueError, JobError, OSError) as error:
             text = str(error) if not isinstance(error, OSError) else error.strerror or type(error).__name__
             return JSONResponse({"message": " ".join(text.split())[:600]}, status_code=400)
+        except Exception as error:  # a fault of ours: the page gets a line, the terminal the traceback
+            traceback.print_exc()
+            return JSONResponse({"message": f"the request failed ({type(error).__name__})"}, status_code=500)
 
     return answered
 

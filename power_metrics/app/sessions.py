@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
@@ -50,9 +51,13 @@ class Session:
             do = bounds.one_of("do", message.get("do"), tuple(self._known))
             await self._known[do](self, message, number)
         except (ValueError, OSError) as error:
-            await self.say(
-                {"n": number if isinstance(number, int) else None, "event": "error", "message": _line(error)}
-            )
+            await self._refuse(number, _line(error))
+        except Exception as error:  # a fault of ours, or of an environment that is played
+            traceback.print_exc()
+            await self._refuse(number, f"the request failed ({type(error).__name__}: {_line(error)})")
+
+    async def _refuse(self, number: Any, why: str) -> None:
+        await self.say({"n": number if isinstance(number, int) else None, "event": "error", "message": why})
 
     async def say(self, message: dict[str, Any], data: str | None = None) -> None:
         """Sends a message, with ``data`` that is JSON text already."""
@@ -126,7 +131,8 @@ class Session:
     async def _act(self, message: dict[str, Any], number: Any) -> None:
         async with self._playing:
             episode = self._playing_one()
-            await asyncio.to_thread(episode.act, message.get("actions"), message.get("times"))
+            given = (message.get("actions"), message.get("times"), message.get("clock"))
+            await asyncio.to_thread(episode.act, *given)
             await self._frame(number)
 
     async def _again(self, message: dict[str, Any], number: Any) -> None:

@@ -66,6 +66,7 @@ class ScreenEnv(RenderedEnv):
     metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
         "render_modes": ["ansi", "rgb_array", "human"],
         "render_fps": 15,
+        "real_time": True,  # frames go by whether a subject acts or not
     }
     no_tables = "it shows pixels, of which there are no tables; its task has some: tabular_model(env.unwrapped.world)"
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import json
+import os
 import random
 import string
 import tempfile
@@ -152,8 +154,6 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    import os
-
     rng, found = random.Random(args.seed), collections.Counter()
     sizes = []
     with tempfile.TemporaryDirectory() as folder, bound_socket("127.0.0.1", 0) as listening:
@@ -177,7 +177,9 @@ def main() -> None:
         sent, texts = 0, messages(rng, args.inputs - args.inputs // 2)
         for text in texts:
             if sent % 200 == 0:
-                ws = connect(f"{address.replace('http', 'ws')}/ws", origin=address, max_size=None)
+                ws = contextlib.ExitStack().enter_context(
+                    connect(f"{address.replace('http', 'ws')}/ws", origin=address, max_size=None)
+                )
             try:
                 ws.send(text)
                 sent += 1

@@ -142,6 +142,7 @@ export class Board {
       element.classList.toggle("wall", wall);
       element.classList.toggle("chosen", Boolean(chosen));
       element.classList.toggle("valued", Boolean(colour));
+      element.classList.toggle("arrowed", arrows.length > 0);
       element.style.background = colour ? css(colour) : "";
       element.style.color = colour ? ink(colour) : "";
       cell.glyph.textContent = glyph === "." || glyph === "#" || glyph === " " ? "" : glyph;
@@ -162,18 +163,19 @@ export class Board {
   }
 
   marks(element, arrows, removed, places, colour) {
-    element.replaceChildren();
+    const group = svg("g", { class: "arrows" });
+    element.replaceChildren(group);
     for (const { down, right, share } of arrows) {
       const length = Math.hypot(down, right);
       const width = 3 + 5 * share;
       if (length < 0.05) {
-        element.append(svg("circle", { cx: 0, cy: 0, r: 5 + 4 * share, fill: colour, opacity: 0.85 }));
+        group.append(svg("circle", { cx: 0, cy: 0, r: 5 + 4 * share, fill: colour, opacity: 0.85 }));
         continue;
       }
       const [x, y] = [(right / length) * 40, (down / length) * 40];
       const [bx, by] = [x * 0.7, y * 0.7];
       const [nx, ny] = [(-y / 40) * 9, (x / 40) * 9];
-      element.append(
+      group.append(
         svg("line", { x1: x * 0.2, y1: y * 0.2, x2: bx, y2: by, stroke: colour, "stroke-width": width, opacity: 0.85 }),
         svg("path", { d: `M${x} ${y}L${bx + nx} ${by + ny}L${bx - nx} ${by - ny}Z`, fill: colour, opacity: 0.85 }),
       );

@@ -38,7 +38,7 @@ function control(one, settings, change) {
   const value = settings[one.name];
   const label = one.name.replaceAll("_", " ");
   const set = (given) => change(one.name, given);
-  if (one.name === "gamma" || one.name === "gamma_a") return discount(one, label, value, set);
+  if (one.name === "gamma") return discount(one, label, value, set);
   if (one.kind === "true|false") {
     const select = h("select", { onchange: (event) => set(event.target.value === "" ? undefined : event.target.value === "true") });
     options(select, [["", `default${one.default === null ? "" : `: ${one.default}`}`], "true", "false"], value === undefined ? "" : String(value));

@@ -29,7 +29,7 @@ function power(one, sample, step) {
   input.addEventListener("change", () => step(Math.max(0, Math.min(one.num_samples - 1, Math.trunc(Number(input.value) || 0)))));
   parts.push(
     h("div", { class: "line" }, h("span", {}, "Its term for reward function"), h("button", { type: "button", "aria-label": "Reward function before", onclick: () => step(Math.max(0, sample - 1)) }, "‹"), input, h("button", { type: "button", "aria-label": "Next reward function", onclick: () => step(Math.min(one.num_samples - 1, sample + 1)) }, "›")),
-    table(one.actions, one.best, "Σ P V*", ["next state s′", "P(s′|s, a)", "R(s′)", "V*(s′)"]),
+    table(one.actions, one.best, "Σ P V*", ["s′", "P(s′|s, a)", "R(s′)", "V*(s′)"]),
     h("p", {}, `(1 − ${gamma}) · `, value(one.best), " = ", value(one.term)),
   );
   return parts;
@@ -42,7 +42,7 @@ function task(one) {
   ];
   if (one.refused) return [...parts, h("p", { class: "quiet" }, one.refused)];
   parts.push(h("p", { "data-value": exact(one.value) }, "= ", value(one.value), `, γ = ${one.gamma}`, one.terminal ? ": a terminal state, in which nothing follows" : ""));
-  if (!one.terminal) parts.push(table(one.actions, Math.max(...one.actions.map((action) => action.sum)), "Σ P (r + γ V*)", ["next state s′", "P(s′|s, a)", "r", "V*(s′)"]));
+  if (!one.terminal) parts.push(table(one.actions, Math.max(...one.actions.map((action) => action.sum)), "Σ P (r + γ V*)", ["s′", "P(s′|s, a)", "r", "V*(s′)"]));
   return parts;
 }
 

@@ -325,8 +325,8 @@ export class Explore {
     if (data.preview) parts.push(`first look: ${data.preview} reward functions`);
     if (data.arrows_refused) parts.push(data.arrows_refused);
     parts.push(...(data.result.notes ?? []));
-    const game = data.model.agents && !state.other;
-    if (game) parts.push("mean over the places of the other agent");
+    const other = (values.first ?? values).other;
+    if (data.model.agents && data.model.cells) parts.push(other ? `the other agent is in (${other.join(", ")})` : "mean over the places of the other agent");
     const alignment = data.result.facts.alignment_corrected;
     if (data.model.agents && "alignment" in data.result.facts) {
       parts.push(`alignment ${number(data.result.facts.alignment, 3)}, without noise ${number(alignment, 3)}`);

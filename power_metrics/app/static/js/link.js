@@ -36,13 +36,29 @@ export function read() {
   const found = /^#s=([\w-]+)$/.exec(location.hash);
   if (!found) return false;
   try {
-    const given = decode(found[1]);
-    for (const key of Object.keys(DEFAULT)) {
-      if (key in given && (DEFAULT[key] === null || typeof given[key] === typeof DEFAULT[key])) state[key] = given[key];
-    }
+    Object.assign(state, structuredClone(DEFAULT));
+    take(decode(found[1]));
     return true;
   } catch {
     return false;
+  }
+}
+
+const KEPT = "powerenvs last";
+
+// What was shown last in this browser, for a page that is opened without a link.
+export function restore() {
+  try {
+    const kept = localStorage.getItem(KEPT);
+    if (kept) take(JSON.parse(kept));
+  } catch {
+    // pages may not keep anything here, or it is of another release
+  }
+}
+
+function take(given) {
+  for (const key of Object.keys(DEFAULT)) {
+    if (key in given && (DEFAULT[key] === null || typeof given[key] === typeof DEFAULT[key])) state[key] = given[key];
   }
 }
 
@@ -52,5 +68,10 @@ export function write() {
   if (text !== last) {
     last = text;
     history.replaceState(null, "", text);
+    try {
+      localStorage.setItem(KEPT, JSON.stringify(state));
+    } catch {
+      // as above
+    }
   }
 }

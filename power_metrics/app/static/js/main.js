@@ -2,7 +2,7 @@
 
 import { put, h, say } from "./dom.js";
 import { Explore } from "./explore.js";
-import { read, state, write } from "./link.js";
+import { read, restore, state, write } from "./link.js";
 import { Play } from "./play.js";
 import { Watch } from "./watch.js";
 import { connect, get } from "./wire.js";
@@ -56,7 +56,7 @@ async function begin() {
       say("The link is in the address bar");
     }
   });
-  read();
+  if (!read()) restore();
   connect();
   const catalogue = await (await get("/api/catalogue")).json();
   views.explore = new Explore(document.getElementById("explore"), catalogue);
@@ -66,6 +66,10 @@ async function begin() {
   addEventListener("hashchange", () => read() && show(state.view));
   addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || state.view !== "explore" || /INPUT|TEXTAREA/.test(event.target.tagName)) return;
+    if (event.key === "s" || event.key === "o") {
+      event.preventDefault();
+      views.explore.sidebar.files(event.key);
+    }
     if (event.key === "z" && !event.shiftKey) views.explore.editing.undo() && event.preventDefault();
     if (event.key === "y" || (event.key.toLowerCase() === "z" && event.shiftKey)) views.explore.editing.redo() && event.preventDefault();
   });

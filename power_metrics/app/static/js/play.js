@@ -10,7 +10,7 @@ const SETS = [
   { up: "ArrowUp", down: "ArrowDown", left: "ArrowLeft", right: "ArrowRight", wait: " ", first: "0" },
   { up: "w", down: "s", left: "a", right: "d", wait: "q", first: null },
 ];
-const ALSO = { forward: "up", backward: "down", north: "up", south: "down", west: "left", east: "right" };
+const ALSO = { turn_left: "left", turn_right: "right", look_left: "left", look_right: "right", move_forward: "up",  forward: "up", backward: "down", north: "up", south: "down", west: "left", east: "right" };
 
 export class Play {
   constructor(root, catalogue) {
@@ -42,10 +42,9 @@ export class Play {
     this.kwargs = h("div", {});
     this.seed = h("input", { type: "text", inputmode: "numeric", id: "play-seed", value: state.play.seed ?? "", placeholder: "random" });
     this.view = h("select", { id: "play-view" });
-    options(this.view, [["picture", "the picture"], ["observation", "what the agent observes"]], state.play.view);
     const begin = h("button", { type: "button", id: "play-start", class: "main", onclick: () => this.begin() }, "Start");
     this.about = h("p", { class: "quiet" });
-    const left = h("div", { class: "side" }, h("h2", {}, "Environment"), field("environment", this.chooser), this.about, this.kwargs, field("seed", this.seed), field("seen", this.view), begin);
+    const left = h("div", { class: "side" }, h("h2", {}, "Environment"), field("environment", this.chooser), this.about, this.kwargs, field("seed of the first episode", this.seed), field("seen", this.view), begin);
     this.image = h("img", { id: "frame", alt: "", tabindex: "0" });
     this.text = h("pre", { id: "frame-text", hidden: true, tabindex: "0" });
     this.status = h("p", { class: "status", id: "play-status" });
@@ -83,6 +82,10 @@ export class Play {
     const { id, kwargs } = state.play;
     const entry = this.catalogue.worlds.find((one) => one.id === id) ?? this.catalogue.games.find((one) => one.id === id);
     this.about.textContent = entry?.summary ?? "";
+    const kinds = (entry?.observations ?? []).map((one) => [`observation ${one}`, one.replaceAll("_", " ")]);
+    const screens = (entry?.observations ?? []).filter((one) => one === "screen").map((one) => [`picture ${one}`, `${one}, from outside`]);
+    const seen = [state.play.view, kwargs.observation].filter(Boolean).join(" ");
+    options(this.view, [["picture", "the picture"], ["observation", "what the agent observes"], ...kinds, ...screens], seen);
     const fields = entry?.arguments.length ? kwargsFields(entry.arguments, kwargs, (made) => {
       state.play = { ...state.play, kwargs: made };
       write();
@@ -98,7 +101,12 @@ export class Play {
       this.trouble("seed: expected a whole number, or nothing for a random one");
       return;
     }
-    state.play = { ...state.play, id: this.chooser.value, seed, view: this.view.value };
+    const [seen, observation] = this.view.value.split(" ");
+    const made = { ...state.play.kwargs };
+    if (observation) made.observation = observation;
+    if (observation === "screen") made.max_episode_steps ??= 5000; // 100 steps are seven seconds
+    else if (this.view.selectedIndex < 2) delete made.observation;
+    state.play = { ...state.play, id: this.chooser.value, kwargs: made, seed, view: seen };
     write();
     this.runClock(false);
     const { id, kwargs, view } = state.play;
@@ -172,7 +180,10 @@ export class Play {
     }
     // the time at which the picture can be seen, from which response times are measured
     if (frame.picture) await this.image.decode().catch(() => {});
-    requestAnimationFrame((now) => (this.shownAt = now));
+    requestAnimationFrame((now) => {
+      this.shownAt = now;
+      if (fresh) this.began = now;
+    });
     this.root.dataset.step = frame.step;
     this.root.dataset.over = frame.over;
   }
@@ -246,9 +257,11 @@ export class Play {
     const actions = this.chosen.map((one, i) => one ?? this.idle(i));
     if (actions.some((one) => one === null)) return;
     const times = [...this.times];
+    const since = (at) => (at === undefined || this.began === undefined ? null : Math.max(0, at - this.began));
+    const clock = [since(this.shownAt), since(performance.now())];
     const names = actions.map((a, i) => this.frame.actions[i][a]);
-    this.send({ do: "act", actions, times });
-    this.logged(names, times);
+    this.send({ do: "act", actions, times, clock });
+    if (!this.clock || times.some((one) => one !== null)) this.logged(names, times);
   }
 
   logged(names, times) {

@@ -4,7 +4,7 @@ import * as controls from "./controls.js";
 import { field, h, options, put } from "./dom.js";
 import { level } from "./explore.js";
 import { state, write } from "./link.js";
-import { columns, mapOf } from "./values.js";
+import { Values, columns, mapOf, placeOf } from "./values.js";
 
 const TOOLS = [
   ["look", "Explain", "click a cell for its equation"],
@@ -21,7 +21,7 @@ const PAIR_TOOLS = [
 const HELP = [
   ["arrows", "move the cursor on the board"], ["space", "a wall, or floor again"], ["s g", "a start or a goal; again: floor"],
   ["x, then an arrow or space", "take an action out of the cell, or put it back"], ["r R c C", "add or remove a row, a column"],
-  ["- +", "less or more gamma"], ["[ ]", "less or more noise"], ["u U", "undo, redo; also ctrl+z, ctrl+y"], ["Enter", "the equation of the cell"],
+  ["ctrl+s ctrl+o", "save, open"], ["- +", "less or more gamma"], ["[ ]", "less or more noise"], ["u U", "undo, redo; also ctrl+z, ctrl+y"], ["Enter", "the equation of the cell"],
   ["h a o", "two agents: where they start, and whose map it is"],
 ];
 
@@ -101,14 +101,14 @@ export class Sidebar {
     const noise = field("noise", this.noiseInput, "probability that is spread over all open directions");
     noise.append(this.noiseShown);
     const walls = h("select", { onchange: (event) => this.change({ walls: event.target.value }) });
-    options(walls, [["bump", "moves into them stay"], ["absent", "moves into them do not exist"]], source.walls);
+    options(walls, ["bump", "absent"], source.walls);
     const pair = check("two agents", source.pair, (on) => this.change({ pair: on, overlaps: true, removed: [], places: {} }));
     const overlaps = source.pair ? check("may share a cell", source.overlaps, (on) => this.change({ overlaps: on })) : null;
     const keys = h("details", {}, h("summary", {}, "Keys on the board"), h("dl", { class: "keys" }, HELP.map(([key, what]) => [h("dt", {}, key), h("dd", {}, what)])));
     return [
       h("fieldset", { class: "tools" }, h("legend", {}, `Edit, ${rows} × ${cols}`), tools),
       h("div", { class: "line" }, this.undo, this.redo),
-      sizes, noise, field("walls", walls), pair, overlaps, this.textPart(source), keys,
+      sizes, noise, field("walls", walls, "bump: a move into a wall stays where it is; absent: there is no such move"), pair, overlaps, this.textPart(source), keys,
     ];
   }
 
@@ -180,6 +180,13 @@ export class Sidebar {
     return h("details", { id: "files", ontoggle: (event) => event.target.open && guarded(fill) }, parts, said);
   }
 
+  // Opens the part with files, at the name to save as or at the list to open from.
+  files(key) {
+    const part = document.getElementById("files");
+    part.open = true;
+    (key === "s" ? part.querySelector("#save-name") : part.querySelector("select"))?.focus();
+  }
+
   drawHistory() {
     if (!this.undo) return;
     this.undo.disabled = !this.explore.editing.past.length;
@@ -243,12 +250,15 @@ export class Sidebar {
     }
     if (game && data?.model.cells) {
       const cells = [...new Map(data.model.cells.map((one) => [JSON.stringify(one[1]), one[1]])).entries()];
+      const place = placeOf(data.model.agents, new Values(data).agent);
+      const first = place ? `in its place (${place.join(", ")})` : "anywhere (mean)";
+      const more = place ? [['"any"', "anywhere (mean)"]] : [];
       const other = h("select", { id: "other", onchange: (event) => {
         state.other = JSON.parse(event.target.value);
         write();
         explore.show();
       } });
-      options(other, [["null", "anywhere (mean)"], ...cells.map(([key, cell]) => [key, `(${cell.join(", ")})`])], JSON.stringify(state.other));
+      options(other, [["null", first], ...more, ...cells.map(([key, cell]) => [key, `(${cell.join(", ")})`])], JSON.stringify(state.other));
       parts.push(field("the other agent is", other));
     }
     if (!game) {

@@ -12,6 +12,16 @@ export function mapOf(data) {
   return null;
 }
 
+// Where the other one of two agents stands: as chosen, or in its place where it has one; null for anywhere.
+export function otherPlace(agents, agent) {
+  if (!agents || agents.length !== 2 || state.other === "any") return null;
+  return state.other ?? placeOf(agents, agent);
+}
+
+export function placeOf(agents, agent) {
+  return (state.source.kind === "level" && state.source.places?.[agents?.[1 - Math.max(0, agent)]]) || null;
+}
+
 function flat(values) {
   return values.flat().find((one) => one !== null);
 }
@@ -44,10 +54,10 @@ export class Values {
 
   place() {
     const { cells, agents } = this.model;
-    const other = state.other;
+    const other = (this.other = otherPlace(agents, this.agent));
     cells.forEach((cell, s) => {
       const own = agents ? cell[Math.max(0, this.agent)] : cell;
-      if (agents && other && agents.length === 2) {
+      if (other) {
         const their = cell[1 - Math.max(0, this.agent)];
         if (their[0] !== other[0] || their[1] !== other[1]) return;
       }
@@ -84,7 +94,7 @@ export class Values {
     if (!all.length) return null;
     const value = all.reduce((sum, one) => sum + one.value, 0) / all.length;
     const known = all.every((one) => one.error !== null);
-    const told = state.other ? null : this.data.result.cell_errors?.[this.name]?.find(([row, column]) => row === r && column === c);
+    const told = this.other ? null : this.data.result.cell_errors?.[this.name]?.find(([row, column]) => row === r && column === c);
     const error = told ? told[2] : known ? all.reduce((sum, one) => sum + one.error, 0) / all.length : null;
     return { value, error, bound: !told && known, count: all.length, ends: states.every((s) => this.ends.has(s)) };
   }

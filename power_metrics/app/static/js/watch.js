@@ -65,7 +65,7 @@ export class Watch {
     const fresh = `&changed=${entry.modified}`;
     try {
       if (entry.kind === "picture") {
-        const made = entry.path.endsWith(".mp4") ? h("a", { href: path }, entry.path) : h("img", { src: path + fresh, alt: entry.path, class: "result" });
+        const made = entry.path.endsWith(".mp4") ? h("video", { src: path + fresh, controls: true, class: "result" }) : h("img", { src: path + fresh, alt: entry.path, class: "result" });
         this.shown(asked, entry, made);
       } else if (entry.kind === "record") {
         const text = await (await get(path)).text();
@@ -98,7 +98,9 @@ export class Watch {
     const numeric = columns.map((_, i) => rows.some((row) => typeof row[i] === "number") && rows.every((row) => row[i] === null || typeof row[i] === "number"));
     const names = columns.filter((_, i) => numeric[i]);
     const swept = found.swept ?? [];
-    const x = this.axes?.x ?? swept.find((name) => names.includes(name)) ?? names[0];
+    const distinct = (name) => new Set(rows.map((row) => row[columns.indexOf(name)])).size;
+    const keys = swept.filter((name) => names.includes(name)).sort((a, b) => distinct(b) - distinct(a));
+    const x = this.axes?.x ?? keys[0] ?? names[0];
     const y = this.axes?.y ?? names.find((name) => name !== x && !swept.includes(name) && !/seed|seconds|error/.test(name)) ?? names[1] ?? x;
     const chart = h("div", {});
     const xs = h("select", { id: "chart-x" });
@@ -113,7 +115,7 @@ export class Watch {
     ys.addEventListener("change", again);
     if (names.length > 1) drawChart(chart, lines(found, x, y), x, y);
     const progress = found.total === undefined || found.done === undefined ? null : h("p", {}, `${found.done} of ${found.total} points`, h("progress", { max: found.total, value: found.done, "aria-label": "Points that are finished" }));
-    const body = rows.slice(0, 500).map((row) => h("tr", {}, row.map((value, i) => h("td", { class: numeric[i] ? "number" : "" }, numeric[i] ? number(value, 5) : String(value ?? "–")))));
+    const body = rows.slice(0, 500).map((row) => h("tr", {}, row.map((value, i) => h("td", { class: numeric[i] ? "number" : "" }, numeric[i] ? short(value) : String(value ?? "–")))));
     const more = rows.length > 500 || (found.kind === "table" && found.total > rows.length) ? h("p", { class: "quiet" }, `${Math.min(500, rows.length)} of ${found.total ?? rows.length} rows`) : null;
     return h("div", {}, progress, names.length > 1 ? h("div", { class: "line" }, field("across", xs), field("up", ys)) : null, chart,
       h("div", { class: "scroll tall", tabindex: "0", role: "group", "aria-label": "Table" }, h("table", {}, h("thead", {}, h("tr", {}, columns.map((one) => h("th", { scope: "col" }, one.replaceAll("_", " "))))), h("tbody", {}, body))), more);
@@ -137,6 +139,10 @@ function lines(found, x, y) {
     made.get(key).push({ x: row[at(x)], y: row[at(y)], error: error < 0 ? null : row[error] });
   }
   return [...made].map(([name, points]) => ({ name, points: points.sort((a, b) => a.x - b.x) }));
+}
+
+function short(value) {
+  return typeof value === "number" ? String(Number(value.toPrecision(6))) : "–";
 }
 
 function pretty(text) {
