@@ -55,26 +55,7 @@ def catalogue() -> dict[str, Any]:
     return {
         "version": __version__,
         "levels": {name: _rows(text) for name, text in LEVELS.items()},
-        "worlds": [
-            {
-                "id": entry.id,
-                "family": family.title,
-                "summary": entry.summary,
-                "kwargs": {**entry.exact},
-                "arguments": [
-                    *_arguments(entry.world),
-                    {"name": "max_episode_steps", "default": entry.max_episode_steps, "meaning": "the time limit"},
-                ],
-                "observations": _pictures(entry.world),
-            }
-            for family in families()
-            for entry in family.worlds
-        ]
-        + [
-            {"id": id, "family": "Gymnasium", "summary": "", "kwargs": {}, "arguments": []}
-            for id in TABLES_OF_OTHERS
-            if id in environment_ids()
-        ],
+        "worlds": [*_worlds(), *({**OTHER, "id": id} for id in TABLES_OF_OTHERS if id in environment_ids())],
         "minigrid": list(minigrid_ids()),
         "games": [
             {"id": entry.name, "family": family.title, "summary": entry.summary, "arguments": _arguments(entry.world)}
@@ -99,6 +80,27 @@ def catalogue() -> dict[str, Any]:
         ],
         "glyphs": {meaning: list(style.colour) for meaning, style in SHARED.items()},
     }
+
+
+OTHER: dict[str, Any] = {"family": "Gymnasium", "summary": "", "kwargs": {}, "arguments": [], "observations": []}
+
+
+def _worlds() -> list[dict[str, Any]]:
+    return [
+        {
+            "id": entry.id,
+            "family": family.title,
+            "summary": entry.summary,
+            "kwargs": dict(entry.exact),
+            "arguments": [
+                *_arguments(entry.world),
+                {"name": "max_episode_steps", "default": entry.max_episode_steps, "meaning": "the time limit"},
+            ],
+            "observations": _pictures(entry.world),
+        }
+        for family in families()
+        for entry in family.worlds
+    ]
 
 
 def _pictures(target: Any) -> list[str]:
