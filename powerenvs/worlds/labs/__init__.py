@@ -53,6 +53,11 @@ FAMILY = Family(
             exact={"level": "small_room", "kinds": 2},
         ),
         WorldEntry(
+            ".select_object:SelectObject",
+            "things that differ, and an instruction that says which one to pick up",
+            id="powerenvs/LabSelectObject-v0",
+        ),
+        WorldEntry(
             ".deferred_effects:DeferredEffects",
             "a box that costs something now and opens the way to more",
             id="powerenvs/LabDeferredEffects-v0",

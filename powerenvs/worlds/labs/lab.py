@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from powerenvs.authoring.enumeration import MAX_STATES, Found
-from powerenvs.authoring.level import Cell
+from powerenvs.authoring.level import Cell, Level
 from powerenvs.authoring.world import Outcome
 from powerenvs.model.checks import as_list, flag, mapped
 from powerenvs.model.labels import is_integer
@@ -132,6 +132,9 @@ class Lab(LabWorld[LabState]):
         self._doors = self.text.places("".join(DOORS))
         self._find_things(kinds, num_pickups)
         self._find_starts(min_distance)
+        there = {*self.places, *self.ends}
+        absent = [self.text.on_text(cell) for cell in self.text.places("".join(kinds) + GOAL) if cell not in there]
+        self.level = Level(self.level.draw((" ", absent)), self.legend, self.level.name)
         if self._size > MAX_STATES:
             drawn = f" and {len(self.goals)} places for the goal" if len(self.goals) > 1 else ""
             self.large = (
@@ -262,19 +265,12 @@ class Lab(LabWorld[LabState]):
 
     def board(self, state: LabState) -> tuple[str, ...]:
         """What is left, the goal of the episode, and the agent."""
-        marks = [(cell, " ") for cell in self._unmarked]
+        marks: list[tuple[Cell, str]] = []
         if state.left != self.everything:
-            marks += [(cell, " ") for cell, bit in self.bits.items() if bit and not state.left & bit]
+            marks = [(cell, " ") for cell, bit in self.bits.items() if bit and not state.left & bit]
         if state.goal is not None:
             marks.append((state.goal, GOAL))
         return self.drawn(state, marks)
-
-    @cached_property
-    def _unmarked(self) -> tuple[Cell, ...]:
-        """Cells with the letter of something that is not there."""
-        there = {*self.places, *self.ends}
-        letters = "".join(set(self.legend) - set(LabWorld.legend) - set(DOORS))
-        return tuple(cell for cell in self.text.places(letters) if cell not in there)
 
     # Views
 
@@ -304,10 +300,6 @@ class Lab(LabWorld[LabState]):
             return {cell, *((cell[0] + SIDES[s][0], cell[1] + SIDES[s][1]) for s in sides)}
 
         return [near(cell) for cell in self._doors]
-
-    def instruction(self, state: LabState) -> str:
-        """What DeepMind Lab's levels leave empty."""
-        return ""
 
 
 def _chosen(randomise: Any) -> tuple[str, ...]:

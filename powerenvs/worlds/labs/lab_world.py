@@ -168,3 +168,7 @@ class LabWorld(World[State]):
         there = np.array([self.present(state) for state in states], dtype=bool).reshape(count, len(scene.sprites))
         opened = np.array([self.opened(state) for state in states], dtype=bool).reshape(count, len(scene.doors))
         return Viewpoints(places[:, 0], places[:, 1], heading, there, opened)
+
+    def instruction(self, state: State) -> str:
+        """What the agent is told: nothing in most labs, as in DeepMind Lab."""
+        return ""

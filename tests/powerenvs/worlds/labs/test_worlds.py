@@ -14,6 +14,7 @@ from powerenvs.worlds.labs import (
     Lab,
     ObjectRewards,
     ObstructedGoals,
+    SelectObject,
     Skymaze,
     Watermaze,
 )
@@ -208,6 +209,20 @@ class TestHiddenRewards:
         start = world.initial()[0][1]
         rewards = [walked(world, start._replace(good=good, heading="east"), "forward forward")[1] for good in (1, 2)]
         assert rewards == [[0, 2], [0, -1]]
+
+    def test_words_say_which_thing_is_meant_and_nothing_else_does(self):
+        world = SelectObject()
+        mdp = world.tables()
+        told = {world.instruction(state) for state in mdp.state_labels}
+        assert told == {f"Pick up the {look}." for look in ("red ball", "blue ball", "green ball", "red hat")}
+        looks = [str((state.agent, state.heading)) for state in mdp.state_labels]
+        heard = [look + world.instruction(state) for look, state in zip(looks, mdp.state_labels, strict=True)]
+        deaf, listening = pm.belief_states(mdp, looks, gamma=0.9), pm.memoryless(mdp, heard, gamma=0.9)
+        assert deaf.best == 0.0  # walking on is better than a guess
+        assert listening.best == pytest.approx(listening.optimum)
+        ends = {(world.things.index(s.agent) == s.target): None for s in mdp.state_labels if s.agent in world.things}
+        assert set(ends) == {True, False}
+        assert SelectObject(balanced=True).wrong == -3.0
 
     def test_the_board_does_not_show_the_platform(self):
         mdp = Watermaze(radius=2, triggers=1).tables()
