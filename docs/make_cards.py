@@ -32,7 +32,7 @@ Every environment is made by `gymnasium.make(id, ...)` or `gymnasium.make_vec(id
 `import powerenvs`, and carries its exact tables: `powerenvs.tabular_model(env)`. Arguments that all of them take:
 
 - `observation`: `"state"` (the state's number), `"onehot"`, `"board"` (one plane of 0 and 1 for each glyph, channels
-  first) or `"rgb"` (a picture).
+  first) or `"rgb"` (a picture). In [labs](labs.md) also `"first_person"` and others.
 - `render_mode`: `None`, `"ansi"`, `"rgb_array"` or `"human"`.
 
 `info` has `state`, `action_mask` and `performance` (the hidden performance of the step) after every reset and step.
