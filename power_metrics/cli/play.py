@@ -1,4 +1,4 @@
-"""``powerenvs play``: an environment in the terminal, with the cursor keys."""
+"""``powerenvs play``: an environment in the terminal or in a window, with the cursor keys."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 DIRECTIONS = ("up", "down", "left", "right")
 WAITING = ("noop", "stay")
+EGOCENTRIC = {
+    "forward": "up", "backward": "down", "turn_left": "left", "turn_right": "right",
+    "strafe_left": "a", "strafe_right": "d", "forward_turn_left": "z", "forward_turn_right": "c", "fire": " ",
+}  # fmt: skip
+"""Keys of actions of agents that look one way."""
+VIEW = 20, 60
+"""Lines and characters of what the agent sees, in the terminal."""
 QUIT, AGAIN = "q", "r"
 
 
@@ -47,6 +54,8 @@ class Game:
                 self.keys[name] = number
             elif name in WAITING:
                 self.keys[" "] = number
+            elif name in EGOCENTRIC:
+                self.keys[EGOCENTRIC[name]] = number
         self._begin(seed)
 
     def press(self, key: str) -> bool:
@@ -61,14 +70,33 @@ class Game:
 
     def lines(self) -> list[str]:
         """What the screen shows."""
+        return [self.title, "", *self._picture(), "", *self.status(), "", ", ".join(self.help())]
+
+    def status(self) -> list[str]:
+        """How far the episode is, and what there is to say about it."""
         limit = getattr(self.env.spec, "max_episode_steps", None)
-        status = f"step {self.num_steps}{f' of {limit}' if limit else ''}, return {self.total_reward:g}"
-        shown = [self.title, "", *self._picture(), "", status]
+        shown = [f"step {self.num_steps}{f' of {limit}' if limit else ''}, return {self.total_reward:g}"]
         if self.over:
             shown += [f"{self.ending}: return {self.total_reward:g}, performance {self.performance:g}"]
         elif self.message:
             shown += [self.message]
-        return [*shown, "", self._help()]
+        return shown
+
+    def help(self) -> list[str]:
+        """What the keys do."""
+        if "turn_left" in self.names:
+            moves = "cursor keys walk and turn"
+            sides = [f"{EGOCENTRIC[name]} {name}" for name in self.names if EGOCENTRIC.get(name, "") in ("a", "d")]
+        else:
+            moves, sides = "cursor keys move" if set(DIRECTIONS) <= set(self.keys) else "", []
+        waits = "space waits" if set(WAITING) & set(self.names) else ""
+        others = [
+            f"{number} {name}" if name != str(number) else f"{number}"
+            for number, name in enumerate(self.names[:10])
+            if name not in DIRECTIONS + WAITING and (name not in EGOCENTRIC or EGOCENTRIC[name] in ("z", "c", " "))
+        ]
+        actions = f"actions {', '.join(others)}" if others else ""
+        return [part for part in (moves, *sides, waits, actions, f"{AGAIN} starts again, {QUIT} quits") if part]
 
     def walk(self) -> Rollout:
         """The episode so far.
@@ -121,20 +149,20 @@ class Game:
         board = None if world is None else world.board(base.mdp.state_labels[state] if hasattr(base, "mdp") else state)
         if world is None or board is None:
             return re.sub(r"\x1b\[[0-9;]*m", "", str(self.env.render())).strip("\n").split("\n")
+        ahead = self._ahead(world)
         legend = {WALL: "wall", **world.legend}
         seen = [f"{glyph} {legend[glyph]}" for glyph in legend if glyph != " " and any(glyph in row for row in board)]
-        return [*(" ".join(row) for row in board), "", "; ".join(seen)]
+        return [*ahead, *(" ".join(row) for row in board), "", "; ".join(seen)]
 
-    def _help(self) -> str:
-        moves = "cursor keys move" if set(DIRECTIONS) <= set(self.keys) else ""
-        waits = "space waits" if " " in self.keys else ""
-        others = [
-            f"{number} {name}" if name != str(number) else f"{number}"
-            for number, name in enumerate(self.names[:10])
-            if name not in DIRECTIONS + WAITING
-        ]
-        actions = f"actions {', '.join(others)}" if others else ""
-        return ", ".join(filter(None, [moves, waits, actions, f"{AGAIN} starts again, {QUIT} quits"]))
+    def _ahead(self, world: Any) -> list[str]:
+        """What the agent sees, in characters, where the world has a scene; and an empty line below it."""
+        if world.scene() is None:
+            return []
+        from powerenvs.render.first_person.text import lines_of_view
+
+        base, state = self.env.unwrapped, self._info["state"]
+        views = world.viewpoints([base.mdp.state_labels[state] if hasattr(base, "mdp") else state])
+        return [*lines_of_view(world.scene(), views, *VIEW), ""]
 
 
 def _action_names(env: Any) -> list[str]:
@@ -152,14 +180,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The environment, and the seed."""
     add_model_arguments(parser)
     parser.add_argument("--seed", metavar="N", type=int, help="of the first episode; random when not given")
+    parser.add_argument("--window", action="store_true", help="play in a window instead of the terminal (needs pygame)")
     parser.add_argument(
         "--save", metavar="FILE", help="write the last episode as .csv or .jsonl, for powerenvs agency --trajectory"
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Plays in the terminal until the user quits."""
-    env, kwargs = make_environment(args, render_mode="ansi")
+    """Plays in the terminal, or in a window, until the user quits."""
+    env, kwargs = make_environment(args, render_mode="rgb_array" if args.window else "ansi")
     given = ", ".join(f"{name}={value}" for name, value in kwargs.items())
     mdp = None
     if args.save is not None:
@@ -170,20 +199,31 @@ def run(args: argparse.Namespace) -> None:
         check_writable("--save", args.save)
         mdp = resolve_model(env)
     game = Game(env, f"{args.id} ({given})" if given else args.id, args.seed, mdp)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise ValueError("play: expected a terminal for keys and pictures, found none")
+    play = _in_window if args.window else _in_terminal
     try:
-        import curses
-    except ImportError:
-        raise ValueError("play: needs Python's curses, which on Windows is: pip install windows-curses") from None
-    try:
-        curses.wrapper(_loop, game)
+        play(game)
     finally:
         if args.save is not None:
             from power_metrics.agents_and_devices.walks import save_trajectory
 
             save_trajectory(game.walk(), args.save)
             show(f"{game.num_steps} steps", [args.save])
+
+
+def _in_window(game: Game) -> None:
+    from power_metrics.cli.play_window import play_in_window
+
+    play_in_window(game)
+
+
+def _in_terminal(game: Game) -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ValueError("play: expected a terminal for keys and pictures, found none; --window plays in a window")
+    try:
+        import curses
+    except ImportError:
+        raise ValueError("play: needs Python's curses, which on Windows is: pip install windows-curses") from None
+    curses.wrapper(_loop, game)
 
 
 def _loop(screen: Any, game: Game) -> None:
@@ -207,7 +247,7 @@ def _loop(screen: Any, game: Game) -> None:
 
 COMMAND = Command(
     "play",
-    "play an environment in the terminal with the cursor keys",
+    "play an environment in the terminal, or in a window, with the cursor keys",
     "powerenvs play powerenvs/BoatRace-v0",
     add_arguments,
     run,

@@ -43,6 +43,22 @@ class Window:
         pygame.display.flip()
         self._clock.tick(self._fps)
 
+    def keys(self) -> list[str] | None:
+        """The keys pressed since the last call, after waiting for a frame's time; None when the window was closed.
+
+        Cursor keys are "up", "down", "left" and "right", the others the character that they type.
+        """
+        pygame = self._pygame
+        self._clock.tick(self._fps)
+        found = []
+        for event in pygame.event.get():
+            if event.type == pygame.QUIT:
+                return None
+            if event.type == pygame.KEYDOWN:
+                name = pygame.key.name(event.key)
+                found.append(name if name in ("up", "down", "left", "right") else event.unicode)
+        return found
+
     def close(self) -> None:
         """Closes the window; the next frame would open it again."""
         if self._surface is not None:

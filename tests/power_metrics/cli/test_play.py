@@ -75,6 +75,48 @@ def test_the_lines_show_what_the_board_shows():
     assert "#   A   R G G   #" in large.lines()
 
 
+def test_what_an_agent_sees_is_above_the_board():
+    played = game("powerenvs/Lab-v0", level="P  G", heading="east", strafe=True)
+    ahead = played.lines()[2:22]
+    assert {len(line) for line in ahead} == {60}
+    assert any("G" in line for line in ahead)
+    assert "P > " not in played.lines()[23]
+    for key in ("left", "right", "up", "down", "d", "a", "up"):
+        assert played.press(key)
+    assert "step 7 of 100, return 0" in played.lines()
+    played.press("up")
+    assert not played.over
+    played.press("up")
+    assert "the episode has ended: return 10, performance 10" in played.lines()
+    assert played.lines()[-1] == ("cursor keys walk and turn, a strafe_left, d strafe_right, r starts again, q quits")
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_game_in_a_window(closed, monkeypatch):
+    """Keys come as pygame's events, without a screen; what is shown is what the environment draws, and the lines."""
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    pygame = pytest.importorskip("pygame")
+    pygame.display.init()
+    from power_metrics.cli import play_window
+
+    played = Game(gym.make("powerenvs/Lab-v0", level="P  G", heading="east", render_mode="rgb_array"), "a lab", seed=0)
+    shown = []
+    monkeypatch.setattr(
+        play_window.Window,
+        "show",
+        lambda self, frame, show=play_window.Window.show: (shown.append(frame), show(self, frame)),
+    )
+    keys = [pygame.K_UP, pygame.K_LEFT, pygame.K_RIGHT]
+    for key in keys if closed else [*keys, pygame.K_q]:
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key, unicode=chr(key) if key < 128 else ""))
+    if closed:
+        pygame.event.post(pygame.event.Event(pygame.QUIT))
+    play_window.play_in_window(played)
+    assert played.num_steps == (0 if closed else 3)
+    assert {frame.shape for frame in shown} == {shown[0].shape}
+    assert shown[0].shape[1] >= 640
+
+
 def test_other_environments_can_be_played_by_number():
     played = game("FrozenLake-v1", is_slippery=False)
     assert played.lines()[2] == "SFFF"
