@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.cli.play import Game
+from power_metrics.cli.playing import Game
 from powerenvs.render.captions import captioned
 from powerenvs.render.window import Window
 

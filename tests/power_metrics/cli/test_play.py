@@ -11,7 +11,7 @@ import gymnasium as gym
 import pytest
 
 from power_metrics.cli import main as cli
-from power_metrics.cli.play import Game
+from power_metrics.cli.playing import Game
 
 
 def game(name, **kwargs):
