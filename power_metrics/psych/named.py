@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from powerenvs.authoring.compile import compile_world
 from powerenvs.authoring.family import load
 from powerenvs.envs.loading import build_world
-from powerenvs.model.labels import closest
+from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.registry import environments
 from powerenvs.worlds.psychology.task import Task
@@ -84,16 +83,6 @@ def task_of(log: Any) -> Task[Any]:
     return task(call.func.id, **settings)
 
 
-class Given(NamedTuple):
-    """What may happen under one truth, a line for each outcome."""
-
-    state: NDArray[np.int64]
-    action: NDArray[np.int64]
-    after: NDArray[np.int64]
-    probability: NDArray[np.float64]
-    correct: NDArray[np.float64]
-
-
 @dataclass(frozen=True)
 class Tables:
     """The belief MDP of a task, and what happens under each truth.
@@ -124,19 +113,30 @@ class Tables:
         """(S,) the number of the trial in its block."""
         return np.array([getattr(state, "trial", 0) for state in self.mdp.state_labels])
 
-    def given(self, truth: Hashable) -> Given:
-        """What may happen under a truth, from every state that is possible under it."""
+    @cached_property
+    def open(self) -> NDArray[np.bool_]:
+        """(S,) where an answer can be given."""
+        return np.asarray(self.mdp.available[:, self.answers].any(axis=1))
+
+    @cached_property
+    def shares(self) -> dict[str, NDArray[np.float64]]:
+        """{truth: (S,) how probable it is in each state}; 0 in terminal states."""
+        found: dict[str, NDArray[np.float64]] = {}
+        for s, label in enumerate(self.mdp.state_labels):
+            for truth, p in () if self.mdp.terminal[s] else self.task.posterior(label).items():
+                found.setdefault(label_text(truth), np.zeros(self.mdp.num_states))[s] = p
+        return found
+
+    @cached_property
+    def correct(self) -> dict[str, NDArray[np.float64]]:
+        """{truth: (S, A) the probability that this is the truth, and that the action is the correct answer}."""
         mdp, task = self.mdp, self.task
-        number = {label: s for s, label in enumerate(mdp.state_labels)}
-        lines = []
+        found = {name: np.zeros((mdp.num_states, mdp.num_actions)) for name in self.shares}
         for s, label in enumerate(mdp.state_labels):
-            if mdp.terminal[s] or truth not in task.posterior(label):
+            if mdp.terminal[s]:
                 continue
-            for action in task.available(label):
-                a = task.actions.index(action)
-                for change in task.outcomes(label, action, truth):
-                    if change.probability > 0:
-                        lines.append((s, a, number[change.state], change.probability, float(bool(change.correct))))
-        state, action, after = np.array([line[:3] for line in lines], dtype=np.int64).T
-        probability, correct = np.array([line[3:] for line in lines], dtype=np.float64).T
-        return Given(state, action, after, probability, correct)
+            for action in set(task.available(label)) & set(task.answers):
+                for truth, p in task.posterior(label).items():
+                    right = sum(c.probability for c in task.outcomes(label, action, truth) if c.correct)
+                    found[label_text(truth)][s, task.actions.index(action)] = p * right
+        return found

@@ -16,9 +16,9 @@ from power_metrics.psych.named import Tables, task as task_named
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
 from power_metrics.solvers.optimal import optimal_policies
-from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.transforms import restricted
+from powerenvs.worlds.psychology.task import FRAMES_PER_SECOND
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class Observer(Result):
         model: the belief MDP of the task, with S states and A actions.
         task: its name and settings.
         accuracy: the probability that an answer is correct.
-        ticks: how long it takes to answer, on average.
+        ticks: how long it takes to answer, on average, from when answers count.
         seconds: the same in seconds of the screen.
         reward: what a block pays on average, with costs.
         accuracy_in_block: (T,) the accuracy in each trial of a block.
@@ -172,42 +172,40 @@ def ideal_policy(tables: Tables) -> Floats:
 
 
 def evaluate(tables: Tables, policy: Floats) -> Observer:
-    """The exact numbers of a policy (S, A)."""
+    """The exact numbers of a policy (S, A).
+
+    Of all visits to a state, those under a truth are the share that its posterior says, whatever the policy.
+    """
     mdp, task = tables.mdp, tables.task
-    S = mdp.num_states
+    S, A = mdp.num_states, mdp.num_actions
+    chosen = scipy.sparse.csr_array(
+        (policy.reshape(-1), (np.repeat(np.arange(S), A), np.arange(S * A))), shape=(S, S * A)
+    )
+    chain = scipy.sparse.csc_array((chosen @ mdp.transition_matrix()).T)
+    reached = _closure(chain, mdp.initial > 0)
+    if (reached & ~_closure(scipy.sparse.csc_array(chain.T), mdp.terminal)).any():
+        raise ValueError("policy: expected one that comes to an answer, found one that may go on for ever")
+    moving = ~mdp.terminal & reached
+    visits = np.zeros(S)
+    inside = scipy.sparse.eye_array(int(moving.sum()), format="csc") - chain[moving][:, moving]
+    visits[moving] = scipy.sparse.linalg.spsolve(inside, mdp.initial[moving])
+    uses = visits[:, None] * policy
     T = int(tables.trial[~mdp.terminal].max()) + 1
-    answered, correct = np.zeros(T), np.zeros(T)
+    answered = np.bincount(tables.trial, uses[:, tables.answers].sum(axis=1))[:T]
+    correct = np.bincount(tables.trial, (uses * mdp.action_rewards(performance=True)).sum(axis=1))[:T]
+    waited = uses @ tables.ticks * tables.open
     accuracy_given, ticks_given = {}, {}
-    total_ticks = 0.0
-    for truth, weight in task.truths().items():
-        lines = tables.given(truth)
-        chance = policy[lines.state, lines.action] * lines.probability
-        chain = scipy.sparse.csc_array((chance, (lines.after, lines.state)), shape=(S, S))
-        reached = _closure(chain, mdp.initial > 0)
-        if (reached & ~_closure(chain.T, mdp.terminal)).any():
-            raise ValueError("policy: expected one that comes to an answer, found one that may go on for ever")
-        moving = ~mdp.terminal & reached
-        inside = scipy.sparse.eye_array(int(moving.sum()), format="csc") - chain[moving][:, moving]
-        visits = np.zeros(S)
-        visits[moving] = scipy.sparse.linalg.spsolve(inside, mdp.initial[moving])
-        flow = visits[lines.state] * chance
-        right = np.bincount(tables.trial[lines.state], flow * lines.correct, T)
-        uses = visits[:, None] * policy
-        given_answers = np.bincount(tables.trial[moving], uses[moving][:, tables.answers].sum(axis=1), T)
-        ticks = float(uses[moving].sum(axis=0) @ tables.ticks)
-        answered += weight * given_answers
-        correct += weight * right
-        total_ticks += weight * ticks
-        name = label_text(truth)
-        accuracy_given[name] = float(right.sum() / given_answers.sum())
-        ticks_given[name] = ticks / float(given_answers.sum())
-    ticks = total_ticks / float(answered.sum())
-    paid = task.paid(True) * correct.sum() + task.paid(False) * (answered - correct).sum() - task.cost * total_ticks
-    seconds = ticks * task.frames_per_tick / 60
+    for name, share in tables.shares.items():
+        answers = float(share @ uses[:, tables.answers].sum(axis=1))
+        if answers > 0:
+            right = float((uses * tables.correct[name]).sum())
+            accuracy_given[name], ticks_given[name] = right / answers, float(share @ waited) / answers
+    ticks = float(waited.sum() / answered.sum())
     accuracy = float(correct.sum() / answered.sum())
+    reward = float((uses * mdp.action_rewards())[moving].sum())
     return Observer(
-        mdp, repr(task), accuracy, ticks, seconds, float(paid), correct / answered, accuracy_given, ticks_given,
-        np.asarray(policy, dtype=np.float64),
+        mdp, repr(task), accuracy, ticks, ticks * task.frames_per_tick / FRAMES_PER_SECOND, reward, correct / answered,
+        accuracy_given, ticks_given, np.asarray(policy, dtype=np.float64),
     )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ class Person:
         except ImportError:
             raise ValueError(f"subject: a window needs pygame: {install_line('render')}") from None
         self._pygame = pygame
-        self._env = ScreenEnv(task, **{"response": "button", **options})
+        self._env = ScreenEnv(task, **{"response": "button" if len(task.buttons) <= 9 else "gaze", **options})
         if self._env.gaze_kind != "grid":
             raise ValueError("screen: expected gaze='grid' for a person, whose keys move the gaze by cells")
         self._seed = seed
@@ -75,12 +75,12 @@ class Person:
                 if event.key in keys:
                     action = list(MOVES).index(keys[event.key])
                 number = event.key - pygame.K_1
-                if 0 <= number < len(self._env.task.answers) and self._env.response == "button":
+                if 0 <= number < len(self._env.task.buttons) and self._env.response == "button":
                     action = len(MOVES) + number
         return action
 
     def _help(self) -> str:
-        return ", ".join(f"{i} {name}" for i, name in enumerate(self._env.task.answers, start=1))
+        return ", ".join(f"{i} {name}" for i, name in enumerate(self._env.task.buttons, start=1))
 
     def _show(self, text: str) -> None:
         pygame = self._pygame

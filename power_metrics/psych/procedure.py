@@ -136,7 +136,7 @@ class _Beliefs:
             tables = Tables(task)
             sums = np.cumsum(self._policy(tables), axis=1)
             self._known[level] = tables, sums / sums[:, -1:], {s: i for i, s in enumerate(tables.mdp.state_labels)}
-        _, sums, index = self._known[level]
+        tables, sums, index = self._known[level]
         block = task.block(self._seed, number)
         inside = np.random.default_rng(block.noise)
         own = np.random.default_rng([self._seed, number, 3])
@@ -147,15 +147,18 @@ class _Beliefs:
             action = task.actions[
                 min(int(np.searchsorted(sums[index[state]], own.random(), side="right")), len(task.actions) - 1)
             ]
-            key = (level, state, action, block.truth)
+            truth = task.truth_at(block, state)
+            key = (level, state, action, truth)
             if key not in self._outcomes:
-                self._outcomes[key] = [change for change in task.outcomes(state, action, block.truth) if change[0] > 0]
-            fitting = [c for c in self._outcomes[key] if task.fits(block, ticks, state, action, c.state)]
+                self._outcomes[key] = [change for change in task.outcomes(state, action, truth) if change[0] > 0]
+            fitting = [c for c in self._outcomes[key] if task.fits(block, steps, state, action, c.state)]
+            if task.fresh:
+                fitting = [c for c in fitting if c.truth is None or c.truth == task.truth_at(block, c.state)]
             change = _drawn([(c.probability, c) for c in fitting], inside)
             steps += 1
             if steps > 1_000_000:
                 raise ValueError("subject: expected one that answers, found a million actions without an answer")
-            ticks += task.ticks(action)
+            ticks += task.ticks(action) if tables.open[index[state]] else 0
             if change.correct is not None:
                 rows.append(_row(task, block, len(rows), ticks, steps, action, bool(change.correct)))
                 ticks = steps = 0

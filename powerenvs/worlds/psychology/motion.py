@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -155,12 +156,7 @@ class MotionDiscrimination(Task[Walk]):
         steps = SPEED * self.frames_per_tick * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         begin = rng.uniform(-FIELD, FIELD, (self.dots, 2))
         paths = np.concatenate([begin[None], begin + np.cumsum(steps[way], axis=0)]).astype(np.float32)
-        radius = np.float64(0.44)
-        places = tuple(Place(0.5 + radius * np.cos(a), 0.5 + radius * np.sin(a), 0.055) for a in angles.tolist())
-        arrows = tuple(
-            Item("arrow", x, y, 0.09, INK, angle=round(np.degrees(a), 1))
-            for (x, y, _), a in zip(places, angles.tolist(), strict=True)
-        )
+        places, arrows = arrows_around(self.directions)
         frames = None if self.deadline is None else self.deadline * self.frames_per_tick
         draw = partial(_draw, paths, self.frames_per_tick, arrows)
         parts: tuple[Part, ...] = (Part("motion", frames, draw, moving=True, open=True),)
@@ -191,6 +187,16 @@ def _draw(paths: NDArray[np.float32], per_tick: int, arrows: tuple[Item, ...], s
     for arrow in arrows:
         put(canvas, arrow)
     return canvas
+
+
+@lru_cache(maxsize=8)
+def arrows_around(directions: int) -> tuple[tuple[Place, ...], tuple[Item, ...]]:
+    """Where one answers with a direction: arrows around the middle."""
+    angles = [2 * math.pi * i / directions for i in range(directions)]
+    places = tuple(Place(0.5 + 0.44 * math.cos(a), 0.5 + 0.44 * math.sin(a), 0.055) for a in angles)
+    degrees = [360.0 * i / directions for i in range(directions)]
+    items = (Item("arrow", x, y, 0.09, INK, angle=a) for (x, y, _), a in zip(places, degrees, strict=True))
+    return places, tuple(items)
 
 
 def _draw_arrows(arrows: tuple[Item, ...], size: int, frame: int) -> Any:

@@ -119,7 +119,7 @@ class ScreenEnv(RenderedEnv):
             self.action_space: gym.Space[Any] = gym.spaces.MultiDiscrete([len(strides)] * 2)  # type: ignore[assignment]
         else:
             if response == "button":
-                self.action_labels += tuple(task.answers)
+                self.action_labels += tuple(task.buttons)
             self.action_space = gym.spaces.Discrete(len(self.action_labels))
         self._mask = None if gaze == "pixels" else np.ones(len(self.action_labels), dtype=np.int8)
         self._canvas = np.empty((2 * size, 2 * size, 3), dtype=np.uint8)
@@ -291,8 +291,9 @@ class ScreenEnv(RenderedEnv):
             "trial": self._scene_number,
             "reaction_time": self._waited / FRAMES_PER_SECOND,
             "step_count": self._steps,
-            "response": self.block.task.answers[answer] if answer >= 0 else "",
-            "correct": answer == scene.answer,
+            "response": self.block.task.buttons[answer] if answer >= 0 else "",
+            "correct": answer == scene.answer
+            and (scene.window is None or scene.window[0] <= self._waited <= scene.window[1]),
             "difficulty_level": self.current_level,
             **scene.variables,
         }

@@ -35,6 +35,8 @@ class Change(NamedTuple):
     probability: float
     state: Any
     correct: bool | None = None
+    truth: Hashable = None
+    """Of the next trial, where every trial has a truth of its own."""
 
 
 class Place(NamedTuple):
@@ -71,12 +73,14 @@ class Scene(NamedTuple):
         places: where each answer is given.
         parts: what is shown, in order; the last one is open.
         variables: what the log says of the trial besides.
+        window: from which frame to which, counted from when answers count, an answer has to come; None for any.
     """
 
     answer: int
     places: tuple[Place, ...]
     parts: tuple[Part, ...]
     variables: Mapping[str, Any]
+    window: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class Block:
 
     Attributes:
         task: at the level of the block.
-        truth: what is hidden.
+        truth: what is hidden; a tuple, where every trial has a truth of its own.
         scenes: one for each trial.
         noise: seed of what happens inside a subject that the task's model has, such as what is forgotten.
         fixed: what screens and the model share, such as which dots are attended to; a task's own.
@@ -102,7 +106,9 @@ class Task(World[State]):
     """An experiment. Subclasses are frozen dataclasses, whose fields are the settings.
 
     Attributes:
-        answers: the actions that answer, in the order of the places on the screen. All other actions take a tick.
+        answers: the actions that answer. All other actions take a tick.
+        buttons: the places on the screen where one answers, in order; the answers unless a task says otherwise.
+        fresh: whether every trial of a block has a truth of its own.
         variable: the field that makes trials harder.
         values: of this field, by level, easiest first.
         frames_per_tick: how long a tick of the model is on the screen.
@@ -122,7 +128,13 @@ class Task(World[State]):
     values: ClassVar[tuple[Any, ...]]
     frames_per_tick: ClassVar[int] = 4
     views: ClassVar[Mapping[str, str]] = {"screen": "powerenvs.worlds.psychology.screen:ScreenEnv"}
+    fresh: ClassVar[bool] = False
     cost: float
+
+    @property
+    def buttons(self) -> tuple[str, ...]:
+        """The places on the screen where one answers, in order."""
+        return self.answers
 
     @abstractmethod
     def truths(self) -> Mapping[Hashable, float]:
@@ -138,7 +150,11 @@ class Task(World[State]):
 
     @abstractmethod
     def outcomes(self, state: State, action: str, truth: Hashable) -> Iterable[Change]:
-        """What a subject may come to know under this truth, when it acts."""
+        """What a subject may come to know under this truth, when it acts.
+
+        Where every trial has a truth of its own it is that of the current trial, and what an answer leads to has that
+        of the next one.
+        """
 
     @abstractmethod
     def stage(self, rng: np.random.Generator, truth: Hashable) -> tuple[tuple[Scene, ...], Any]:
@@ -147,6 +163,15 @@ class Task(World[State]):
     def fits(self, block: Block, ticks: int, before: State, action: str, after: State) -> bool:
         """Whether ``after`` is what a subject comes to know in this block; ``ticks`` of the trial have gone by."""
         return True
+
+    def truth_at(self, block: Block, state: State) -> Hashable:
+        """The truth of a block, in the trial of a state."""
+        return block.truth[state.trial] if self.fresh else block.truth  # type: ignore[index, attr-defined]
+
+    def draw_truth(self, rng: np.random.Generator) -> Hashable:
+        """The truth of a block."""
+        truths = self.truths()
+        return list(truths)[int(rng.choice(len(truths), p=list(truths.values())))]
 
     def paid(self, correct: bool) -> float:
         """The reward of an answer."""
@@ -170,7 +195,7 @@ class Task(World[State]):
         """The outcomes under every truth, weighed by how probable it is for one who knows ``state``."""
         found = []
         for truth, weight in self.posterior(state).items():
-            for probability, after, correct in self.outcomes(state, action, truth):
+            for probability, after, correct, _ in self.outcomes(state, action, truth):
                 reward = -self.cost * self.ticks(action) + (0.0 if correct is None else self.paid(correct))
                 found.append(Outcome(weight * probability, after, reward, float(bool(correct))))
         return found
@@ -192,8 +217,7 @@ class Task(World[State]):
     def block(self, seed: int, trial: int = 0) -> Block:
         """The block that a seed gives as number ``trial``: nothing else enters it."""
         rng = np.random.default_rng([seed, trial])
-        truths = self.truths()
-        truth = list(truths)[int(rng.choice(len(truths), p=list(truths.values())))]
+        truth = self.draw_truth(rng)
         noise = tuple(rng.integers(2**32, size=4).tolist())
         scenes, fixed = self.stage(rng, truth)
         return Block(self, truth, scenes, noise, fixed)
@@ -208,14 +232,24 @@ class Task(World[State]):
             if not 0 <= real(value) <= 1:
                 raise ValueError(f"{name}: expected a number from 0 to 1, found {value!r}")
 
+    def check_at_least(self, least: float, most: float = float("inf"), **values: float) -> None:
+        """Refuses what is no number from ``least`` to ``most``.
+
+        Raises:
+            ValueError: with the name of the field.
+        """
+        for name, value in values.items():
+            if not (least <= real(value) <= most and real(value) < float("inf")):
+                end = "" if most == float("inf") else f" and at most {most:g}"
+                raise ValueError(f"{name}: expected a number of at least {least:g}{end}, found {value!r}")
+
     def check_cost(self) -> None:
         """Refuses costs below 0.
 
         Raises:
             ValueError: for them.
         """
-        if not 0 <= real(self.cost) < float("inf"):
-            raise ValueError(f"cost: expected a number of at least 0, found {self.cost!r}")
+        self.check_at_least(0, cost=self.cost)
 
     def check_count(self, least: int, **values: int) -> None:
         """Refuses what is no whole number of at least ``least``.

@@ -99,6 +99,83 @@ def test_harlow_is_learned_in_one_trial():
     assert pm.psych.ideal("Harlow", right=5.0, wrong=-5.0).reward == pytest.approx(25, abs=1e-12)
 
 
+@pytest.mark.parametrize("retention", [1.0, 0.9, 0.0])
+@pytest.mark.parametrize(("size", "capacity"), [(3, 4), (6, 4), (4, 0)])
+def test_slots(size, capacity, retention):
+    """What is held is recognised; for the rest one does best to say no: (1 + min(K, N) r^t / N) / 2."""
+    held = min(size, capacity) / size
+    found = pm.psych.ideal("ChangeDetection", set_size=size, capacity=capacity, retention=retention, delay=3)
+    assert found.accuracy == pytest.approx((1 + held * retention**3) / 2, abs=1e-12)
+    found = pm.psych.ideal("MultipleObjectTracking", track=size, capacity=capacity, retention=retention, duration=2)
+    assert found.accuracy == pytest.approx((1 + held * retention**2) / 2, abs=1e-12)
+
+
+def test_perfect_memory_is_always_right():
+    for name in ("ContinuousRecognition", "VisuomotorMapping"):
+        found = pm.psych.ideal(name, retention=1.0)
+        assert found.accuracy_in_block == pytest.approx(1, abs=1e-12)
+
+
+def test_recognition_against_memories_of_single_images():
+    """Another model: a set of remembered images, each forgotten by itself; the answer by the posterior of counts."""
+    trials, new, retention = 6, 0.4, 0.7
+    exact = pm.psych.ideal("ContinuousRecognition", trials=trials, new=new, retention=retention)
+    rng, right, runs = np.random.default_rng(0), np.zeros(trials), 20_000
+    for _ in range(runs):
+        seen, held = 0, set()
+        for trial in range(trials):
+            is_new = seen == 0 or rng.random() < new
+            image = seen if is_new else int(rng.integers(seen))
+            forgotten = (1 - new) * (1 - len(held) / seen) if seen else 0.0
+            says_new = image not in held and (seen == 0 or new >= forgotten)
+            right[trial] += says_new == is_new
+            seen += is_new
+            held = {one for one in held | {image} if rng.random() < retention}
+    error = np.sqrt(np.abs(exact.accuracy_in_block * (1 - exact.accuracy_in_block)) / runs)
+    assert (np.abs(right / runs - exact.accuracy_in_block) <= 4 * error + 1e-12).all()
+
+
+@pytest.mark.parametrize("directions", [2, 4, 8])
+def test_acuity(directions):
+    found = pm.psych.ideal("LandoltC", directions=directions, scale=0.25, contrast=0.5, sensitivity=8.0)
+    assert found.accuracy == pytest.approx(pm.psych.choice_accuracy(1.0, directions), abs=1e-12)
+    away = pm.psych.ideal("LandoltC", directions=directions, scale=0.5, contrast=0.5, sensitivity=8.0, eccentricity=2.0)
+    assert away.accuracy == pytest.approx(found.accuracy, abs=1e-12)  # twice as large, half as well seen
+    if directions == 2:
+        assert found.accuracy == pytest.approx(norm.cdf(1 / np.sqrt(2)), abs=1e-12)
+
+
+def test_glass_patterns():
+    side, there = (
+        pm.psych.ideal("GlassPatterns", coherence=0.5, sensitivity=3.0, ask=ask) for ask in ("side", "there")
+    )
+    assert side.accuracy == pytest.approx(norm.cdf(1.5 / np.sqrt(2)), abs=1e-12)
+    assert there.accuracy == pytest.approx(norm.cdf(0.75), abs=1e-12)
+
+
+@pytest.mark.parametrize("size", [3, 4, 6, 15])
+def test_odd_items(size):
+    """Known to be there, and what it looks like: (N+1)/2 - 1/N looks. Else the third look tells of the first two."""
+    known = pm.psych.ideal("OddOneOut", set_size=size, known=True)
+    assert (known.accuracy, known.ticks) == pytest.approx((1, (size + 1) / 2 - 1 / size), abs=1e-12)
+    looks = [3 if k <= 2 else min(k, size - 1) for k in range(1, size + 1)]
+    found = pm.psych.ideal("OddOneOut", set_size=size)
+    assert (found.accuracy, found.ticks) == pytest.approx((1, np.mean(looks)), abs=1e-12)
+
+
+def test_timing():
+    """Without noise one is right, as soon as the tolerance allows; with noise as often as the best of all guesses."""
+    sure = pm.psych.ideal("ReadySetGo", weber=0.0)
+    assert sure.accuracy == pytest.approx(1, abs=1e-12)
+    assert sure.ticks == pytest.approx((9 + 14) / 2, abs=1e-12)
+    task = pm.psych.task("ReadySetGo", intervals=(8, 10, 12), weber=0.2)
+    total = 0.0
+    for measured in {m for measures in task.measures.values() for m in measures}:
+        weights = {t: task.measures[t].get(measured, 0.0) / 3 for t in task.intervals}
+        total += max(sum(p for t, p in weights.items() if abs(t - go) <= 1) for go in range(14))
+    assert pm.psych.ideal(task).accuracy == pytest.approx(total, abs=1e-12)
+
+
 def test_signal_detection():
     for sensitivity in (0.0, 0.5, 1.0, 2.5):
         assert pm.psych.choice_accuracy(sensitivity) == pytest.approx(norm.cdf(sensitivity / np.sqrt(2)), abs=1e-12)
@@ -151,14 +228,14 @@ def test_simulated_subjects_agree_with_the_exact_ones(name, subject):
     task = pm.psych.task(name)
     exact = pm.psych.ideal(task) if subject == "ideal" else pm.psych.observer(task, "random")
     log = pm.psych.run(task, subject, trials=600, seed=11)
-    error = np.sqrt(exact.accuracy * (1 - exact.accuracy) / len(log))
+    error = np.sqrt(abs(exact.accuracy * (1 - exact.accuracy)) / len(log))
     assert abs(log.accuracy() - exact.accuracy) <= 4 * error + 1e-9
     times = log.column("reaction_time")
     spread = times.std() / np.sqrt(len(times))
     assert abs(times.mean() - exact.seconds) <= 4 * spread + 1e-9
     for k, accuracy in enumerate(exact.accuracy_in_block):
         part = log.where(trial=k)
-        assert abs(part.accuracy() - accuracy) <= 4 * np.sqrt(accuracy * (1 - accuracy) / len(part)) + 1e-9
+        assert abs(part.accuracy() - accuracy) <= 4 * np.sqrt(abs(accuracy * (1 - accuracy)) / len(part)) + 1e-9
 
 
 def test_frontiers_rise():
@@ -167,13 +244,6 @@ def test_frontiers_rise():
     assert (np.diff(front.accuracy) >= -1e-12).all()
     for time, accuracy in zip(front.ticks, front.accuracy, strict=True):
         assert (accuracy - front.cost * time <= front.accuracy - front.cost * front.ticks + 1e-12).all()
-
-
-def test_power_of_a_task():
-    """The belief MDP is a model as any other: knowing more is having more POWER."""
-    mdp = tabular_model(pm.psych.task("Harlow"))
-    power = pm.power(mdp, gamma=0.9, num_samples=200, seed=0, progress=False)
-    assert np.isfinite(power.mean).all()
 
 
 def test_policies_that_never_answer_are_refused():

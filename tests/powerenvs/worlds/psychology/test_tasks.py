@@ -27,44 +27,53 @@ CASES = [(name, {}) for name in WORLDS] + [
     ("MotionDiscrimination", {"directions": 8, "bound": None, "deadline": 3, "coherence": 0.4}),
     ("MotionDiscrimination", {"directions": 4, "bound": 2, "deadline": 4}),
     ("MotionDiscrimination", {"deadline": 5, "coherence": 1.0}),
+    ("ChangeDetection", {"set_size": 6, "capacity": 3, "delay": 0}),
+    ("MultipleObjectTracking", {"track": 5, "retention": 0.7}),
+    ("ContinuousRecognition", {"trials": 4, "new": 0.3, "retention": 0.6}),
+    ("VisuomotorMapping", {"images": 2, "trials": 4, "new": 0.8, "retention": 0.5}),
+    ("LandoltC", {"directions": 2, "contrast": 0.5, "eccentricity": 4.0}),
+    ("GlassPatterns", {"ask": "there", "coherence": 0.7}),
+    ("OddOneOut", {"set_size": 3}),
+    ("OddOneOut", {"set_size": 7, "known": True, "kind": "orientation"}),
+    ("ReadySetGo", {"intervals": (6, 8, 10), "tolerance": 0}),
+    ("ReadySetGo", {"weber": 0.0}),
 ]
 every_case = pytest.mark.parametrize(("name", "settings"), CASES, ids=lambda value: str(value))
 
 
 @every_case
 def test_knowledge_is_what_bayes_rule_says(name, settings):
-    """How often each state is reached under each truth, counted forward, gives the posterior of the state."""
+    """How often each state is reached together with each truth, counted forward, gives the posterior of the state."""
     task = WORLDS[name](**settings)
-    mdp = tabular_model(task)
-    index = {label: s for s, label in enumerate(mdp.state_labels)}
-    reached = {truth: np.zeros(mdp.num_states) for truth in task.truths()}
-    for truth, total in reached.items():
-        now = {state: p for p, state in task.start()}
-        for _ in range(200):
-            after: dict = {}
-            for state, p in now.items():
-                total[index[state]] += p
-                if task.terminal(state):
-                    continue
-                actions = [a for a in task.available(state) if a not in task.answers] or list(task.available(state))
-                for action in actions:
-                    changes = list(task.outcomes(state, action, truth))
-                    assert sum(change.probability for change in changes) == pytest.approx(1, abs=1e-12)
-                    for change in changes:
-                        if change.probability > 0:
-                            share = p * change.probability / len(actions)
-                            after[change.state] = after.get(change.state, 0) + share
-            now = {state: p for state, p in after.items() if p > 1e-14}
-            if not now:
-                break
-    prior = task.truths()
-    assert sum(prior.values()) == pytest.approx(1, abs=1e-12)
-    for state, s in index.items():
-        weights = {truth: prior[truth] * reached[truth][s] for truth in prior}
-        if sum(weights.values()) > 1e-9 and not task.terminal(state):
+    assert sum(task.truths().values()) == pytest.approx(1, abs=1e-12)
+    together: dict = {}
+    now = {(state, truth): p * share for p, state in task.start() for truth, share in task.posterior(state).items()}
+    for _ in range(200):
+        after: dict = {}
+        for (state, truth), p in now.items():
+            together[state, truth] = together.get((state, truth), 0.0) + p
+            if task.terminal(state):
+                continue
+            actions = [a for a in task.available(state) if a not in task.answers] or list(task.available(state))
+            for action in actions:
+                changes = list(task.outcomes(state, action, truth))
+                assert sum(change.probability for change in changes) == pytest.approx(1, abs=1e-12)
+                for change in changes:
+                    reached = change.state, truth if change.truth is None else change.truth
+                    after[reached] = after.get(reached, 0.0) + p * change.probability / len(actions)
+        now = {reached: p for reached, p in after.items() if p > 1e-14}
+        if not now:
+            break
+    totals: dict = {}
+    for (state, _), p in together.items():
+        totals[state] = totals.get(state, 0.0) + p
+    for state, total in totals.items():
+        if total > 1e-9 and not task.terminal(state):
             known = task.posterior(state)
-            for truth, weight in weights.items():
-                assert known.get(truth, 0) == pytest.approx(weight / sum(weights.values()), abs=1e-9), (state, truth)
+            assert sum(known.values()) == pytest.approx(1, abs=1e-12)
+            for truth in task.truths():
+                share = together.get((state, truth), 0.0) / total
+                assert known.get(truth, 0.0) == pytest.approx(share, abs=1e-9), (state, truth)
 
 
 @every_case
@@ -82,15 +91,16 @@ def test_one_seed_makes_one_block(name, settings):
             assert (one.answer, one.variables) == (other.answer, other.variables)
             for part, same in zip(one.parts, other.parts, strict=True):
                 assert np.array_equal(part.draw(48, 3), same.draw(48, 3))
-    screens = {task.block(5, trial).scenes[0].parts[0].draw(48, 0).tobytes() for trial in range(6)}
-    assert len(screens) > 1 or len({len(task.block(5, trial).scenes) for trial in range(6)}) > 1
+    first = [task.block(5, trial).scenes[0] for trial in range(12)]
+    assert len({scene.parts[0].draw(48, 0).tobytes() + repr(scene.variables).encode() for scene in first}) > 1
 
 
 @every_case
 def test_truths_are_as_frequent_as_they_should_be(name, settings):
     task = WORLDS[name](**settings)
-    found = [task.block(0, trial).truth for trial in range(200)]
-    for truth, p in task.truths().items():
+    blocks = [task.block(0, trial) for trial in range(200)]
+    found = [task.truth_at(block, next(iter(task.start()))[1]) for block in blocks]
+    for truth, p in task.posterior(next(iter(task.start()))[1]).items() if not task.fresh else ():
         assert abs(found.count(truth) / 200 - p) < 4.5 * np.sqrt(p * (1 - p) / 200) + 1e-12
 
 
@@ -127,12 +137,14 @@ def test_screens_are_gymnasium_environments(name, settings):
 @pytest.mark.parametrize("name", WORLDS)
 def test_a_person_who_knows_the_answer_is_right_on_the_screen(name):
     """Looking at the place of the right answer is what the trial asks for."""
-    env = ScreenEnv(WORLDS[name](), blocks=2)
+    env = ScreenEnv(WORLDS[name](**({"tolerance": 3} if name == "ReadySetGo" else {})), blocks=2)
     env.reset(seed=1)
     records, over = [], False
     while not over:
         scene = env.scene
-        place = scene.places[scene.answer] if env._info()["phase"] == scene.parts[-1].name else (0.5, 0.5)
+        open_ = env._info()["phase"] == scene.parts[-1].name
+        early = scene.window is not None and env._waited < scene.window[0]
+        place = scene.places[scene.answer] if open_ and not early else (0.5, 0.5)
         away = np.array(place[:2]) - env._gaze
         axis = int(abs(away[1]) > abs(away[0]))
         sign = 0 if abs(away[axis]) <= 0.5 / env.grid else np.sign(away[axis])
@@ -284,3 +296,41 @@ def test_any_images_can_be_foveal():
 def test_every_task_is_registered():
     ids = {entry.id for entry in environments()}
     assert {f"powerenvs/{name}-v0" for name in WORLDS} <= ids
+
+
+def test_answers_out_of_time_are_wrong():
+    env = ScreenEnv(WORLDS["ReadySetGo"](), response="button")
+    env.reset(seed=0)
+    phase, record = "", None
+    while record is None:
+        _, reward, _, _, info = env.step(5 if phase == "go" else 0)
+        phase, record = info["phase"], info.get("trial")
+    assert (record["response"], record["correct"], reward) == ("go", False, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("ChangeDetection", {"set_size": 17}, "set_size: expected at most 16"),
+        ("ChangeDetection", {"retention": 2}, "retention: expected a number from 0 to 1"),
+        ("MultipleObjectTracking", {"track": 9}, "track: expected at most 8"),
+        ("MultipleObjectTracking", {"speed": -1}, "speed: expected a number of at least 0"),
+        ("ContinuousRecognition", {"trials": 0}, "trials: expected a whole number of at least 1"),
+        ("VisuomotorMapping", {"images": 0}, "images: expected a whole number"),
+        ("LandoltC", {"scale": 2}, "scale: expected a number from 0 to 1"),
+        ("LandoltC", {"directions": 5}, "directions: expected 2, 4 or 8"),
+        ("LandoltC", {"eccentricity": 90}, "eccentricity: expected a number of at least 0 and at most 12"),
+        ("GlassPatterns", {"ask": "where"}, "ask: unknown kind 'where'"),
+        ("GlassPatterns", {"sensitivity": float("inf")}, "sensitivity: expected a number"),
+        ("OddOneOut", {"set_size": 2}, "set_size: expected a whole number of at least 3"),
+        ("OddOneOut", {"kind": "size"}, "kind: unknown kind"),
+        ("ReadySetGo", {"intervals": ()}, "intervals: expected different numbers"),
+        ("ReadySetGo", {"intervals": (3, 3)}, "intervals: expected different numbers"),
+        ("ReadySetGo", {"intervals": (3, 0)}, "intervals: expected a whole number"),
+        ("ReadySetGo", {"weber": -0.1}, "weber: expected a number"),
+        ("Harlow", {"right": -1}, "right: expected more than wrong"),
+    ],
+)
+def test_tasks_refuse_what_does_not_fit(name, settings, message):
+    with pytest.raises(ValueError, match=message):
+        WORLDS[name](**settings)

@@ -1,0 +1,106 @@
+"""Landolt C: where is the gap of the ring?"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+from powerenvs.worlds.psychology.motion import COMPASS, arrows_around
+from powerenvs.worlds.psychology.paint import INK, Item, draw_items
+from powerenvs.worlds.psychology.percept import Percept
+from powerenvs.worlds.psychology.signal import forced_choice
+from powerenvs.worlds.psychology.task import Part, Scene
+
+LARGEST = 0.34
+"""Of a ring at scale 1, in screens."""
+HALVED = 2.0
+"""The eccentricity, in degrees, at which sensitivity is half of that in the middle."""
+DEGREES = 30.0
+"""How wide the screen is."""
+
+
+@dataclass(frozen=True)
+class LandoltC(Percept):
+    """A ring with a gap: say where the gap is.
+
+    Description:
+        The percept is that of an observer who chooses the direction with the most evidence, with independent normal
+        noise of standard deviation 1 and a signal of d' = sensitivity x contrast x scale / (1 + eccentricity / 2).
+
+    Action space:
+        Discrete(D+1): the directions, then look.
+
+    Rewards:
+        1 for a correct answer, minus ``cost`` for the look. Hidden performance: 1 for a correct answer.
+
+    Episode end:
+        With an answer.
+
+    Arguments:
+        scale: of the ring, 1 for the largest.
+        contrast: of the ring with the screen.
+        eccentricity: of the ring from where one fixates, in degrees; the screen is 30 wide.
+        directions: 2 (right, left), 4, or 8.
+        sensitivity: d' of the largest ring at full contrast in the middle.
+        cost: of the look.
+
+    Numbers:
+        Accuracy: ∫ φ(x - d') Φ(x)^(D-1) dx; Φ(d'/√2) with two directions.
+
+    Reference:
+        Scales and contrasts of the task in Psychlab, arXiv 1801.08116; Green & Swets 1966.
+
+    Raises:
+        ValueError: for settings out of range.
+    """
+
+    scale: float = 0.25
+    contrast: float = 1.0
+    eccentricity: float = 0.0
+    directions: int = 8
+    sensitivity: float = 12.0
+    cost: float = 0.0
+
+    variable: ClassVar[str] = "scale"
+    values: ClassVar[tuple[float, ...]] = (1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125)
+    frames_per_tick: ClassVar[int] = 15
+
+    def __post_init__(self) -> None:
+        self.check_share(scale=self.scale, contrast=self.contrast)
+        self.check_cost()
+        self.check_at_least(0, 12, eccentricity=self.eccentricity)
+        self.check_at_least(0, sensitivity=self.sensitivity)
+        if self.directions not in (2, 4, 8):
+            raise ValueError(f"directions: expected 2, 4 or 8, found {self.directions!r}")
+
+    @property
+    def answers(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The directions."""
+        return COMPASS[:: 8 // self.directions]
+
+    def right(self) -> float:
+        """As chosen among the directions with this d'."""
+        d = self.sensitivity * self.contrast * self.scale / (1 + self.eccentricity / HALVED)
+        return forced_choice(d, self.directions)
+
+    def stage(self, rng: np.random.Generator, truth: Hashable) -> tuple[tuple[Scene, ...], Any]:
+        """A ring, in the middle or away from it."""
+        answer = self.answers.index(str(truth))
+        places, arrows = arrows_around(self.directions)
+        turn, away = 2 * np.pi * rng.random(), self.eccentricity / DEGREES
+        x, y = (0.5 + float(away * np.cos(turn)), 0.5 + float(away * np.sin(turn)))
+        x, y = (v + float(rng.uniform(-0.015, 0.015)) for v in (x, y))
+        ring = Item(
+            "ring", x, y, LARGEST * self.scale, INK, angle=answer * 360.0 / self.directions, contrast=self.contrast
+        )
+        variables = {"scale": self.scale, "contrast": self.contrast, "direction": str(truth)}
+        part = Part("ring", None, partial(_draw, (ring, *arrows)), open=True)
+        return (Scene(answer, places, (part,), variables),), None
+
+
+def _draw(items: tuple[Item, ...], size: int, frame: int) -> Any:
+    return draw_items(size, items)
