@@ -30,7 +30,8 @@ def policy_of(env: Any, given: Any, gamma: float) -> Callable[[], Table]:
     Args:
         env: the environment, or its tables.
         given: "optimal" for the task, ties split evenly, or "random"; a saved model of Stable-Baselines3 (.zip); a
-            folder of `power_metrics.train`, whose last policy counts; or what `power_metrics.policy_table` reads.
+            folder of `power_metrics.train`, whose last policy counts; or an agent that `power_metrics.policy_table`
+            reads without further arguments, or the table (S, A) that it makes.
         gamma: the discount of "optimal".
 
     Raises:

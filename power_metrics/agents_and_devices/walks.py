@@ -52,13 +52,16 @@ def checked_walk(mdp: TabularMDP, trajectory: Any, name: str = "trajectory", pla
         pairs: list[Any] = [*zip(trajectory.states.tolist(), [*trajectory.actions.tolist(), None], strict=True)]
         return _walk(mdp, pairs, name, place)
     if isinstance(trajectory, (str, bytes)) or not isinstance(trajectory, Iterable):
-        raise ValueError(f"{name}: expected pairs (state, action) or a rollout, found {trajectory!r}")
+        raise ValueError(
+            f"{name}: expected pairs (state, action) or a rollout, found {trajectory!r}; policy_agency takes policies"
+        )
     listed = list(trajectory)
     states, actions = mdp.lookup, Lookup("action", mdp.action_labels)
     found = []
     for step, pair in enumerate(listed):
         if isinstance(pair, (str, bytes)) or not isinstance(pair, Sequence) or len(pair) != 2:
-            raise ValueError(f"{name}: expected a pair (state, action) at {place(step)}, found {pair!r}")
+            hint = "policy_agency takes policies"
+            raise ValueError(f"{name}: expected a pair (state, action) at {place(step)}, found {pair!r}; {hint}")
         state, action = pair
         at = f"{name}: {place(step)}"
         if action is None and step < len(listed) - 1:

@@ -105,7 +105,8 @@ def policy_agency(
     Args:
         env_or_mdp: an environment or a `powerenvs.TabularMDP` with S states.
         policy: "optimal" for the task, ties split evenly, or "random"; a saved model of Stable-Baselines3 (.zip); a
-            folder of `power_metrics.train`, whose last policy counts; or what `power_metrics.policy_table` reads.
+            folder of `power_metrics.train`, whose last policy counts; or an agent that `power_metrics.policy_table`
+            reads without further arguments, or the table (S, A) that it makes.
         agents: as for `agency`.
         devices: as for `agency`.
         prior: P(agent) before anything is seen.

@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from stable_baselines3 import PPO
 
 import power_metrics as pm
 from power_metrics.agents_and_devices.policies import policy_of
@@ -140,6 +141,11 @@ def test_policies_by_name_from_training_and_refusals(tmp_path):
     run = pm.train(env, "q_learning", steps=600, eval_every=300, out=tmp_path / "run", progress=False)
     assert np.array_equal(policy_of(env, tmp_path / "run", 0.9)(), run.policies[-1])
     assert np.array_equal(policy_of(env, "random", 0.9)(), uniform(run.model))
+    model = PPO("MlpPolicy", env, n_steps=8, batch_size=8, seed=0)
+    model.save(tmp_path / "model.zip")
+    assert np.allclose(policy_of(env, tmp_path / "model.zip", 0.9)(), pm.policy_table(model, env), atol=1e-6)
+    learned = pm.policy_agency(env, model, steps=5, episodes=10)
+    assert learned == pm.policy_agency(env, pm.policy_table(model, env), steps=5, episodes=10)
     for wrong, message in (
         ("optimul", "did you mean 'optimal'"),
         (tmp_path, "folder of training"),

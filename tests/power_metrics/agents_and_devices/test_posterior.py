@@ -70,6 +70,19 @@ def test_random_and_goal_seeking_walks_by_their_means():
     assert max(shortest) < 0.98
 
 
+@pytest.mark.parametrize(("epsilon", "known"), [(0.1, 0.847), (0.3, 0.754), (1.0, 0.246)])
+def test_noisy_goal_seekers_by_their_means(epsilon, known):
+    """The known means are of 20 draws, whose standard errors are up to 0.06; here are 200."""
+    agents = pm.GoalAgents(epsilons=FIVE)
+    found = np.array([
+        pm.agency(GRID, pm.trajectory(
+            GRID, "noisy_goal_seeker", 12, start=(0, 0), goal=(6, 5), epsilon=epsilon, seed=seed
+        ), agents, COUNTING).probability[-1]
+        for seed in range(200)
+    ])  # fmt: skip
+    assert abs(found.mean() - known) < 2 * found.std() * (1 / 20 + 1 / 200) ** 0.5
+
+
 @given(mdps(max_states=6, max_actions=3), st.integers(0, 10**6))
 @settings(max_examples=25, deadline=None)
 def test_an_empty_history_leaves_the_prior_and_posteriors_sum_to_one(mdp, seed):
