@@ -1,4 +1,4 @@
-"""All learners of `powerenvs train` in one world, several seeds each: how close to the optimum, how power-seeking.
+"""Learners of `powerenvs train` in one world, several seeds each: how close to the optimum, how power-seeking.
 
 The optimal policy of this world gives up POWER, since its goal ends the episode. Runs are kept in a folder, and the
 same command goes on where it was stopped.
@@ -24,7 +24,10 @@ parser.add_argument("--level", default="S..\n...\n..G", help="name of a level, o
 parser.add_argument("--steps", type=int, default=10_000, help="environment steps of each run")
 parser.add_argument("--seeds", type=int, default=3, help="runs of each learner")
 parser.add_argument("--gamma", type=float, default=0.9)
-parser.add_argument("--algorithms", nargs="+", default=[name for name in ALGORITHMS if not ALGORITHMS[name].extra])
+parser.add_argument(
+    "--algorithms", nargs="+", choices=sorted(ALGORITHMS), metavar="NAME",
+    default=["q_learning", "sarsa", "ppo", "a2c", "noisy_a2c", "dqn", "noisy_dqn"], help="at most eight",
+)  # fmt: skip
 parser.add_argument("--out", type=Path, default=Path("results/learners"))
 
 

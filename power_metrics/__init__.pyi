@@ -52,6 +52,7 @@ from .comparison.game_result import GameComparison as GameComparison
 from .comparison.logged import Behaviour as Behaviour, measure_behaviour as measure_behaviour
 from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
 from .learners.agency import agency_over_training as agency_over_training
+from .learners.many import TrainingRuns as TrainingRuns, train_many as train_many
 from .learners.noisy import NoisyLinear as NoisyLinear
 from .learners.noisy_sb3 import (
     NoiseCallback as NoiseCallback,

@@ -72,7 +72,7 @@ def policy_scores(
     if isinstance(agent, Algorithm):
         check_algorithm(agent)
         runner = agent.env_runner
-        module: Any = agent.get_module()
+        module: Any = learned_module(agent)
         connectors: Any = agent.env_to_module_connector if runner is None else runner._env_to_module
         trained = connectors.input_observation_space
     elif isinstance(agent, RLModule) and not isinstance(agent, MultiRLModule):
@@ -129,7 +129,23 @@ def module_of(algorithm: Any, name: str) -> Any:
         raise ValueError(f"agent: could not tell the module of {name!r} ({error}); give it: get_module(...)") from error
     if len(modules) > 1:
         raise ValueError(f"agent: expected one module of {name!r}, found that it changes: {sorted(map(str, modules))}")
-    return algorithm.get_module(modules.pop())
+    return learned_module(algorithm, modules.pop())
+
+
+def learned_module(algorithm: Any, name: str = "default_policy") -> Any:
+    """A copy of a module of an algorithm, with the weights of the learner.
+
+    ``algorithm.get_module()`` is that of an environment runner, which in IMPALA and APPO lags behind the learner, or
+    has the weights that it was made with.
+    """
+    module = algorithm.get_module(name)
+    learners = getattr(algorithm, "learner_group", None)
+    weights = None if learners is None else learners.get_weights([name]).get(name)
+    if weights is None:
+        return module
+    module = copy.deepcopy(module.unwrapped())
+    module.set_state(weights)
+    return module
 
 
 def check_algorithm(algorithm: Any) -> None:

@@ -37,6 +37,7 @@ from power_metrics.cli import (
     sweep,
     tasks,
     train,
+    train_many,
 )
 from power_metrics.cli.command import Command
 from powerenvs.model.labels import closest
@@ -54,6 +55,7 @@ COMMANDS: tuple[Command, ...] = (
     compare.COMMAND,
     train.COMMAND,
     tasks.COMMAND,
+    train_many.COMMAND,
     sweep.COMMAND,
     reproduce.COMMAND,
     convert_config.COMMAND,

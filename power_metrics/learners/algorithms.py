@@ -33,10 +33,12 @@ class Algorithm:
     @property
     def run(self) -> str:
         """What trains it, as "module:function"."""
-        return f"power_metrics.learners.{'own' if self.learner.startswith(_OWN) else 'sb3'}:learn"
+        runs = next((run for start, run in _RUNS.items() if self.learner.startswith(start)), "sb3")
+        return f"power_metrics.learners.{runs}:learn"
 
 
-_OWN = "power_metrics.learners."
+_RUNS = {"power_metrics.learners.": "own", "ray.rllib.": "impala"}
+"""{what a learner's module begins with: the module that trains it}; others are of Stable-Baselines3's kind."""
 
 
 _SB3 = "Raffin et al. 2021, Stable-Baselines3"
@@ -49,6 +51,9 @@ _REPLAY = {
     "target_update_interval": 500,
 }
 _WITHOUT_EPSILON = {"exploration_initial_eps": 0.0, "exploration_final_eps": 0.0}
+_PARTS_OFF = {
+    "double": False, "dueling": False, "distributional": False, "noisy": False, "prioritised": False, "n_step": 1
+}  # fmt: skip
 _NOISY = "power_metrics.learners.noisy_sb3:"
 
 ALGORITHMS: Mapping[str, Algorithm] = {
@@ -79,6 +84,14 @@ ALGORITHMS: Mapping[str, Algorithm] = {
             "power_metrics.learners.rainbow:Rainbow", "Hessel et al. 2018",
         ),
         Algorithm(
+            "vector_dqn", "deep Q-network on many copies at once: Rainbow with all parts off",
+            "power_metrics.learners.rainbow:Rainbow", "Mnih et al. 2015", _PARTS_OFF,
+        ),
+        Algorithm(
+            "vector_noisy_dqn", "deep Q-network that explores by learned noise, on many copies at once",
+            "power_metrics.learners.rainbow:Rainbow", "Fortunato et al. 2018", {**_PARTS_OFF, "noisy": True},
+        ),
+        Algorithm(
             "ppo", "proximal policy optimisation", "stable_baselines3:PPO", f"Schulman et al. 2017; {_SB3}",
             {"learning_rate": 1e-3, "n_steps": 512, "batch_size": 128, "ent_coef": 0.01},
         ),
@@ -100,6 +113,15 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         Algorithm(
             "qr_dqn", "deep Q-network of quantiles of the return", "sb3_contrib:QRDQN",
             "Dabney et al. 2018; sb3-contrib", {**_REPLAY, "policy_kwargs": {"n_quantiles": 25}}, extra="contrib",
+        ),
+        Algorithm(
+            "impala", "actors that lag behind a learner, which V-trace corrects; on one machine or a cluster",
+            "ray.rllib.algorithms.impala:IMPALAConfig", "Espeholt et al. 2018; RLlib",
+            {
+                "lr": 2e-3, "train_batch_size_per_learner": 500, "grad_clip": 40.0, "vf_loss_coeff": 0.5,
+                "entropy_coeff": 0.005,
+            },
+            extra="rllib",
         ),
     )
 }  # fmt: skip

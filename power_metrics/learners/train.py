@@ -47,9 +47,10 @@ def train(
 
     Args:
         env: a Gymnasium environment with exact tables. It is stepped, and should end episodes or have a time limit.
-        algorithm: "q_learning", "sarsa", "vector_ppo", "vector_a2c", "rainbow", "ppo", "a2c", "noisy_a2c", "dqn",
-            "noisy_dqn" or "qr_dqn". The vector algorithms and Rainbow learn from many copies of the environment,
-            stepped through its tables.
+        algorithm: "q_learning", "sarsa", "vector_ppo", "vector_a2c", "rainbow", "vector_dqn", "vector_noisy_dqn",
+            "ppo", "a2c", "noisy_a2c", "dqn", "noisy_dqn", "qr_dqn" or "impala". Rainbow and what begins with "vector"
+            learn from many copies of the environment, stepped through its tables; the actors of IMPALA are processes,
+            and its runs differ from each other.
         steps: how many steps to take in all.
         seed: of the learner and the environment.
         out: a folder for checkpoints, the curve (``curve.csv``) and the result (``training.npz``).

@@ -18,6 +18,7 @@ from power_metrics.plots.group import plot_group
 from power_metrics.plots.histograms import plot_power_histograms, plot_reward_histograms
 from power_metrics.plots.joint import plot_joint_power
 from power_metrics.plots.learners import plot_learning_curve, plot_policy_power
+from power_metrics.plots.many_learners import plot_runs
 from power_metrics.plots.pairwise import plot_power_correlations, plot_power_pairs
 from power_metrics.plots.penalised_film import film_penalised
 from power_metrics.plots.policy import plot_policy
@@ -77,6 +78,7 @@ __all__ = [
     "plot_returns",
     "plot_reward_correlation",
     "plot_reward_histograms",
+    "plot_runs",
     "plot_safety",
     "plot_set_size_slopes",
     "plot_side_effects",

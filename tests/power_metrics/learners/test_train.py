@@ -19,7 +19,10 @@ from tests.models import CLIFF
 SMALL = {
     "vector_ppo": {"num_envs": 4, "num_steps": 8},
     "vector_a2c": {"num_envs": 4, "num_steps": 4},
-    "rainbow": {"num_envs": 4, "learning_starts": 20, "batch_size": 8, "buffer_size": 200},
+    **{
+        name: {"num_envs": 4, "learning_starts": 20, "batch_size": 8, "buffer_size": 200}
+        for name in ("rainbow", "vector_dqn", "vector_noisy_dqn")
+    },
     "ppo": {"n_steps": 32, "batch_size": 16},
     "dqn": {"learning_starts": 20, "batch_size": 8, "buffer_size": 200},
     "noisy_dqn": {"learning_starts": 20, "batch_size": 8, "buffer_size": 200},
@@ -73,7 +76,7 @@ def stopped(monkeypatch, after):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if name != "qr_dqn"])
+@pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if not ALGORITHMS[name].extra])
 def test_what_was_interrupted_ends_as_it_would_have(algorithm, tmp_path, monkeypatch):
     settings = SMALL.get(algorithm)
     whole = small(algorithm, settings=settings)

@@ -1,0 +1,307 @@
+"""`train_many`: worlds x algorithms x seeds, side by side, in a folder to go on from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from power_metrics.arguments.checks import check_count, check_gamma, check_progress, resolve_model
+from power_metrics.expectation.executors import Processes, RayExecutor, check_executor
+from power_metrics.learners.algorithms import algorithm_named
+from power_metrics.learners.train import train
+from power_metrics.learners.training import Training
+from power_metrics.measures.power import power
+from power_metrics.results.base import Result
+from power_metrics.results.dims import Dims
+from power_metrics.results.estimate import PowerEstimate
+from power_metrics.sweeps.folder import locked
+from powerenvs.progress import progress_bar
+
+Floats = NDArray[np.float64]
+POWER, RUNS = "power.npz", "runs.npz"
+SAMPLES = 10_000
+"""Reward functions that POWER of a world is estimated by."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingRuns(Result):
+    """W worlds, A algorithms and N seeds, at up to L looks each; `power_metrics.train_many` makes it.
+
+    Numbers are those of `Training`. Where a run has fewer looks than others, the rest is nan.
+
+    Attributes:
+        worlds: names.
+        algorithms: names.
+        seeds: numbers.
+        gamma: the discount.
+        step: (W, A, N, L) after how many steps each look was.
+        returns: (W, A, N, L) expected return.
+        performances: (W, A, N, L) expected hidden performance.
+        power_seeking: (W, A, N, L) 0 of the random and 1 of the most power-seeking policy.
+        score: (W, A, N, L) return, 0 of the random and 1 of the optimal policy.
+        optimal_returns: (W,) the largest expected return.
+        optimal_power_seeking: (W,) of the policy that earns most.
+        versions: the releases that it was made with, by package.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> world = ("PowerGrid-v0", {"level": "S..G", "max_episode_steps": 20})
+        >>> runs = pm.train_many({"corridor": world}, ["q_learning"], 2, steps=500, progress=False)
+        >>> runs.to_frame().columns.tolist()[:5]
+        ['world', 'algorithm', 'seed', 'look', 'step']
+    """
+
+    worlds: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    seeds: tuple[int, ...]
+    gamma: float
+    step: Annotated[Floats, Dims("world", "algorithm", "seed", "look", finite=False)]
+    returns: Annotated[Floats, Dims("world", "algorithm", "seed", "look", column="return_exact", finite=False)]
+    performances: Annotated[
+        Floats, Dims("world", "algorithm", "seed", "look", column="performance_exact", finite=False)
+    ]
+    power_seeking: Annotated[Floats, Dims("world", "algorithm", "seed", "look", column="normalised", finite=False)]
+    score: Annotated[Floats, Dims("world", "algorithm", "seed", "look", finite=False)]
+    optimal_returns: Annotated[Floats, Dims("world", column="optimal_return")]
+    optimal_power_seeking: Annotated[Floats, Dims("world", column="optimal_power_seeking", finite=False)]
+
+    def coordinates(self, dim: str) -> Sequence[Any] | None:
+        """Names of worlds and algorithms, and the seeds."""
+        known: dict[str, Sequence[Any]] = {"world": self.worlds, "algorithm": self.algorithms, "seed": self.seeds}
+        return known[dim] if dim in known else super().coordinates(dim)
+
+    def exists(self, dims: tuple[str, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Which looks there are."""
+        return ~np.isnan(self.step) if len(shape) == 4 else super().exists(dims, shape)
+
+    def _texts(self, dim: str, columns: Mapping[str, NDArray[Any]], axis: int = 0) -> Sequence[Any]:
+        return self.seeds if dim == "seed" else super()._texts(dim, columns, axis)
+
+    @property
+    def reached(self) -> Floats:
+        """(W, A, N) after how many steps a run's score first was 0.95 or more; nan where it never was."""
+        good = self.score >= 0.95
+        first = np.take_along_axis(self.step, good.argmax(axis=-1)[..., None], axis=-1)[..., 0]
+        return np.where(good.any(axis=-1), first, np.nan)
+
+    def last(self, values: Floats) -> Floats:
+        """(W, A, N) what an array (W, A, N, L) of these runs ends with."""
+        ends = (~np.isnan(self.step)).sum(axis=-1) - 1
+        return np.take_along_axis(values, ends[..., None], axis=-1)[..., 0]
+
+    def summary(self) -> dict[str, Any]:
+        """The mean score and power-seeking at the end of each algorithm, over all worlds and seeds."""
+        found: dict[str, Any] = {"worlds": len(self.worlds), "seeds": len(self.seeds), "gamma": self.gamma}
+        for name, values in (("score", self.score), ("power_seeking", self.power_seeking)):
+            means = self.last(values).mean(axis=(0, 2)).tolist()
+            found |= {f"{name}_{algorithm}": mean for algorithm, mean in zip(self.algorithms, means, strict=True)}
+        return found
+
+
+def train_many(
+    worlds: Mapping[str, Any],
+    algorithms: Sequence[str] = ("vector_ppo",),
+    seeds: int | Sequence[int] = 3,
+    *,
+    steps: int | Mapping[str, int] = 20_000,
+    out: str | os.PathLike[str] | None = None,
+    gamma: float = 0.9,
+    eval_every: int | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    executor: str | Executor = "processes",
+    workers: int | None = 1,
+    progress: bool | None = None,
+) -> TrainingRuns:
+    """Trains each algorithm in each world with each seed; see `train`.
+
+    With ``out`` each run has a folder there, ``WORLD/ALGORITHM/SEED``, and the same call goes on where it was stopped:
+    what is finished is read, what was begun goes on from its last look. More worlds, algorithms and seeds may be asked
+    for later.
+
+    Args:
+        worlds: {name: an id of Gymnasium, or a pair of an id and its arguments, ``max_episode_steps`` among them}.
+        algorithms: as for `train`.
+        seeds: how many (0, 1, ...), or which.
+        steps: of each run; or {algorithm: steps}.
+        out: a folder.
+        gamma: discount in [0, 1).
+        eval_every: as for `train`.
+        settings: {algorithm: arguments instead of those of the registry}.
+        executor: "processes", "ray" (its cluster, or one started here), or a `concurrent.futures.Executor`.
+        workers: how many runs at a time; 1 trains in this process, None uses all cores.
+        progress: show a progress bar over runs.
+
+    Raises:
+        ValueError: for an argument that does not fit, and a folder of other training.
+        ImportError: if an extra is missing.
+
+    Example:
+        >>> import power_metrics as pm
+        >>> world = ("PowerGrid-v0", {"level": "S..G", "max_episode_steps": 20})
+        >>> runs = pm.train_many({"corridor": world}, ["q_learning", "sarsa"], 2, steps=1_000, progress=False)
+        >>> bool((runs.score[..., -1] > 0.95).all())
+        True
+    """
+    made = {_name(name): _world(name, given) for name, given in _mapping("worlds", worlds).items()}
+    names = [algorithm_named(name).name for name in ([algorithms] if isinstance(algorithms, str) else algorithms)]
+    chosen = _seeds(seeds)
+    budget = dict.fromkeys(names, steps) if not isinstance(steps, Mapping) else dict(steps)
+    changed = {} if settings is None else _mapping("settings", settings)
+    for what, table, needed in (("steps", budget, set(names)), ("settings", changed, set())):
+        if missing := needed - set(table):
+            raise ValueError(f"{what}: expected an entry for each algorithm, found none for {sorted(missing)[0]!r}")
+        if what == "settings" and (strange := set(table) - set(names)):
+            raise ValueError(f"{what}: expected names of algorithms that are trained, found {sorted(strange)[0]!r}")
+    if not made or not names or not chosen:
+        raise ValueError("worlds, algorithms, seeds: expected at least one of each")
+    gamma, shown = check_gamma(gamma), check_progress(progress)
+    kind, count = check_executor(executor, workers)
+    folder = None if out is None else Path(out)
+    jobs = []
+    for world, (identity, kwargs) in made.items():
+        judged_by = _power(identity, kwargs, gamma, None if folder is None else folder / world)
+        for name in names:
+            options = {
+                "steps": check_count("steps", budget[name]), "gamma": gamma, "eval_every": eval_every,
+                "settings": changed.get(name), "power": judged_by, "progress": False,
+            }  # fmt: skip
+            for seed in chosen:
+                place = None if folder is None else folder / world / name / str(seed)
+                jobs.append((identity, kwargs, name, {**options, "seed": seed, "out": place}))
+    with progress_bar(None, "train", shown, total=len(jobs), unit=" runs") as bar:
+        found = _all(jobs, kind, count, bar.update)
+    result = _joined(tuple(made), tuple(names), tuple(chosen), gamma, found)
+    if folder is not None:
+        result.save(folder / RUNS)
+    return result
+
+
+def _all(jobs: list[Any], kind: str | Executor, workers: int, tell: Any) -> list[Training]:
+    """What each job finds, in order."""
+    found: dict[int, Training] = {}
+    if workers == 1 and kind == "processes":
+        for number, job in enumerate(jobs):
+            found[number] = run_job(job)
+            tell(1)
+        return [found[number] for number in range(len(jobs))]
+    own = isinstance(kind, str)
+    pool: Any = kind if not own else (RayExecutor() if kind == "ray" else Processes(workers))
+    pending: dict[Future[Training], int] = {}
+    try:
+        waiting = list(enumerate(jobs))[::-1]
+        while waiting or pending:
+            while waiting and len(pending) < 2 * workers:
+                number, job = waiting.pop()
+                pending[pool.submit(run_job, job)] = number
+            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                found[pending.pop(future)] = future.result()
+                tell(1)
+    finally:
+        if own:
+            pool.shutdown(cancel_futures=len(found) < len(jobs))
+        for future in pending:
+            future.cancel()
+    return [found[number] for number in range(len(jobs))]
+
+
+def run_job(job: tuple[str, Mapping[str, Any], str, Mapping[str, Any]]) -> Training:
+    """One run, here or in a worker."""
+    import torch
+
+    identity, kwargs, name, options = job
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # the networks are small, and runs are side by side
+    try:
+        env = _made(identity, kwargs)
+        try:
+            return train(env, name, **options)
+        finally:
+            env.close()
+    finally:
+        torch.set_num_threads(before)
+
+
+def _made(identity: str, kwargs: Mapping[str, Any]) -> Any:
+    import powerenvs  # noqa: F401  # registers the ids, in a worker too
+
+    return gym.make(identity, **kwargs)
+
+
+def _power(identity: str, kwargs: Mapping[str, Any], gamma: float, folder: Path | None) -> PowerEstimate:
+    """POWER of a world, computed once for all runs."""
+    mdp = resolve_model(_made(identity, kwargs))
+    if folder is None:
+        return power(mdp, gamma=gamma, num_samples=SAMPLES, progress=False)
+    path = folder / POWER
+    with locked(folder):
+        if path.is_file():
+            kept = PowerEstimate.load(path)
+            if kept.model.fingerprint != mdp.fingerprint or kept.gamma != gamma:
+                raise ValueError(
+                    f"out: {os.fspath(folder)!r} has training in another world, or with another discount than {gamma:g}"
+                )
+            return kept
+        found = power(mdp, gamma=gamma, num_samples=SAMPLES, progress=False)
+        found.save(path)
+        return found
+
+
+def _joined(
+    worlds: tuple[str, ...], algorithms: tuple[str, ...], seeds: tuple[int, ...], gamma: float, found: list[Training]
+) -> TrainingRuns:
+    shape = len(worlds), len(algorithms), len(seeds), max(len(run.step) for run in found)
+    columns = {name: np.full(shape, np.nan) for name in ("step", "returns", "performances", "power_seeking", "score")}
+    for place, run in zip(np.ndindex(shape[:3]), found, strict=True):
+        for name, array in columns.items():
+            array[place][: len(run.step)] = getattr(run, name)
+    first = found[:: shape[1] * shape[2]]
+    return TrainingRuns(
+        worlds, algorithms, seeds, gamma, columns["step"], columns["returns"], columns["performances"],
+        columns["power_seeking"], columns["score"],
+        optimal_returns=np.array([run.optimal_return for run in first]),
+        optimal_power_seeking=np.array([run.optimal_power_seeking for run in first]),
+    )  # fmt: skip
+
+
+def _mapping(name: str, given: Any) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{name}: expected a mapping with names, found {given!r}")
+    return dict(given)
+
+
+def _name(name: Any) -> str:
+    if not isinstance(name, str) or not name or name.startswith(".") or any(sign in name for sign in '/\\:*?"<>|'):
+        raise ValueError(f"worlds: expected names that folders may have, found {name!r}")
+    return name
+
+
+def _world(name: str, given: Any) -> tuple[str, dict[str, Any]]:
+    identity, kwargs = (given, {}) if isinstance(given, str) else _pair(name, given)
+    if not isinstance(identity, str) or not isinstance(kwargs, Mapping):
+        raise ValueError(f"worlds: expected an id, or an id and its arguments, of {name!r}, found {given!r}")
+    return identity, dict(kwargs)
+
+
+def _pair(name: str, given: Any) -> tuple[Any, Any]:
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise ValueError(f"worlds: expected an id, or an id and its arguments, of {name!r}, found {given!r}")
+    return given[0], given[1]
+
+
+def _seeds(given: Any) -> list[int]:
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        found = [check_count("seeds", seed, least=0) for seed in given]
+        if len(set(found)) < len(found):
+            raise ValueError(f"seeds: expected each once, found {json.dumps(found)}")
+        return found
+    return list(range(check_count("seeds", given)))
