@@ -34,7 +34,7 @@ PM = ROOT / "power_metrics"
 WHOLE_MODULES = {
     "edit": (PM / "editor",),
     "app": (PM / "app" / "server.py",),
-    "rllib": (PM / "agents" / "rllib.py", PM / "training" / "rllib.py"),
+    "rllib": (PM / "agents" / "rllib.py", PM / "learners" / "impala.py", PM / "training" / "rllib.py"),
 }
 """An extra's own modules, imported only when asked for."""
 
