@@ -52,13 +52,14 @@ from .comparison.game_result import GameComparison as GameComparison
 from .comparison.logged import Behaviour as Behaviour, measure_behaviour as measure_behaviour
 from .comparison.result import PolicySummary as PolicySummary, PowerComparison as PowerComparison
 from .learners.agency import agency_over_training as agency_over_training
-from .learners.many import TrainingRuns as TrainingRuns, train_many as train_many
+from .learners.many import train_many as train_many
 from .learners.noisy import NoisyLinear as NoisyLinear
 from .learners.noisy_sb3 import (
     NoiseCallback as NoiseCallback,
     NoisyActorCriticPolicy as NoisyActorCriticPolicy,
     NoisyDQNPolicy as NoisyDQNPolicy,
 )
+from .learners.runs import TrainingRuns as TrainingRuns
 from .learners.train import train as train
 from .learners.training import Training as Training
 from .measures.agency import Agency as Agency, agency as agency

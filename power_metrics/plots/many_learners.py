@@ -7,7 +7,7 @@ import os
 import numpy as np
 from matplotlib.figure import Figure
 
-from power_metrics.learners.many import TrainingRuns
+from power_metrics.learners.runs import TrainingRuns
 from power_metrics.plots.generic import plot
 from power_metrics.plots.style import LARGE, SMALL, Picture, add_note, saved
 from power_metrics.plots.training import plot_training
