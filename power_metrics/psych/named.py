@@ -105,8 +105,28 @@ class Tables:
 
     @cached_property
     def ticks(self) -> NDArray[np.float64]:
-        """(A,) how long each action takes."""
-        return np.array([float(self.task.ticks(str(action))) for action in self.mdp.action_labels])
+        """(S, A) how long each action takes; nothing in terminal states."""
+        task, mdp = self.task, self.mdp
+        taken = [
+            [0 if over else task.ticks(state, action) for action in task.actions]
+            for state, over in zip(mdp.state_labels, mdp.terminal, strict=True)
+        ]
+        return np.array(taken, dtype=np.float64)
+
+    @cached_property
+    def useful(self) -> NDArray[np.bool_]:
+        """(S, A) which actions do what they say; all in terminal states."""
+        task, mdp = self.task, self.mdp
+        kept = [
+            [over or action in task.useful(state) for action in task.actions]
+            for state, over in zip(mdp.state_labels, mdp.terminal, strict=True)
+        ]
+        return np.array(kept, dtype=bool)
+
+    @cached_property
+    def answering(self) -> NDArray[np.bool_]:
+        """(S, A) where an action is an answer that counts."""
+        return self.useful & self.answers & ~self.mdp.terminal[:, None]
 
     @cached_property
     def trial(self) -> NDArray[np.int64]:
@@ -115,8 +135,8 @@ class Tables:
 
     @cached_property
     def open(self) -> NDArray[np.bool_]:
-        """(S,) where an answer can be given."""
-        return np.asarray(self.mdp.available[:, self.answers].any(axis=1))
+        """(S,) where answers count."""
+        return np.asarray(self.answering.any(axis=1))
 
     @cached_property
     def shares(self) -> dict[str, NDArray[np.float64]]:
@@ -135,7 +155,7 @@ class Tables:
         for s, label in enumerate(mdp.state_labels):
             if mdp.terminal[s]:
                 continue
-            for action in set(task.available(label)) & set(task.answers):
+            for action in set(task.useful(label)) & set(task.answers):
                 for truth, p in task.posterior(label).items():
                     right = sum(c.probability for c in task.outcomes(label, action, truth) if c.correct)
                     found[label_text(truth)][s, task.actions.index(action)] = p * right

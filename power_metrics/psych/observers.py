@@ -157,16 +157,15 @@ def tradeoff(
 
 
 def random_policy(tables: Tables) -> Floats:
-    """Every available action alike."""
-    available = tables.mdp.available
-    return available / available.sum(axis=1, keepdims=True)
+    """Every action that does what it says alike."""
+    return tables.useful / tables.useful.sum(axis=1, keepdims=True)
 
 
 def ideal_policy(tables: Tables) -> Floats:
     """(S, A): of the policies of the most reward the fastest, ties split evenly."""
     mdp = tables.mdp
-    best = restricted(mdp, optimal_policies(mdp, None, 1.0)[0].numpy() > 0)
-    ticks = np.where(mdp.terminal[:, None], 0.0, -tables.ticks).reshape(-1)
+    best = restricted(mdp, (optimal_policies(mdp, None, 1.0)[0].numpy() > 0) & tables.useful)
+    ticks = -tables.ticks.reshape(-1)
     rows = np.repeat(np.arange(len(ticks)), np.diff(best.indptr))
     return optimal_policies(best.with_(reward=ticks[rows], performance=ticks[rows]), None, 1.0)[0].numpy()  # type: ignore[no-any-return]
 
@@ -190,13 +189,14 @@ def evaluate(tables: Tables, policy: Floats) -> Observer:
     inside = scipy.sparse.eye_array(int(moving.sum()), format="csc") - chain[moving][:, moving]
     visits[moving] = scipy.sparse.linalg.spsolve(inside, mdp.initial[moving])
     uses = visits[:, None] * policy
+    given = np.where(tables.answering, uses, 0.0).sum(axis=1)
     T = int(tables.trial[~mdp.terminal].max()) + 1
-    answered = np.bincount(tables.trial, uses[:, tables.answers].sum(axis=1))[:T]
+    answered = np.bincount(tables.trial, given)[:T]
     correct = np.bincount(tables.trial, (uses * mdp.action_rewards(performance=True)).sum(axis=1))[:T]
-    waited = uses @ tables.ticks * tables.open
+    waited = (uses * tables.ticks).sum(axis=1) * tables.open
     accuracy_given, ticks_given = {}, {}
     for name, share in tables.shares.items():
-        answers = float(share @ uses[:, tables.answers].sum(axis=1))
+        answers = float(share @ given)
         if answers > 0:
             right = float((uses * tables.correct[name]).sum())
             accuracy_given[name], ticks_given[name] = right / answers, float(share @ waited) / answers

@@ -142,26 +142,27 @@ class _Beliefs:
         own = np.random.default_rng([self._seed, number, 3])
         state = _drawn([(p, s) for p, s in task.start() if task.fits(block, 0, None, "", s)], inside)
         rows: list[Row] = []
-        ticks = steps = 0
+        ticks = steps = seen = 0  # of a trial: time since answers count, actions, and what was seen
         while not task.terminal(state):
             action = task.actions[
                 min(int(np.searchsorted(sums[index[state]], own.random(), side="right")), len(task.actions) - 1)
             ]
-            truth = task.truth_at(block, state)
+            truth, effective = task.truth_at(block, state), task.effective(state, action) or ""
             key = (level, state, action, truth)
             if key not in self._outcomes:
-                self._outcomes[key] = [change for change in task.outcomes(state, action, truth) if change[0] > 0]
-            fitting = [c for c in self._outcomes[key] if task.fits(block, steps, state, action, c.state)]
+                self._outcomes[key] = [c for c in task.happens(state, action, truth) if c.probability > 0]
+            fitting = [c for c in self._outcomes[key] if task.fits(block, seen, state, effective, c.state)]
             if task.fresh:
                 fitting = [c for c in fitting if c.truth is None or c.truth == task.truth_at(block, c.state)]
             change = _drawn([(c.probability, c) for c in fitting], inside)
             steps += 1
             if steps > 1_000_000:
                 raise ValueError("subject: expected one that answers, found a million actions without an answer")
-            ticks += task.ticks(action) if tables.open[index[state]] else 0
+            seen += effective not in ("", *task.answers)
+            ticks += task.ticks(state, action) if tables.open[index[state]] else 0
             if change.correct is not None:
                 rows.append(_row(task, block, len(rows), ticks, steps, action, bool(change.correct)))
-                ticks = steps = 0
+                ticks = steps = seen = 0
             state = change.state
         return rows
 

@@ -62,7 +62,7 @@ class NoisyIdeal:
         else:
             values = solve_task(mdp, 1.0).values[0]
             worth = mdp.action_rewards() + (mdp.transition_matrix() @ values).reshape(mdp.num_states, -1)
-            worth = np.where(mdp.available, worth, -np.inf)
+            worth = np.where(tables.useful, worth, -np.inf)
             chosen = np.exp((worth - worth.max(axis=1, keepdims=True)) / self.temperature)
             chosen /= chosen.sum(axis=1, keepdims=True)
         return (1 - self.lapse) * chosen + self.lapse * random_policy(tables)

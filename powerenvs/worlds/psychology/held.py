@@ -58,7 +58,7 @@ class Held(Task[Holding]):
         """As many as there is room for."""
         return [(1.0, Holding(0, min(self.capacity, self.items)))]
 
-    def available(self, state: Holding) -> tuple[str, ...]:
+    def useful(self, state: Holding) -> tuple[str, ...]:
         """First one waits, then one answers."""
         return self.answers if state.phase == "asked" else ("wait",)
 

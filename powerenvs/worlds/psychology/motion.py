@@ -47,7 +47,7 @@ class MotionDiscrimination(Task[Walk]):
         1 for a correct answer, minus ``cost`` for each tick. Hidden performance: 1 for a correct answer.
 
     Episode end:
-        With an answer. At the bound, and at the deadline, one has to answer.
+        With an answer. At the bound, and at the deadline, there is nothing more to see.
 
     Arguments:
         coherence: the share of the dots that move together, of all frames.
@@ -111,7 +111,7 @@ class MotionDiscrimination(Task[Walk]):
         """Nothing has been seen."""
         return [(1.0, Walk((0,) * self.directions))]
 
-    def available(self, state: Walk) -> tuple[str, ...]:
+    def useful(self, state: Walk) -> tuple[str, ...]:
         """At the bound and at the deadline there is no waiting."""
         first, second = sorted(state.ahead)[:-3:-1]
         over = state.tick == self.deadline or (self.bound is not None and first - second >= self.bound)

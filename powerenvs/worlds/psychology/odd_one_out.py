@@ -96,7 +96,7 @@ class OddOneOut(Task[Odd]):
         """Nothing has been looked at."""
         return [(1.0, Odd())]
 
-    def available(self, state: Odd) -> tuple[str, ...]:
+    def useful(self, state: Odd) -> tuple[str, ...]:
         """One does not look on when the odd item is known."""
         last = state.looks == self.set_size - 1 and state.says == "same"
         return self.answers if state.says == "found" or last else self.actions

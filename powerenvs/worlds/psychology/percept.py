@@ -38,7 +38,7 @@ class Percept(Task[Seen]):
         """Nothing has been seen."""
         return [(1.0, Seen())]
 
-    def available(self, state: Seen) -> tuple[str, ...]:
+    def useful(self, state: Seen) -> tuple[str, ...]:
         """There is one look."""
         return self.answers if state.seen else self.actions
 

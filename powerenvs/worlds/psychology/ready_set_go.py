@@ -41,7 +41,7 @@ class ReadySetGo(Task[Clock]):
         1 for going within the tolerance, minus ``cost`` for each tick. Hidden performance: 1 for being within it.
 
     Episode end:
-        With going; when even the longest interval is over, one has to go.
+        With going; when even the longest interval is over, it is too late.
 
     Arguments:
         intervals: in ticks of 20 frames; all are alike.
@@ -101,11 +101,11 @@ class ReadySetGo(Task[Clock]):
         """Before the first signal."""
         return [(1.0, Clock())]
 
-    def available(self, state: Clock) -> tuple[str, ...]:
+    def useful(self, state: Clock) -> tuple[str, ...]:
         """First one listens; in the end one has to go."""
         if state.phase == "ready":
             return ("wait",)
-        return self.answers if state.elapsed == max(self.intervals) + self.tolerance else self.actions
+        return self.answers if state.elapsed == max(self.intervals) + self.tolerance + 1 else self.actions
 
     def likelihood(self, state: Clock, truth: Hashable) -> float:
         """Of what was measured."""

@@ -106,7 +106,7 @@ class Task(World[State]):
     """An experiment. Subclasses are frozen dataclasses, whose fields are the settings.
 
     Attributes:
-        answers: the actions that answer. All other actions take a tick.
+        answers: the actions that answer. All other actions take a tick, and so does answering too early.
         buttons: the places on the screen where one answers, in order; the answers unless a task says otherwise.
         fresh: whether every trial of a block has a truth of its own.
         variable: the field that makes trials harder.
@@ -191,18 +191,38 @@ class Task(World[State]):
         """When the phase says that the trial, or the block, is over."""
         return state.phase in (CORRECT, WRONG, "over")  # type: ignore[attr-defined]
 
+    def useful(self, state: State) -> tuple[str, ...]:
+        """The actions that do what they say; the others are there as well, see `effective`."""
+        return self.actions
+
+    def is_open(self, state: State) -> bool:
+        """Whether answers count."""
+        return any(answer in self.useful(state) for answer in self.answers)
+
+    def effective(self, state: State, action: str) -> str | None:
+        """What an action amounts to: answering too early is waiting, and looking for more than there is does nothing."""
+        useful = self.useful(state)
+        return action if action in useful else None if self.is_open(state) else useful[0]
+
+    def happens(self, state: State, action: str, truth: Hashable) -> Iterable[Change]:
+        """What may happen: `outcomes` of what the action amounts to."""
+        effective = self.effective(state, action)
+        return [Change(1.0, state)] if effective is None else self.outcomes(state, effective, truth)
+
     def step(self, state: State, action: str) -> list[Outcome]:
         """The outcomes under every truth, weighed by how probable it is for one who knows ``state``."""
+        if self.effective(state, action) is None:
+            return [Outcome(1.0, state, -self.cost * self.ticks(state, action))]
         found = []
         for truth, weight in self.posterior(state).items():
-            for probability, after, correct, _ in self.outcomes(state, action, truth):
-                reward = -self.cost * self.ticks(action) + (0.0 if correct is None else self.paid(correct))
+            for probability, after, correct, _ in self.happens(state, action, truth):
+                reward = -self.cost * self.ticks(state, action) + (0.0 if correct is None else self.paid(correct))
                 found.append(Outcome(weight * probability, after, reward, float(bool(correct))))
         return found
 
-    def ticks(self, action: str) -> int:
+    def ticks(self, state: State, action: str) -> int:
         """How many ticks an action takes: none to answer, one for everything else."""
-        return int(action not in self.answers)
+        return int(self.effective(state, action) not in self.answers)
 
     def at(self, level: int) -> Task[State]:
         """The task at a level, 1 for the easiest.

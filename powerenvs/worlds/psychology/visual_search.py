@@ -105,7 +105,7 @@ class VisualSearch(Task[Search]):
         """Nothing has been looked at."""
         return [(1.0, Search())]
 
-    def available(self, state: Search) -> tuple[str, ...]:
+    def useful(self, state: Search) -> tuple[str, ...]:
         """One does not look on when the target is found, nor when everything has been seen so often."""
         over = state.found or state.looks == self.fixations * self.passes
         return self.answers if over else self.actions

@@ -252,11 +252,25 @@ def test_policies_that_never_answer_are_refused():
     tables = Tables(pm.psych.task("MotionDiscrimination", bound=2))
     policy = np.zeros((tables.mdp.num_states, 3))
     policy[:, 2] = 1
-    at_bound = ~tables.mdp.available[:, 2]
-    policy[at_bound] = [1, 0, 0]
+    with pytest.raises(ValueError, match="policy: expected one that comes to an answer"):
+        pm.psych.observer(tables.task, policy)
+    policy[~tables.useful[:, 2]] = [1, 0, 0]  # waits to the bound, and says right
     assert pm.psych.observer(tables.task, policy).accuracy == pytest.approx(0.5)
-    policy[tables.mdp.available[:, 2]] = [0.5, 0.5, 0]
+    policy[tables.useful[:, 2]] = [0.5, 0.5, 0]
     assert pm.psych.observer(tables.task, policy).ticks == 0
+
+
+def test_answers_before_they_count_are_waiting():
+    for name in ("ChangeDetection", "ReadySetGo"):
+        task = pm.psych.task(name)
+        state = next(iter(task.start()))[1]
+        assert task.step(state, task.answers[0]) == task.step(state, "wait")
+        hasty = pm.psych.ideal(task).policy.copy()
+        tables = Tables(task)
+        hasty[~tables.open] = np.eye(len(task.actions))[0]
+        assert pm.psych.observer(task, hasty).accuracy == pytest.approx(pm.psych.ideal(task).accuracy, abs=1e-12)
+        log = pm.psych.run(task, hasty, trials=40, seed=0)
+        assert log.rows == [{**row} for row in pm.psych.run(task, "ideal", trials=40, seed=0)]
     with pytest.raises(ValueError, match="policy: expected an array or 'random'"):
         pm.psych.observer(tables.task, "best")
 

@@ -54,9 +54,9 @@ def test_knowledge_is_what_bayes_rule_says(name, settings):
             together[state, truth] = together.get((state, truth), 0.0) + p
             if task.terminal(state):
                 continue
-            actions = [a for a in task.available(state) if a not in task.answers] or list(task.available(state))
+            actions = [a for a in task.useful(state) if a not in task.answers] or list(task.useful(state))
             for action in actions:
-                changes = list(task.outcomes(state, action, truth))
+                changes = list(task.happens(state, action, truth))
                 assert sum(change.probability for change in changes) == pytest.approx(1, abs=1e-12)
                 for change in changes:
                     reached = change.state, truth if change.truth is None else change.truth
