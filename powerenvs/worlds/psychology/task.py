@@ -200,7 +200,7 @@ class Task(World[State]):
         return any(answer in self.useful(state) for answer in self.answers)
 
     def effective(self, state: State, action: str) -> str | None:
-        """What an action amounts to: answering too early is waiting, and looking for more than there is does nothing."""
+        """What an action amounts to: answering too early is waiting, looking for more than there is is nothing."""
         useful = self.useful(state)
         return action if action in useful else None if self.is_open(state) else useful[0]
 
