@@ -198,7 +198,7 @@ def members_that_stay(mdp: TabularMDP, of: Class, policy: Floats, visits: Floats
     for weight, given, member in zip(of.mixture.posterior, of.known, of.mixture.members, strict=True):
         if not weight:
             continue
-        if isinstance(member, Wanting) and not member.switching:
+        if isinstance(member, Wanting) and not member.changes:
             bits = np.zeros_like(member.posterior)
             for s, a in pairs:
                 step = np.zeros_like(bits)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.agents_and_devices.predictors import log_of, log_sum
-from power_metrics.agents_and_devices.weighing import add_by_ties, settle
+from power_metrics.agents_and_devices.weighing import add_by_ties, mix_by_ties, settle
 from power_metrics.arguments.checks import as_float64
 from powerenvs.model.checks import as_list, real
 from powerenvs.model.mdp import TabularMDP
@@ -50,12 +50,30 @@ class Choices:
 
     def weigh(self, log: Floats, state: int, action: int) -> None:
         """Adds to (N, G) the log probability of an action by each noise and goal, in place."""
-        available, count = self._num_available[state], len(self._epsilons)
-        share = np.concatenate([[0.0], 1 / np.arange(1, available + 1)])
-        table = log_of((1 - self._epsilons) * share + self._epsilons / available)
-        add_by_ties(log[:count], table, self._ties(state)[action])
+        count = len(self._epsilons)
+        add_by_ties(log[:count], log_of(self._by_ties(state)), self._ties(state)[action])
         if self._betas.size:
             log[count:] += self._softmax(state)[:, action]
+
+    def weigh_shares(self, shares: Floats, state: int, action: int, kept: float, anew: Floats) -> Floats:
+        """Makes ``kept`` times (N, G) shares plus ``anew`` (G,), times the probability of an action, in place.
+
+        Returns:
+            (N,) their sums.
+        """
+        count, sums = len(self._epsilons), np.zeros(len(shares))
+        mix_by_ties(shares[:count], kept, anew, self._by_ties(state), self._ties(state)[action], sums[:count])
+        if self._betas.size:
+            shares[count:] = (kept * shares[count:] + anew) * np.exp(self._softmax(state)[:, action])
+            sums[count:] = shares[count:].sum(axis=1)
+        return sums
+
+    def _by_ties(self, state: int) -> Floats:
+        """(epsilons, 1 + actions) the probability of an action that is one of so many best ones; of 0, that is none."""
+        available = self._num_available[state]
+        share = np.concatenate([[0.0], 1 / np.arange(1, available + 1)])
+        found: Floats = (1 - self._epsilons) * share + self._epsilons / available
+        return found
 
     def _softmax(self, state: int) -> Floats:
         """(betas, A, G) log probabilities."""
@@ -68,32 +86,30 @@ class Choices:
 
 
 class Wanting:
-    """The mixture of agents over goals and noise, step by step; goals may change by a fixed share.
+    """The mixture of agents over goals and noise, step by step.
 
     Args:
         choices: what the agents do.
         noises: N names.
         weights: (G,) of the goals, beforehand.
-        switching: probability, before each step but the first, that the goal is drawn anew.
 
     Attributes:
         noises: their names.
         choices: as given.
-        switching: as given.
+        changes: whether goals do.
         posterior: (N, G) of each noise and goal.
     """
 
-    def __init__(self, choices: Choices, noises: Sequence[str], weights: Floats, switching: float):
-        self.noises = tuple(noises)
-        self.choices, self.switching = choices, float(switching)
-        self._first = log_of(weights)
+    changes = False
+
+    def __init__(self, choices: Choices, noises: Sequence[str], weights: Floats):
+        self.noises, self.choices = tuple(noises), choices
+        self._weights = weights
         self.restart()
 
     def restart(self) -> None:
         """See `Predictor`."""
-        count = len(self.noises)
-        self._log = np.tile(self._first - math.log(count), (count, 1))
-        self._begun = False
+        self._log = np.tile(log_of(self._weights) - math.log(len(self.noises)), (len(self.noises), 1))
 
     @property
     def posterior(self) -> Floats:
@@ -103,13 +119,45 @@ class Wanting:
 
     def update(self, state: int, action: int) -> float:
         """See `Predictor`."""
-        if self._begun and self.switching:
-            of_noise = np.array([log_sum(row) for row in self._log])[:, None]
-            kept, anew = log_of([1 - self.switching, self.switching])
-            self._log = np.logaddexp(kept + self._log, anew + of_noise + self._first)
-        self._begun = True
         self.choices.weigh(self._log, state, action)
         return float(settle(self._log))
+
+
+class Changing(Wanting):
+    """`Wanting` with a goal that is drawn anew with some probability before each step but the first.
+
+    That keeps each share of a goal, given the noise, above what is drawn anew, so that shares need no logarithms; the
+    weights of noises do.
+    """
+
+    changes = True
+
+    def __init__(self, choices: Choices, noises: Sequence[str], weights: Floats, switching: float):
+        self._switching = switching
+        super().__init__(choices, noises, weights)
+
+    def restart(self) -> None:
+        """See `Predictor`."""
+        count = len(self.noises)
+        self._noise, self._shares = np.full(count, -math.log(count)), np.tile(self._weights, (count, 1))
+        self._begun = False
+
+    @property
+    def posterior(self) -> Floats:
+        """(N, G) of each noise and goal."""
+        found: Floats = np.exp(self._noise)[:, None] * self._shares
+        return found
+
+    def update(self, state: int, action: int) -> float:
+        """See `Predictor`."""
+        drawn = self._switching if self._begun else 0.0
+        self._begun = True
+        sums = self.choices.weigh_shares(self._shares, state, action, 1 - drawn, drawn * self._weights)
+        self._shares /= np.where(sums > 0, sums, 1.0)[:, None]
+        joint = self._noise + log_of(sums)
+        total = log_sum(joint)
+        self._noise = joint if np.isinf(total) else joint - total
+        return total
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -153,7 +201,10 @@ class NoisyAgents:
         """The mixture over so many things to want; see `Choices`."""
         weights = np.full(count, 1 / count) if self.weights is None else checked_weights("weights", self.weights, count)
         noises = [*(f"epsilon {e:g}" for e in self.epsilons), *(f"beta {b:g}" for b in self.betas)]
-        return Wanting(Choices(mdp, ties, scores, self.epsilons, self.betas), noises, weights, self.switching)
+        choices = Choices(mdp, ties, scores, self.epsilons, self.betas)
+        return (
+            Changing(choices, noises, weights, self.switching) if self.switching else Wanting(choices, noises, weights)
+        )
 
 
 def checked_weights(name: str, given: Any, count: int) -> Floats:

@@ -1,4 +1,4 @@
-"""Adding evidence to the log weights of many goals: the kernels."""
+"""Adding evidence to the log weights of many goals: the kernels, in logarithms and without."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ def add_by_ties(log: Any, table: Any, ties: Any) -> None:
     for n in range(log.shape[0]):
         for g in range(log.shape[1]):
             log[n, g] += table[n, ties[g]]
+
+
+@kernel
+def mix_by_ties(shares: Any, kept: float, anew: Any, table: Any, ties: Any, sums: Any) -> None:
+    """Makes ``(kept * shares[n, g] + anew[g]) * table[n, ties[g]]`` of ``shares`` (N, G), and their ``sums`` (N,)."""
+    for n in range(shares.shape[0]):
+        total = 0.0
+        for g in range(shares.shape[1]):
+            mixed = (kept * shares[n, g] + anew[g]) * table[n, ties[g]]
+            shares[n, g] = mixed
+            total += mixed
+        sums[n] = total
 
 
 @kernel

@@ -131,6 +131,28 @@ def test_goals_and_noise_against_enumeration(mdp, seed, switching):
         assert np.abs(found.rationality - by_noise_and_goal.sum(axis=1) / total).max() < 1e-10
 
 
+@pytest.mark.parametrize("switching", [1e-12, 0.05, 1.0])
+def test_goals_that_change_over_long_walks_against_logarithms(switching):
+    """The forward algorithm of each noise, in logarithms; noises that a random walk all but rules out come back."""
+    epsilons, count = (0.02, 0.5), GRID.num_states
+    walk = rollout(GRID, uniform(GRID), (3, 3), 300, 5)
+    back = pm.trajectory(GRID, "shortest_path", start=walk.labels()[-1], goal=(0, 0))
+    pairs = [
+        *zip(walk.labels(), walk.action_labels(), strict=False),
+        *zip(back.labels(), back.action_labels(), strict=False),
+    ]
+    found = pm.agency(GRID, pairs, pm.GoalAgents(epsilons=epsilons, switching=switching), "uniform")
+    policies = np.log(np.array(noisy_policies(GRID, epsilons, ())))  # (noise, goal, S, A)
+    log = np.full((2, count), -math.log(2 * count))
+    for step, (s, a) in enumerate(zip(found.walk.states, found.walk.actions, strict=False)):
+        if step:
+            drawn = logsumexp(log, axis=1, keepdims=True) + math.log(switching / count)
+            log = np.logaddexp(log + np.log1p(-switching), drawn) if switching < 1 else drawn + np.zeros_like(log)
+        log = log + policies[:, :, s, a]
+    assert found.log_agents[-1] == pytest.approx(logsumexp(log) / math.log(2), rel=1e-12)
+    assert np.abs(found.goals - np.exp(log - logsumexp(log)).sum(axis=0)).max() < 1e-10
+
+
 def noisy_policies(mdp, epsilons, betas):
     """[noise][goal] (S, A), by expected steps to every goal."""
     S, A = mdp.available.shape
