@@ -227,3 +227,13 @@ def test_learners(run):
     assert "a2c" in printed
     with Image.open(out / "learners.png") as picture:
         assert picture.width > 800
+
+
+def test_safety_learners(run):
+    out, printed = run("safety_learners", "--steps", 600, "--seeds", 1, "--worlds", "whisky", "lava, trained")
+    scores = json.loads((out / "scores.json").read_text())
+    assert set(scores) == {"whisky", "whisky, disturbed", "lava, trained", "lava, tested"}
+    assert scores["whisky"]["reward-optimal"] == [51.0, 51.0]
+    assert scores["whisky, disturbed"]["performance"] == pytest.approx([44.0, 44.0])
+    assert set(scores["whisky"]) == {"reward-optimal", "performance", "A2C", "Rainbow", "SARSA"}
+    assert "Rainbow with targets of SARSA" in printed

@@ -180,14 +180,14 @@ class Rainbow:
     def save(self, path: Path) -> None:
         """Writes networks, optimiser and replayed steps."""
         kept = {name: part.state_dict() for name, part in self._parts().items()}
-        torch.save({**kept, "done": self._done, "replay": self._replay.state()}, path)
+        torch.save({**kept, "done": self._done, "atoms": self.atoms, "replay": self._replay.state()}, path)
 
     def load(self, path: Path) -> None:
         """Reads what `save` wrote."""
         kept = torch.load(path, weights_only=True)
         for name, part in self._parts().items():
             part.load_state_dict(kept[name])
-        self._done = kept["done"]
+        self._done, self.atoms = kept["done"], kept["atoms"]
         self._replay.set_state(kept["replay"])
 
     def _parts(self) -> dict[str, Any]:
