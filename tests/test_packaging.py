@@ -22,7 +22,7 @@ from powerenvs.extras import install_line
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("powerenvs", "power_metrics")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-RUNTIME_EXTRAS = ("render", "minigrid", "contrib", "video", "edit", "app", "tensorboard", "ray", "rllib")
+RUNTIME_EXTRAS = ("render", "minigrid", "contrib", "video", "edit", "app", "labs", "tensorboard", "ray", "rllib")
 DISTRIBUTION = {
     "PIL": "pillow",
     "yaml": "pyyaml",

@@ -80,7 +80,11 @@ class TableWorld(ABC, Generic[State]):
         return None
 
     def viewpoints(self, states: Sequence[State]) -> Viewpoints:
-        """Where the observer stands in these states and what is there then, in a world with a `scene`."""
+        """Where the observer stands in these states and what is there then, in a world with a `scene`.
+
+        Raises:
+            NotImplementedError: in a world without.
+        """
         raise NotImplementedError(f"{type(self).__name__} has a scene but no viewpoints(states)")
 
     def instruction(self, state: State) -> str | None:
@@ -171,6 +175,8 @@ class World(TableWorld[State]):
 
         rules = Rules(name, self.initial(), self.terminal, transitions, len(actions), 2)
         found = self.in_bulk() or enumerate_states(rules, max_states, progress)
+        if len(found.states) > max_states:
+            raise ValueError(f"{name}: found {len(found.states):,} states, more than max_states={max_states:,}")
         reward, performance = found.columns
         cells = [self.cell(state) for state in found.states]
         placed = self.level is not None and any(cell is not None for cell in cells)

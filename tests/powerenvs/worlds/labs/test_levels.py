@@ -10,7 +10,7 @@ from collections import deque
 import numpy as np
 import pytest
 
-from powerenvs import tabular_model
+from powerenvs import compile_world, tabular_model
 from powerenvs.worlds.labs import Lab
 from powerenvs.worlds.labs.lab import LabState
 from powerenvs.worlds.labs.levels import LEVELS
@@ -121,6 +121,11 @@ def test_tables_are_those_of_an_enumeration(kwargs):
     assert np.array_equal(bulk.action_rewards(), one_by_one.action_rewards()[place])
     assert np.array_equal(bulk.terminal, one_by_one.terminal[place])
     assert np.allclose(bulk.initial, one_by_one.initial[place], atol=1e-15)
+
+
+def test_no_more_states_than_asked_for():
+    with pytest.raises(ValueError, match="Lab: found 10,000 states, more than max_states=999"):
+        compile_world(Lab("nav_maze_random_goal_01"), max_states=999)
 
 
 def test_layers_are_read_as_deepmind_lab_reads_them():
