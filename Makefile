@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS_VENV := .venv-extras
 EXTRAS_STAMP := $(EXTRAS_VENV)/.installed
-EXTRAS_TESTS := tests/power_metrics/training/test_rllib.py tests/power_metrics/expectation/test_executors.py
+EXTRAS_TESTS := tests/power_metrics/training/test_rllib.py tests/power_metrics/expectation/test_executors.py tests/test_examples.py
 WORKERS ?= auto
 INPUTS ?= 1000
 $(STAMP): EXTRAS := dev
-$(EXTRAS_STAMP): EXTRAS := dev,rllib
+$(EXTRAS_STAMP): EXTRAS := dev,rllib,supersuit
 CODE := powerenvs power_metrics tests examples docs
 
 .DEFAULT_GOAL := help
@@ -36,8 +36,8 @@ test: $(STAMP)  ## run the tests (WORKERS=n for n processes)
 test-quick: $(STAMP)  ## run all but the slow tests: some 3 minutes on two cores
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not slow"
 
-test-extras: $(EXTRAS_STAMP)  ## run the tests that need Ray and RLlib, in .venv-extras
-	@$(EXTRAS_VENV)/bin/python -m pytest -q -k "rllib or ray" $(EXTRAS_TESTS)
+test-extras: $(EXTRAS_STAMP)  ## run the tests that need Ray, RLlib and SuperSuit, in .venv-extras
+	@$(EXTRAS_VENV)/bin/python -m pytest -q -k "rllib or ray or supersuit" $(EXTRAS_TESTS)
 
 lint: $(STAMP)  ## check style, spelling and types, changing nothing
 	$(BIN)/ruff check $(CODE)

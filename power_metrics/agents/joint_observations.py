@@ -13,6 +13,7 @@ from powerenvs.authoring.game_world import TableGameWorld
 from powerenvs.model.game import TabularGame
 from powerenvs.model.joint import agent_position
 from powerenvs.model.mdp import TabularMDP
+from powerenvs.model.seen import stacked
 
 
 def game_of(env: Any) -> TabularGame | None:
@@ -67,11 +68,13 @@ def joint_observations(env: Any, agent: str, check: bool = True) -> StateObserva
             "render mode"
         ) from error
     view = _View(shown, agent)
-    values = np.stack([np.asarray(view.start(state)) for state in range(game.num_states)])
-    if values.dtype == object:  # of dictionaries, for one
+    try:
+        values = stacked([view.start(state) for state in range(game.num_states)])
+    except (ValueError, KeyError):
         raise ValueError(
-            f"env: expected observations that are arrays of one shape, found {env.observation_space(agent)}"
-        )
+            f"env: expected observations that are arrays of one shape, or dictionaries of such, found "
+            f"{env.observation_space(agent)}"
+        ) from None
     observed = StateObservations(mdp, values, env.observation_space(agent))
     if check:
         view.walk(game, observed)
@@ -126,7 +129,7 @@ class _View:
         seen = self.start()
         for step in range(CHECK_STEPS):
             state = self.state
-            if not same_observation(seen, observed.values[state]):
+            if not same_observation(seen, observed.part(state)):
                 raise ValueError(
                     f"env: after {step} steps of a walk {self.agent} saw another observation of "
                     f"{game.describe(state)} than at the start of an episode, so observations are not a function of "

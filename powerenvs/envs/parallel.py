@@ -22,6 +22,7 @@ from powerenvs.envs.game_views import GamePictures
 from powerenvs.envs.loading import start_state
 from powerenvs.envs.observations import ObservationTable
 from powerenvs.envs.stepper import GameStepper
+from powerenvs.model.checks import flag
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.rows import cumulative
@@ -43,6 +44,8 @@ class GameEnv(ParallelEnv[str, Any, int]):
         world: a `TableGameWorld`, or a `TabularGame`.
         name: what PettingZoo calls the environment.
         observation: what agents see: "state", "onehot", "board" or "rgb"; see `ObservationTable`.
+        masked: show an agent {"observation": that, "action_mask": (A_i,) int8}, as PettingZoo's classic games do, for
+            learners that read masks from there.
         render_mode: "rgb_array", "ansi", "human" (needs pygame), or None.
         max_cycles: truncates episodes of this many steps; None for no limit.
 
@@ -82,6 +85,7 @@ class GameEnv(ParallelEnv[str, Any, int]):
         *,
         name: str = "game",
         observation: str = "state",
+        masked: bool = False,
         render_mode: str | None = None,
         max_cycles: int | None = 100,
     ):
@@ -110,15 +114,23 @@ class GameEnv(ParallelEnv[str, Any, int]):
         self.state_space = copy.deepcopy(space)  # every space has a random state of its own
         self.possible_agents = list(self.game.agents)
         self.agents: list[str] = []
-        self._observation_spaces = {agent: copy.deepcopy(space) for agent in self.possible_agents}
+        self._masked = flag("masked", masked)
         counts = zip(self.possible_agents, self.game.num_actions, strict=True)
         self._action_spaces: dict[str, gym.spaces.Discrete[Any]] = {
             agent: gym.spaces.Discrete(count) for agent, count in counts
         }
         self._masks = {agent: available.astype(np.int8) for agent, available in self.game.available.items()}
+        self._observation_spaces = {agent: self._space(agent) for agent in self.possible_agents}
         self._generator: np.random.Generator | None = None
         self.joint_state: int | None = None
         self._cycle = 0
+
+    def _space(self, agent: str) -> gym.spaces.Space[Any]:
+        own = copy.deepcopy(self.observation_table.space)
+        if not self._masked:
+            return own
+        mask = gym.spaces.Box(0, 1, (self._masks[agent].shape[1],), np.int8)
+        return gym.spaces.Dict({"observation": own, "action_mask": mask})
 
     def observation_space(self, agent: str) -> gym.spaces.Space[Any]:
         """The space of what an agent sees; the same object every time."""
@@ -250,7 +262,13 @@ class GameEnv(ParallelEnv[str, Any, int]):
 
     def _observe(self, state: int) -> dict[str, Any]:
         values = self.observation_table.values
-        return {agent: values[state] if values.ndim == 1 else values[state].copy() for agent in self.possible_agents}
+        seen = {agent: values[state] if values.ndim == 1 else values[state].copy() for agent in self.possible_agents}
+        if not self._masked:
+            return seen
+        return {
+            agent: {"observation": shown, "action_mask": self._masks[agent][state].copy()}
+            for agent, shown in seen.items()
+        }
 
     def _infos(self, state: int, performance: NDArray[np.float64]) -> Infos:
         return {

@@ -15,6 +15,7 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from hypothesis import given, settings, strategies as st
 
+import power_metrics as pm
 from powerenvs import TabularGame, registry, tabular_model
 from powerenvs.envs.observations import GlyphPlanes
 from powerenvs.envs.parallel import GameEnv
@@ -391,3 +392,34 @@ class TestPictures:
         env.step({"human": STAY, "ai": STAY})
         assert env.render() is None
         env.close()
+
+
+class TestMasksInObservations:
+    OPTIONS = {"level": "S..", "walls": "absent", "observation": "onehot", "masked": True, "max_cycles": 9}  # noqa: RUF012
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_conforms(self):
+        from pettingzoo.test import api_test, parallel_api_test
+
+        parallel_api_test(power_pair_v0.parallel_env(**self.OPTIONS), num_cycles=50)
+        api_test(power_pair_v0.env(**self.OPTIONS), num_cycles=50)
+
+    def test_are_those_of_the_state(self):
+        env = power_pair_v0.parallel_env(**self.OPTIONS)
+        seen, infos = env.reset(seed=0)
+        for _ in range(5):
+            for agent in env.agents:
+                assert env.observation_space(agent).contains(seen[agent])
+                assert seen[agent]["observation"].argmax() == infos[agent]["state"]
+                assert seen[agent]["action_mask"].tolist() == infos[agent]["action_mask"].tolist()
+            actions = {agent: int(np.flatnonzero(seen[agent]["action_mask"])[-1]) for agent in env.agents}
+            seen, _, _, _, infos = env.step(actions)
+        with pytest.raises(ValueError, match="masked"):
+            power_pair_v0.parallel_env(masked=3)
+
+    @pytest.mark.parametrize("make", [power_pair_v0.parallel_env, power_pair_v0.env])
+    def test_policies_that_read_them_are_understood(self, make):
+        env = make(**self.OPTIONS)
+        table = pm.policy_table(lambda seen: int(np.flatnonzero(seen["action_mask"])[-1]), env, agent="ai")
+        available = tabular_model(env).available["ai"]
+        assert table.argmax(axis=1).tolist() == [np.flatnonzero(row)[-1] for row in available]
