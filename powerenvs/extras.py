@@ -14,7 +14,7 @@ def install_line(extra: str) -> str:
     """The line for a shell that installs an extra: into this checkout, from where pip took the package, or a release.
 
     Example:
-        >>> install_line("edit").startswith("pip install ")
+        >>> install_line("app").startswith("pip install ")
         True
     """
     if (ROOT / "setup.cfg").is_file():

@@ -22,7 +22,7 @@ from powerenvs.extras import install_line
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("powerenvs", "power_metrics")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-RUNTIME_EXTRAS = ("render", "minigrid", "contrib", "video", "edit", "app", "labs", "tensorboard", "ray", "rllib")
+RUNTIME_EXTRAS = ("render", "minigrid", "contrib", "video", "app", "labs", "tensorboard", "ray", "rllib")
 DISTRIBUTION = {
     "PIL": "pillow",
     "yaml": "pyyaml",
@@ -32,7 +32,6 @@ DISTRIBUTION = {
 }
 PM = ROOT / "power_metrics"
 WHOLE_MODULES = {
-    "edit": (PM / "editor",),
     "app": (PM / "app" / "server.py",),
     "rllib": (PM / "agents" / "rllib.py", PM / "learners" / "impala.py", PM / "training" / "rllib.py"),
 }
@@ -193,7 +192,7 @@ def test_the_core_works_without_any_extra(tmp_path):
     ]
     code = f"""
 import sys
-for name in ("pygame", "minigrid", "sb3_contrib", "imageio", "imageio_ffmpeg", "rich", "textual", "starlette", "uvicorn", "websockets", "tensorboard", "ray"):
+for name in ("pygame", "minigrid", "sb3_contrib", "imageio", "imageio_ffmpeg", "starlette", "uvicorn", "websockets", "tensorboard", "ray"):
     sys.modules[name] = None
 from importlib import import_module
 for module in {modules!r}:

@@ -8,8 +8,10 @@ import secrets
 import socket
 import sys
 import threading
+import time
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from power_metrics.app.bounds import MAX_BODY
@@ -37,6 +39,31 @@ def bound_socket(host: str, port: int) -> socket.socket:
         made.close()
         raise
     return made
+
+
+@contextmanager
+def running(app: Any) -> Iterator[str]:
+    """Serves an application on this machine, in a thread, as long as the block lasts.
+
+    Args:
+        app: of `power_metrics.app.server.make_app`.
+
+    Yields:
+        The address.
+    """
+    import uvicorn
+
+    with bound_socket("127.0.0.1", 0) as listening:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws_max_size=MAX_BODY))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.02)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join(20)
 
 
 def serve(

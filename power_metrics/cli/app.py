@@ -15,12 +15,12 @@ PORT = 8765
 FOLDER = "powerenvs_app"
 
 
-def add_server_arguments(parser: argparse.ArgumentParser) -> None:
+def add_server_arguments(parser: argparse.ArgumentParser, folder: str = FOLDER) -> None:
     """Where the page is served, and where it saves."""
     group = parser.add_argument_group("server")
     group.add_argument("--host", metavar="H", default="127.0.0.1", help="address to listen on; default this machine")
     group.add_argument("--port", metavar="N", type=int, default=PORT, help=f"0 for a free one; default {PORT}")
-    group.add_argument("--folder", metavar="F", default=FOLDER, help=f"where the page saves; default {FOLDER}")
+    group.add_argument("--folder", metavar="F", help=f"where the page saves; default {folder}")
     group.add_argument("--workers", metavar="N", type=int, default=2, help="processes for long work; default 2")
     group.add_argument("--token", action="store_true", help="ask for a token on this machine too")
     group.add_argument("--no-browser", action="store_true", help="print the link and open no browser")
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Serves the page until it is interrupted."""
+    args.folder = FOLDER if args.folder is None else args.folder
     start(args, args.results, None)
 
 

@@ -1,19 +1,19 @@
-"""``powerenvs edit``: levels drawn in the terminal, with their POWER as a heat map."""
+"""``powerenvs edit``: a level in the application in the browser, with its POWER as a heat map."""
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import sys
+from pathlib import Path
+from typing import Any
 
+from power_metrics.cli.app import FOLDER, add_server_arguments, start
 from power_metrics.cli.command import Command, add_samples
-from powerenvs.extras import install_line
 
 SAMPLES, PAIR_SAMPLES = 2000, 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The level, the world around it, and how POWER is estimated."""
+    """The level, the world around it, how POWER is estimated, and the server."""
     parser.add_argument(
         "level",
         metavar="LEVEL",
@@ -33,23 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--correlation", metavar="RHO", type=float, help="of two agents' rewards, in [-1, 1]; default 0"
     )
+    add_server_arguments(parser, "the folder of the level's file, or " + FOLDER)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Edits in the terminal until the user quits."""
-    if importlib.util.find_spec("textual") is None:
-        raise ValueError(f"edit: needs textual: {install_line('edit')}")
+    """Opens the page with the level, and serves it until the user ends it."""
     from power_metrics.arguments.checks import check_count, check_gamma
-    from power_metrics.editor.app import WorldEditor, lenient_input
-    from power_metrics.editor.live import LivePower
-    from power_metrics.editor.screen import open_world
+    from powerenvs.worlds.power.edited_records import record_of
+    from powerenvs.worlds.power.editing import EditedWorld
 
     gamma = check_gamma(args.gamma, "--gamma", closed=True)
     samples = None if args.samples is None else check_count("--samples", args.samples, least=2)
     seed = check_count("--seed", args.seed, least=0)
-    world, path = open_world(
-        args.level, noise=args.noise, walls=args.walls, pair=args.pair, overlaps=not args.no_overlaps
-    )
+    options = {"noise": args.noise, "walls": args.walls, "pair": args.pair, "overlaps": not args.no_overlaps}
+    path = Path(args.level).expanduser() if args.level.endswith((".txt", ".npz")) else None
+    world = EditedWorld(args.level, **options) if path is None else EditedWorld.load(path, **options)
     if world.pair:
         check_gamma(gamma, "--gamma")
     elif args.correlation is not None:
@@ -57,17 +55,24 @@ def run(args: argparse.Namespace) -> None:
     correlation = 0.0 if args.correlation is None else args.correlation
     if not -1 <= correlation <= 1:
         raise ValueError(f"--correlation: expected a number from -1 to 1, found {correlation}")
-    samples = samples or (PAIR_SAMPLES if world.pair else SAMPLES)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise ValueError("edit: expected a terminal for keys and pictures, found none")
-    title = args.level if path is None else path.name
-    with lenient_input():
-        WorldEditor(world, title, path, gamma, LivePower(samples, seed, correlation)).run()
+    settings: dict[str, Any] = {"gamma": gamma, "num_samples": samples or (PAIR_SAMPLES if world.pair else SAMPLES)}
+    settings |= ({"seed": seed} if seed else {}) | ({"correlation": correlation} if correlation else {})
+    name = args.level if path is None else path.with_suffix(".txt").name
+    state = {
+        "view": "explore",
+        "source": {"kind": "level", "name": name if "\n" not in name else "level", **record_of(world)},
+        "measure": "multiagent_power" if world.pair else "power",
+        "settings": settings,
+        "keep": True,  # edits change the dynamics and not the draws
+    }
+    if args.folder is None:
+        args.folder = FOLDER if path is None else str(path.parent)
+    start(args, None, state)
 
 
 COMMAND = Command(
     "edit",
-    "draw levels in the terminal and see their POWER change",
+    "draw a level in the browser and see its POWER change",
     "powerenvs edit maze_7x7\n"
     "  powerenvs edit my_level.txt --noise 0.1 --gamma 0.99\n"
     "  powerenvs edit open_3x3 --pair --correlation -1",

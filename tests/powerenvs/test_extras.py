@@ -10,11 +10,11 @@ from powerenvs import Level, extras
 from powerenvs.worlds.power import PowerGrid
 
 PIP = {
-    "release": (None, "pip install 'powerenvs[edit]'"),
-    "folder": ({"url": "file:///home/me/powerenvs", "dir_info": {}}, "'powerenvs[edit] @ file:///home/me/powerenvs'"),
+    "release": (None, "pip install 'powerenvs[app]'"),
+    "folder": ({"url": "file:///home/me/powerenvs", "dir_info": {}}, "'powerenvs[app] @ file:///home/me/powerenvs'"),
     "git": (
         {"url": "https://example.org/p.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
-        "'powerenvs[edit] @ git+https://example.org/p.git@abc'",
+        "'powerenvs[app] @ git+https://example.org/p.git@abc'",
     ),
 }
 
@@ -29,7 +29,7 @@ def test_what_pip_has_installed(tmp_path, monkeypatch, name):
         (info / "direct_url.json").write_text(json.dumps(origin))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(extras, "ROOT", tmp_path)
-    assert extras.install_line("edit").endswith(expected)
+    assert extras.install_line("app").endswith(expected)
 
 
 def test_a_checkout(tmp_path, monkeypatch):

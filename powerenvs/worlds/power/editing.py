@@ -1,4 +1,4 @@
-"""`EditedWorld`: movement worlds changed step by step, by program or in the editor of ``powerenvs edit``."""
+"""`EditedWorld`: movement worlds changed step by step, by program or on the page of ``powerenvs edit``."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,25 +34,14 @@ class Served(NamedTuple):
 
 @pytest.fixture(scope="package")
 def served(tmp_path_factory) -> Iterator[Served]:
-    import uvicorn
-
-    from power_metrics.app.run import bound_socket
+    from power_metrics.app.run import running
     from power_metrics.app.server import make_app
     from power_metrics.app.workers import Limits, Workers
 
     folder, results = tmp_path_factory.mktemp("saved"), tmp_path_factory.mktemp("results")
     workers = Workers(1, Limits(120, 4 << 30))
-    with bound_socket("127.0.0.1", 0) as listening:
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        app = make_app(folder, results, workers)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws_max_size=1 << 20))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.02)
+    with running(make_app(folder, results, workers)) as address:
         yield Served(address, folder, results, workers)
-        server.should_exit = server.force_exit = True
-        thread.join(20)
 
 
 @pytest.fixture(scope="package")

@@ -14,7 +14,6 @@ import os
 import random
 import string
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -142,11 +141,10 @@ def messages(rng: random.Random, count: int) -> Iterator[str | bytes]:
 def main() -> None:
     """Sends them, and prints what came back and how memory grew."""
     import httpx
-    import uvicorn
     from websockets.exceptions import ConnectionClosed
     from websockets.sync.client import connect
 
-    from power_metrics.app.run import bound_socket
+    from power_metrics.app.run import running
     from power_metrics.app.server import make_app
     from power_metrics.app.workers import Workers, memory_of
 
@@ -156,15 +154,7 @@ def main() -> None:
     args = parser.parse_args()
     rng, found = random.Random(args.seed), collections.Counter()
     sizes = []
-    with tempfile.TemporaryDirectory() as folder, bound_socket("127.0.0.1", 0) as listening:
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        workers = Workers(1)
-        server = uvicorn.Server(
-            uvicorn.Config(make_app(folder, folder, workers), log_level="error", ws_max_size=1 << 20)
-        )
-        threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True).start()
-        while not server.started:
-            time.sleep(0.05)
+    with tempfile.TemporaryDirectory() as folder, running(make_app(folder, folder, Workers(1))) as address:
         started = time.monotonic()
         with httpx.Client(base_url=address, timeout=300, headers={"origin": address}) as client:
             for i, (method, path, options) in enumerate(requests(rng, args.inputs // 2)):
@@ -200,8 +190,6 @@ def main() -> None:
             assert client.get("/api/files").status_code == 200
         print(f"{args.inputs} inputs in {time.monotonic() - started:.0f} s: {dict(found)}")
         print(f"memory of the server over time, MB: {sizes}")
-        server.should_exit = server.force_exit = True
-        time.sleep(0.5)
 
 
 if __name__ == "__main__":

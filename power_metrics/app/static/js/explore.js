@@ -147,6 +147,7 @@ export class Explore {
       const took = (performance.now() - this.sentFor).toFixed(1);
       if (!this.pictured) this.root.dataset.latency = took;
       this.root.dataset.whole = took;
+      if (data.seconds !== undefined) this.root.dataset.work = (data.seconds * 1000).toFixed(1);
       this.pictured = true;
       if (!preview) {
         this.root.dataset.state = "done";
