@@ -28,10 +28,10 @@ class Aliasing(Result):
     Attributes:
         model: the tables.
         gamma: discount.
-        views: (S,) the number of what is seen in each state.
         alike: (S,) how many states look as this one does, itself among them; 1 where it is told apart.
         split: (S,) whether no action is optimal for the task in all states that look as this one does, terminal ones
             left out: an optimal agent has to remember something there.
+        views: (S,) the number of what is seen in each state.
         versions: the releases that it was made with, by package.
 
     Example:
@@ -44,9 +44,9 @@ class Aliasing(Result):
 
     model: TabularMDP
     gamma: float
-    views: Annotated[NDArray[np.int64], Dims("state", column="view", least=0, dtype=np.int64)]
     alike: Annotated[NDArray[np.int64], Dims("state", least=1, dtype=np.int64)]
     split: Annotated[NDArray[np.bool_], Dims("state", dtype=np.bool_)]
+    views: Annotated[NDArray[np.int64], Dims("state", column="view", least=0, dtype=np.int64)]
 
     @property
     def num_views(self) -> int:
@@ -89,4 +89,4 @@ def aliasing(env_or_mdp: Any, observations: Any = None, gamma: float = 0.9) -> G
     np.logical_and.at(good, views[acting], best[acting])
     torn: NDArray[np.bool_] = ~good.any(axis=1)  # type: ignore[assignment]
     split = torn[views] & acting
-    return Aliasing(mdp, gamma, views, np.bincount(views)[views], split)
+    return Aliasing(mdp, gamma, np.bincount(views)[views], split, views)

@@ -36,10 +36,10 @@ class Memoryless(Result):
     Attributes:
         model: the tables.
         gamma: discount.
-        views: (S,) the number of what is seen in each state.
-        policy: (S, A) the policy, which acts alike where states look alike.
-        values: (S,) its values.
+        values: (S,) the values of the policy.
         optimal: (S,) the values of the best policy that sees the state.
+        views: (S,) the number of what is seen in each state.
+        policy: (S, A) it acts alike where states look alike.
         best: the mean of ``values`` over the start.
         bound: no deterministic memoryless policy has more, from the start; ``best`` where the search came to its end.
         optimum: the mean of ``optimal`` over the start.
@@ -56,10 +56,10 @@ class Memoryless(Result):
 
     model: TabularMDP
     gamma: float
-    views: Annotated[NDArray[np.int64], Dims("state", column="view", least=0, dtype=np.int64)]
-    policy: Annotated[Floats, Dims("state", "action", least=0)]
     values: Annotated[Floats, Dims("state", column="value")]
     optimal: Annotated[Floats, Dims("state")]
+    views: Annotated[NDArray[np.int64], Dims("state", column="view", least=0, dtype=np.int64)]
+    policy: Annotated[Floats, Dims("state", "action", least=0)]
     best: Annotated[float, Dims()]
     bound: Annotated[float, Dims()]
     optimum: Annotated[float, Dims()]
@@ -128,7 +128,7 @@ def memoryless(
     policy = np.zeros(mdp.available.shape)
     policy[np.arange(mdp.num_states), search.best[views]] = 1.0
     policy[mdp.terminal] = mdp.available[mdp.terminal] / mdp.available[mdp.terminal].sum(axis=1, keepdims=True)
-    return Memoryless(mdp, gamma, views, policy, search.values, optimal, best, bound, optimum, nodes)
+    return Memoryless(mdp, gamma, search.values, optimal, views, policy, best, bound, optimum, nodes)
 
 
 def _common_actions(mdp: TabularMDP, views: Views) -> NDArray[np.bool_]:
