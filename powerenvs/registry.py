@@ -18,6 +18,8 @@ import gymnasium as gym
 
 from powerenvs import worlds
 from powerenvs.authoring.family import Family, GameEntry, Target, WorldEntry
+from powerenvs.authoring.game_world import TableGameWorld
+from powerenvs.model.game import TabularGame
 
 GROUP = "powerenvs.families"
 
@@ -162,7 +164,7 @@ def register(id: str, world: Any, *, max_episode_steps: int | None = 100, **kwar
         **kwargs: arguments of the world's class that differ from its defaults.
 
     Raises:
-        ValueError: if the id is taken.
+        ValueError: if the id is taken, and for games of several agents.
 
     Example:
         >>> import gymnasium, powerenvs
@@ -173,6 +175,12 @@ def register(id: str, world: Any, *, max_episode_steps: int | None = 100, **kwar
     """
     if id in gym.registry:
         raise ValueError(f"id: expected one that is not registered yet, found {id!r}")
+    game = (TableGameWorld, TabularGame)
+    if isinstance(world, game) or (isinstance(world, type) and issubclass(world, game)):
+        raise ValueError(
+            f"world: expected one of a single agent, found the game {world!r}, which PettingZoo has and gymnasium.make "
+            "has not; powerenvs.multi.GameEnv(world) is its environment, and a Family declares games"
+        )
     gym.register(
         id=id,
         entry_point="powerenvs.envs.make:make_env",

@@ -317,8 +317,8 @@ def _of_vec_env(env: Any, check: bool = True, normalize: bool = True) -> StateOb
         shown = state_observations(env.envs[0], check)
     else:
         raise ValueError(
-            f"env: the copies of {type(env).__name__} run in other processes, where their tables cannot be read; give "
-            "one environment made in the same way, wrappers included"
+            f"env: the copies of {type(env).__name__} run in other processes or are hidden by another library, so that "
+            "their tables cannot be read; give one environment made in the same way, wrappers included"
         )
     for wrapper in reversed(wrappers):
         if normalize or not is_exactly(wrapper, _NORMALIZE):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,6 +57,12 @@ def rollout_counts(
         >>> counts.shape, int(counts.sum())
         ((9, 5), 100)
     """
+    if isinstance(env, gym.vector.VectorEnv):
+        raise ValueError(
+            "env: expected a single environment or a VecEnv of Stable-Baselines3, found a vector environment of "
+            "Gymnasium; power_metrics.sb3.NativeVecEnv(env) makes the latter of one with same-step autoreset, and "
+            "PowerVectorWrapper counts while an agent acts in it"
+        )
     mdp = resolve_model(env)
     check_numbering(env, mdp)
     if mdp.seen is not None and not hasattr(env, "step_async"):  # the model is that of an episode

@@ -310,7 +310,13 @@ def _batched(forward: Callable[[Any], Any], observed: StateObservations, batch_s
     scores = np.empty((S, A))
     for start in range(0, S, batch_size):
         count = min(batch_size, S - start)
-        given = as_float64("agent", forward(observed.part(slice(start, start + count))))
+        given = forward(observed.part(slice(start, start + count)))
+        if isinstance(given, (tuple, dict)) or hasattr(given, "log_prob"):
+            raise ValueError(
+                f"agent: expected one number for each observation and action, found a {type(given).__name__}; give a "
+                'function that picks them, such as lambda seen: module(seen)[0] with kind="logits"'
+            )
+        given = as_float64("agent", given)
         if given.shape != (count, A):
             raise ValueError(
                 f"agent: expected {count} observations to give an array of shape {(count, A)}, one number "

@@ -108,7 +108,8 @@ def multiagent_power(
         rounds: more than 1 lets H answer π_A, then A the new π_H, and so on; POWER is that of the last round.
         agents: who is H and who is A, and who comes after; by default all agents without a policy in ``others``, in the
             order of the game.
-        others: policies (S, A_i) of agents that play them whatever happens, which are folded into the game.
+        others: policies (S, A_i), or "uniform", of agents that play them whatever happens; they are folded into the
+            game.
         tie_tolerance: actions are tied with the best one if Σ P(s') (V(s') - V(s)) differs by at most this share of the
             sum's own size. Those whose difference may be an error of V are tied too; such errors are bounded, and a
             warning tells where they are large, as they can be in games of thousands of states near discount 1.
@@ -292,7 +293,11 @@ def _players(
         game = tabular_model(env_or_game)
         if not isinstance(game, TabularGame):
             raise ValueError(f"env_or_game: expected a game of two agents, found {game!r}; see power_metrics.power")
-    policies = {} if others is None else mapped("others", others, "a mapping from agents to policies")
+    given = {} if others is None else mapped("others", others, "a mapping from agents to policies")
+    policies = {
+        name: game.uniform_policy(name) if isinstance(policy, str) and policy == "uniform" else policy
+        for name, policy in given.items()
+    }
     if agents is not None:
         names = (agents,) if isinstance(agents, str) else tuple(as_list("agents", agents, "the names of H and A"))
         unknown = next((name for name in names if not isinstance(name, str) or name not in game.agents), ...)
@@ -303,11 +308,11 @@ def _players(
     else:
         names = tuple(name for name in game.agents if name not in policies)
     rest = [name for name in game.agents if name not in names]
-    if len(names) < 2 or set(policies) != set(rest):
-        expected = f"those of {', '.join(rest)}" if rest else f"to leave at least two of {game.agents}"
-        raise ValueError(
-            f"others: expected policies of all agents that answer nobody, {expected}, found {list(policies)}"
-        )
+    if len(names) < 2:
+        raise ValueError(f"others: expected to leave at least two of {game.agents}, found policies of {list(policies)}")
+    if set(policies) != set(rest):
+        expected = f"those of {', '.join(rest)}" if rest else "of which there are none"
+        raise ValueError(f"others: expected policies of all further agents, {expected}, found {list(policies)}")
     folded = game.fold(policies)
     if len(names) > 2 and not folded.independent_actions:
         raise ValueError(

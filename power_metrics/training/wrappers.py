@@ -156,6 +156,10 @@ class PowerVectorWrapper(VectorWrapper):
 
     def _with_power(self, observations: Any, infos: dict[str, Any]) -> dict[str, Any]:
         mdp = self.tracker.mdp
+        if not isinstance(infos, dict):
+            raise ValueError(
+                f"env: expected infos by name, found a {type(infos).__name__}; put DictInfoToList outside this wrapper"
+            )
         if mdp.seen is not None and hasattr(self.env.unwrapped, "envs"):
             shown = iterate(self.env.observation_space, observations)
             states = [mdp.seen.locate(one, seen) for one, seen in zip(self.env.unwrapped.envs, shown, strict=True)]

@@ -209,7 +209,7 @@ def test_list_and_show_have_it(facts):
 def test_its_games_are_modules_and_pettingzoo_has_them(facts):
     assert facts["modules"] == [*multi.GAMES, "race_v0"]
     assert facts["game"] == ["race_v0", 9, 5]
-    assert facts["signature"] == ["length", "observation", "render_mode", "max_cycles"]
+    assert facts["signature"] == ["length", "observation", "masked", "render_mode", "max_cycles"]
     assert facts["pettingzoo"] == "race_v0"
 
 

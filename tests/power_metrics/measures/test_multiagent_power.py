@@ -481,8 +481,10 @@ class TestBadInput:
         with pytest.raises(ValueError, match="expected a game of two agents, found TabularMDP"):
             pm.multiagent_power(grid())
         three = product_game(*[graph({"a": ["a"]})] * 3, agents=("a", "b", "c"))
-        with pytest.raises(ValueError, match=r"those of all agents of \('a', 'b', 'c'\) but two, found \[\]"):
-            pm.multiagent_power(three)
+        with pytest.raises(
+            ValueError, match=r"leave at least two of \('a', 'b', 'c'\), found policies of \['a', 'b'\]"
+        ):
+            pm.multiagent_power(three, others={"a": "uniform", "b": "uniform"})
         with pytest.raises(ValueError, match=r"those of c, found \[\]"):
             pm.multiagent_power(three, agents=("a", "b"))
 

@@ -7,6 +7,7 @@ import warnings
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from gymnasium.utils.env_checker import check_env
 from pettingzoo.utils.conversions import parallel_to_aec
 
@@ -234,3 +235,37 @@ def test_actions_of_every_type_are_counted():
     for dtype in (np.int64, np.uint64, np.int8):
         envs.step(np.zeros(2, dtype))
     assert envs.tracker.counts.sum() == envs.tracker.counts[:, 0].sum() == 6
+
+
+def test_infos_in_a_list_are_refused_by_name():
+    envs = gym.make_vec("powerenvs:PowerGrid-v0", 2, "vector_entry_point", level="S..")
+    listed = pm.PowerVectorWrapper(gym.wrappers.vector.DictInfoToList(envs), power=np.arange(3.0))
+    with pytest.raises(ValueError, match="put DictInfoToList outside"):
+        listed.reset(seed=0)
+
+
+def test_counts_of_vector_environments_are_refused_by_name():
+    envs = gym.make_vec("powerenvs:PowerGrid-v0", 2, "vector_entry_point", level="S..")
+    with pytest.raises(ValueError, match="NativeVecEnv"):
+        pm.rollout_counts(lambda state: 0, envs, num_steps=10)
+
+
+def test_modules_that_give_several_things_are_refused_by_name():
+    class Both(torch.nn.Module):
+        def forward(self, seen):
+            return torch.zeros(len(seen), 5), None
+
+    env = gym.make("powerenvs:PowerGrid-v0", level="S..")
+    with pytest.raises(ValueError, match=r"found a tuple; give a function"):
+        pm.policy_table(Both(), env, kind="logits")
+    with pytest.raises(ValueError, match="found a Categorical"):
+        pm.policy_table(lambda seen: torch.distributions.Categorical(torch.ones(5)), env, kind="logits")
+
+
+def test_games_are_no_environments_of_gymnasium():
+    from powerenvs import register
+    from powerenvs.worlds.power.pair import PowerPair
+
+    for world in (PowerPair, PowerPair("S.."), PowerPair("S..").tables()):
+        with pytest.raises(ValueError, match="GameEnv"):
+            register("NoGame-v0", world)
