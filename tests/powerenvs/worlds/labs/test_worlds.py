@@ -194,8 +194,25 @@ class TestSkymaze:
         assert ((2, 5), (3, 5)) not in fatal
         assert ((3, 5), (3, 4)) in fatal  # one step down, and the goal is higher than anything ahead
 
+    def test_generated_ones_have_a_way_to_the_goal_and_many_that_lose_it(self):
+        lost = []
+        for seed in range(5):
+            world = Skymaze(size=6, seed=seed)
+            assert world.text.rows == Skymaze(size=6, seed=seed).text.rows
+            mdp = world.tables()
+            to_goal = pm.reachability(mdp).values[:, mdp.terminal].max(axis=1)
+            assert to_goal[mdp.initial > 0].min() == 1
+            assert len(world.text.cells) == 2 * 36 - 1  # a tree of 36 platforms, and one between each two
+            lost.append((to_goal == 0).mean())
+        assert min(lost) > 0.05
+        with pytest.raises(ValueError, match="size: expected a whole number from 2 to 30, found 1"):
+            Skymaze(size=1)
+
+    def test_letters_are_deepmind_labs_heights(self):
+        assert Skymaze("P*G", "a.z").heights.tolist() == [[40, -1, 15]]
+
     def test_every_platform_needs_a_height(self):
-        with pytest.raises(ValueError, match="heights: expected a digit in line 1, column 3, found none"):
+        with pytest.raises(ValueError, match="heights: expected a digit or a letter in line 1, column 3, found none"):
             Skymaze("P G", "11")
 
 
