@@ -108,6 +108,23 @@ def test_keys_draw_and_a_cell_explains_itself(page, served):
     assert "standard error" in label
 
 
+def test_no_number_of_before_stays(page, served):
+    begin(page, served, state_of(keep=True))
+    page.hover('[data-r="0"][data-c="3"]')
+    changed(page, lambda: page.select_option("#measure", "optimality_probability"))
+    page.wait_for_selector("#choice")
+    page.select_option("#choice", label="right")
+    model = EditedWorld(ROWS).model()
+    found = pm.optimality_probability(model, 0.9, num_samples=2000, progress=False)
+    s, a = model.index((0, 2)), model.action_index("right")
+    assert shown(page, (0, 2)) == found.mean[s, a]
+    assert "probability, action right" in page.inner_text("#status")
+    changed(page, lambda: page.select_option("#world", "id turner_figure_1"))  # without cells that could keep rewards
+    page.wait_for_selector(".graph .node")
+    assert page.inner_text("#status") == ""
+    assert page.inner_text("#error") == ""
+
+
 def test_cancel_a_long_run_and_reload_during_one(page, served):
     begin(page, served, state_of())
     page.select_option("#world", "id PowerGrid-v0")

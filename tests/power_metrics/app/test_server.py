@@ -187,6 +187,7 @@ def test_results_that_are_watched(served, client):
         assert client.get("/api/result", params={"path": path}).status_code == 400
 
 
+@pytest.mark.slow
 def test_nonsense_gets_an_answer_and_no_traceback(served, client):
     rng = random.Random(0)
     for method, path, options in requests(rng, 150):

@@ -87,6 +87,7 @@ export class Explore {
     state.source = source;
     state.state = state.other = null;
     state.choice = 0;
+    if (source.kind !== "level") state.keep = false; // cells keep rewards, and other worlds have other states
     this.editing.clear();
     this.data = null;
     const game = source.kind === "level" ? Boolean(source.pair) : this.catalogue.games.some((one) => one.id === source.id);
@@ -140,8 +141,7 @@ export class Explore {
     this.root.dataset.state = "busy";
     this.run("main", this.request, (data, preview) => {
       this.data = data;
-      if (data.model.agents && !this.hasAgents) this.sidebar.drawMeasure();
-      this.hasAgents = Boolean(data.model.agents);
+      if (this.sidebar.shownOf !== shape(data)) this.sidebar.drawShown();
       this.error.textContent = "";
       this.show();
       const took = (performance.now() - this.sentFor).toFixed(1);
@@ -245,6 +245,8 @@ export class Explore {
     else if (data && values) this.showStates(values);
     else if (data) put(this.picture, h("p", { class: "quiet" }, "This measure has no number for each state; the numbers are below, and Download has its picture."));
     this.showLegend(values, range, difference);
+    if (rows) this.point(this.pointed && rows[this.pointed[0]]?.[this.pointed[1]] ? this.pointed : null); // no number of before
+    else this.status.textContent = "";
   }
 
   showBoard(rows, source, values, difference) {
@@ -262,8 +264,8 @@ export class Explore {
       values: (r, c) => this.cellValue(values, r, c),
       scale: this.scale,
       difference,
-      name: values?.name,
-      names: `${values?.name} ${state.choice}`,
+      name: values?.title,
+      names: values?.title,
       stale: !fits,
       removed: (r, c) => removed.get(`${r},${c}`) ?? [],
       places: (r, c) => places.get(`${r},${c}`) ?? [],
@@ -308,7 +310,7 @@ export class Explore {
   }
 
   showStates(values) {
-    const view = { value: (s) => values.ofState(s), scale: this.scale, name: values.name, chosen: state.state };
+    const view = { value: (s) => values.ofState(s), scale: this.scale, name: values.title, chosen: state.state };
     if (this.data.model.graph) drawGraph(this.picture, this.data.model, view, (s) => this.explain(s), (s) => this.pointState(s));
     else drawList(this.picture, this.data.model, view, (s) => this.explain(s));
   }
@@ -320,7 +322,7 @@ export class Explore {
     }
     const bar = h("canvas", { width: 240, height: 12, role: "img", "aria-label": `Colours from ${number(this.scale.low)} to ${number(this.scale.high)}` });
     paintBar(bar, this.scale.low < this.scale.high ? this.scale : { ...this.scale, high: this.scale.low + 1 });
-    put(this.legend, h("span", {}, values.name.replaceAll("_", " ")), h("span", { class: "number" }, number(this.scale.low)), bar, h("span", { class: "number" }, number(this.scale.high)), difference ? h("span", { class: "quiet" }, "shown less pinned") : null);
+    put(this.legend, h("span", {}, values.title), h("span", { class: "number" }, number(this.scale.low)), bar, h("span", { class: "number" }, number(this.scale.high)), difference ? h("span", { class: "quiet" }, "shown less pinned") : null);
     const data = this.data;
     const parts = [];
     if (data.preview) parts.push(`first look: ${data.preview} reward functions`);
@@ -453,6 +455,7 @@ export class Explore {
   }
 
   point(cell) {
+    this.pointed = cell;
     if (!cell || !this.shown) {
       this.status.textContent = "";
       return;
@@ -462,13 +465,13 @@ export class Explore {
     const glyph = rows[cell[0]]?.[cell[1]];
     const legend = this.data?.model.legend ?? {};
     const kind = legend[glyph] ?? { "#": "wall", ".": "floor", S: "start", G: "goal" }[glyph] ?? glyph;
-    this.status.textContent = `(${cell.join(", ")}) ${kind}${told(found, this.shown.name)}`;
+    this.status.textContent = `(${cell.join(", ")}) ${kind}${told(found, this.shown.title)}`;
     this.status.dataset.value = found ? exact(found.value) : "";
     this.status.dataset.error = found ? exact(found.error) : "";
   }
 
   pointState(s) {
-    this.status.textContent = this.data.model.labels[s] + told(this.shown.ofState(s), this.shown.name);
+    this.status.textContent = this.data.model.labels[s] + told(this.shown.ofState(s), this.shown.title);
   }
 
   choose(cell) {
@@ -481,7 +484,7 @@ export class Explore {
 
   listStates(cell, states) {
     const labels = this.data.model.labels;
-    const list = states.slice(0, 60).map((s) => h("li", {}, h("button", { type: "button", onclick: () => this.explain(s) }, labels[s]), told(this.shown.ofState(s), this.shown.name)));
+    const list = states.slice(0, 60).map((s) => h("li", {}, h("button", { type: "button", onclick: () => this.explain(s) }, labels[s]), told(this.shown.ofState(s), this.shown.title)));
     put(this.equation, h("h3", {}, `${states.length} states in (${cell.join(", ")})`), h("p", { class: "quiet" }, "Choose one for its equation."), h("ul", { class: "states" }, list), states.length > 60 ? h("p", { class: "quiet" }, `and ${states.length - 60} more`) : null);
   }
 
@@ -554,6 +557,11 @@ export class Explore {
   }
 }
 
+// What of a result decides which choices there are.
+export function shape(data) {
+  return JSON.stringify([data?.model.agents, data?.model.actions, data?.result.maps.map((one) => [one.dims, one.choices, Object.keys(one.columns)]), state.source.places]);
+}
+
 export function level(name, rows, more = {}) {
   return { kind: "level", name, rows, noise: 0, walls: "bump", pair: false, overlaps: true, removed: [], places: {}, ...more };
 }
@@ -561,7 +569,7 @@ export function level(name, rows, more = {}) {
 function told(found, name) {
   if (!found || found.value === null) return "";
   const error = found.error === null || found.error === undefined ? "" : ` ${found.bound ? "± at most" : "±"} ${number(found.error, 5)} standard error`;
-  return `: ${name.replaceAll("_", " ")} ${number(found.value, 5)}${error}${found.count > 1 ? `, mean over ${found.count} states` : ""}`;
+  return `: ${name} ${number(found.value, 5)}${error}${found.count > 1 ? `, mean over ${found.count} states` : ""}`;
 }
 
 function otherTable(other) {

@@ -2,7 +2,7 @@
 
 import * as controls from "./controls.js";
 import { field, h, options, put } from "./dom.js";
-import { level } from "./explore.js";
+import { level, shape } from "./explore.js";
 import { state, write } from "./link.js";
 import { Values, columns, mapOf, placeOf } from "./values.js";
 
@@ -214,12 +214,20 @@ export class Sidebar {
         explore.measure();
       }, "Rewards come from the seed and the cell alone, so that an edit changes the dynamics and not the draws."));
     }
-    parts.push(...this.shownPart(game));
+    this.shownBox = h("div", {});
+    parts.push(this.shownBox);
     this.pinned = h("div", {});
     parts.push(this.pinned);
     put(this.right, parts);
     put(explore.downloads, this.downloads());
     this.drawPin();
+    this.drawShown();
+  }
+
+  // The choices of what is shown, which follow from the result.
+  drawShown() {
+    this.shownOf = shape(this.explore.data);
+    put(this.shownBox, this.shownPart(this.explore.isGame));
   }
 
   shownPart(game) {

@@ -77,6 +77,12 @@ export class Values {
     return this.found?.column ?? "value";
   }
 
+  // The column in words, with what is chosen of a further dimension, such as the action.
+  get title() {
+    const { map } = this.found;
+    return this.name.replaceAll("_", " ") + (map.choices.length ? `, ${map.dims[1]} ${map.choices[this.choice]}` : "");
+  }
+
   ofState(s) {
     if (!this.found) return null;
     const { map, column } = this.found;
@@ -126,6 +132,10 @@ export class Difference {
 
   get name() {
     return `${this.first.name}, difference`;
+  }
+
+  get title() {
+    return `${this.first.title}, difference`;
   }
 
   states(r, c) {
