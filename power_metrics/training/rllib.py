@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,13 +53,16 @@ class PowerCallback(RLlibCallback):
 
     RLlib makes one callback for the algorithm, found in ``algorithm.callbacks`` then, and one for each of its
     environment runners, which count visits. An algorithm from a checkpoint is first measured as it was built, before
-    the checkpoint is read; counts and history start anew.
+    the checkpoint is read; with ``save_path`` it then goes on with the history in that file, and with counts and
+    history anew without.
 
     Args:
         eval_every: training iterations from one evaluation to the next; there is one before the first iteration, too.
         power: a `PowerEstimate` of the environment's states, (S,) numbers, or None to compute POWER at ``gamma``.
         gamma: discount of POWER, occupancies and returns; that of ``power``, or else the algorithm's own, when None.
         env: an environment like those trained in, or its `TabularMDP`; by default one made from the algorithm's config.
+        save_path: write the history there after each evaluation: ``.csv`` or ``.npz``, see `PowerTracker.save`. An
+            algorithm from a checkpoint goes on with the history in that file; a new one begins it anew.
         **policy_options: for `policy_table`, such as ``epsilon`` or ``deterministic``.
 
     Attributes:
@@ -76,9 +81,14 @@ class PowerCallback(RLlibCallback):
         gamma: float | None = None,
         *,
         env: Any = None,
+        save_path: str | os.PathLike[str] | None = None,
         **policy_options: Any,
     ):
         self.eval_every = check_count("eval_every", eval_every)
+        if save_path is not None and Path(save_path).suffix not in (".csv", ".npz"):
+            raise ValueError(f"save_path: expected a name that ends in .csv or .npz, found {os.fspath(save_path)!r}")
+        self._save_path = None if save_path is None else Path(save_path)
+        self._new = True  # nothing has been trained yet since the algorithm was built
         self.tracker: PowerTracker | None = None
         self.seconds = 0.0
         self._power, self._gamma, self._env = power, gamma, env
@@ -105,10 +115,34 @@ class PowerCallback(RLlibCallback):
 
     def on_train_result(self, *, algorithm: Any, result: dict[str, Any], **kwargs: Any) -> None:
         """Puts ``power`` into the result; what is given to the MetricsLogger now would show one iteration late."""
+        runners = result["env_runners"]
+        if self._new:
+            self._resume(runners["num_env_steps_sampled_lifetime"] - runners["num_env_steps_sampled"])
         self._iterations += 1
         if self._iterations >= self.eval_every:
-            self._evaluate(algorithm, result["env_runners"]["num_env_steps_sampled_lifetime"])
+            self._evaluate(algorithm, runners["num_env_steps_sampled_lifetime"])
+            if self._save_path is not None:
+                self._tracked().save(self._save_path)
         result["power"] = {**self._found, "overhead": self.overhead}
+
+    def _resume(self, before: float) -> None:
+        """Takes up the history of a run that a checkpoint goes on with, which had taken so many steps.
+
+        Raises:
+            ValueError: if the history went further.
+        """
+        self._new = False
+        if before <= 0 or self._save_path is None or not self._save_path.exists():
+            return
+        tracker = self._tracked()
+        tracker.history, tracker.policies, tracker.occupancies = [], [], []  # of the policy before the checkpoint
+        tracker.resume(self._save_path)
+        last = tracker.history[-1]["step"] if tracker.history else 0.0
+        if last > before:
+            raise ValueError(
+                f"save_path: {os.fspath(self._save_path)!r} goes on to step {last:,.0f}, past the {before:,.0f} steps "
+                "of the checkpoint; give another name, or the checkpoint that was saved last"
+            )
 
     def on_evaluate_start(self, *, algorithm: Any, **kwargs: Any) -> None:
         """Collects the visits of training, where the same environment runners evaluate."""

@@ -350,6 +350,30 @@ def test_checkpoints(rllib, build, tmp_path):
     restored.stop()
 
 
+@pytest.mark.parametrize("suffix", ["csv", "npz"])
+def test_rllib_checkpoints_go_on_with_the_history(rllib, build, tmp_path, suffix):
+    from ray.rllib.algorithms.algorithm import Algorithm
+
+    kept = tmp_path / f"history.{suffix}"
+    algorithm = build(callback=functools.partial(rllib.PowerCallback, power=POWER, save_path=kept))
+    algorithm.train()
+    algorithm.save_to_path(tmp_path / "one")
+    rows = callback_of(algorithm).tracker.history
+    restored = Algorithm.from_checkpoint(tmp_path / "one")
+    restored.train()
+    tracker = callback_of(restored).tracker
+    assert [row["step"] for row in tracker.history] == [0, 32, 64]
+    assert tracker.history[1]["normalised"] == rows[1]["normalised"]
+    assert tracker.counts.sum() == (64 if suffix == "npz" else 32)
+    restored.stop()
+    again = Algorithm.from_checkpoint(tmp_path / "one")
+    with pytest.raises(ValueError, match="past the 32 steps of the checkpoint"):
+        again.train()
+    again.stop()
+    with pytest.raises(ValueError, match="save_path"):
+        rllib.PowerCallback(save_path="history.txt")
+
+
 def test_modules_of_ones_own(rllib):
     from ray.rllib.core.rl_module.torch import TorchRLModule
 
