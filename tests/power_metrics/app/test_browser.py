@@ -119,6 +119,17 @@ def test_no_number_of_before_stays(page, served):
     s, a = model.index((0, 2)), model.action_index("right")
     assert shown(page, (0, 2)) == found.mean[s, a]
     assert "probability, action right" in page.inner_text("#status")
+    page.click('[data-r="2"][data-c="0"]')
+    page.wait_for_selector("#equation h3:text('(2, 0)')")
+    page.check("input[name=tool][value=w]")
+    changed(
+        page, lambda: page.click('[data-r="0"][data-c="1"]')
+    )  # states are numbered anew, and cells stay what they are
+    page.wait_for_selector("#equation:not([aria-busy]) h3:text('(2, 0)')")
+    assert "chosen" in page.get_attribute('[data-r="2"][data-c="0"]', "class")
+    changed(page, lambda: page.click("#pin"))
+    changed(page, lambda: page.select_option("#measure", "empowerment"))
+    page.wait_for_selector("#note:text('no difference: what is pinned is probability')")
     changed(page, lambda: page.select_option("#world", "id turner_figure_1"))  # without cells that could keep rewards
     page.wait_for_selector(".graph .node")
     assert page.inner_text("#status") == ""

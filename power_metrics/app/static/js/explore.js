@@ -86,6 +86,7 @@ export class Explore {
   open(source) {
     state.source = source;
     state.state = state.other = null;
+    this.label = undefined;
     state.choice = 0;
     if (source.kind !== "level") state.keep = false; // cells keep rewards, and other worlds have other states
     this.editing.clear();
@@ -125,8 +126,10 @@ export class Explore {
     }
   }
 
+  // What is shown is of an earlier world or setting: it stays, in grey.
   stale() {
-    this.board.element.classList.add("stale");
+    this.old = true;
+    this.picture.classList.add("stale");
   }
 
   // Asks for the map; a newer one ends an older one on the server.
@@ -143,6 +146,8 @@ export class Explore {
       this.data = data;
       if (this.sidebar.shownOf !== shape(data)) this.sidebar.drawShown();
       this.error.textContent = "";
+      this.old = false;
+      this.picture.classList.remove("stale");
       this.show();
       const took = (performance.now() - this.sentFor).toFixed(1);
       if (!this.pictured) this.root.dataset.latency = took;
@@ -152,12 +157,15 @@ export class Explore {
       if (!preview) {
         this.root.dataset.state = "done";
         this.drawFacts();
-        if (state.state !== null && state.state < data.model.states) this.explain(state.state);
+        this.explainAgain(data.model);
       }
     });
     this.pictured = false;
     this.sentFor = this.changedAt;
     this.changedAt = undefined;
+    const asked = this.running.main;
+    setTimeout(() => this.running.main === asked && asked && !this.pictured && this.stale(), 400);
+    this.sidebar.linesAgain();
     if (state.less) this.run("less", state.less, (data) => {
       this.less = data;
       this.show();
@@ -183,6 +191,7 @@ export class Explore {
         if (slot === "main") {
           this.root.dataset.state = "refused";
           this.stale();
+          put(this.equation);
         }
         this.trouble(message.message);
       }
@@ -197,6 +206,7 @@ export class Explore {
       this.running[slot] = null;
       ask({ do: "cancel", slot }, () => {
         this.root.dataset.state = "cancelled";
+        this.stale();
         this.progress(null);
         this.note.textContent = "Cancelled: the map is that of before.";
         say("Cancelled");
@@ -220,12 +230,14 @@ export class Explore {
   }
 
   values() {
+    this.mismatch = "";
     if (!this.data) return null;
     const own = new Values(this.data);
     if (!own.found) return null;
     if (state.less && this.less) {
       const other = new Values(this.less);
-      if (other.found) return new Difference(own, other);
+      if (other.found && other.title === own.title) return new Difference(own, other);
+      this.mismatch = `no difference: what is pinned is ${other.found ? other.title : "of another kind"}`;
     }
     return own;
   }
@@ -266,7 +278,7 @@ export class Explore {
       difference,
       name: values?.title,
       names: values?.title,
-      stale: !fits,
+      stale: !fits || this.old,
       removed: (r, c) => removed.get(`${r},${c}`) ?? [],
       places: (r, c) => places.get(`${r},${c}`) ?? [],
       arrows: (r, c) => (fits ? this.arrows(values, r, c) : []),
@@ -304,7 +316,8 @@ export class Explore {
 
   chosenCell(values) {
     if (state.state === null || !this.data?.model.cells || !values) return null;
-    const cell = this.data.model.cells[state.state];
+    const s = this.label === undefined ? state.state : this.data.model.labels.indexOf(this.label);
+    const cell = this.data.model.cells[s];
     if (!cell) return null;
     return this.data.model.agents ? cell[Math.max(0, (values.first ?? values).agent ?? 0)] : cell;
   }
@@ -327,6 +340,7 @@ export class Explore {
     const parts = [];
     if (data.preview) parts.push(`first look: ${data.preview} reward functions`);
     if (data.arrows_refused) parts.push(data.arrows_refused);
+    if (this.mismatch) parts.push(this.mismatch);
     parts.push(...(data.result.notes ?? []));
     const other = (values.first ?? values).other;
     if (data.model.agents && data.model.cells) parts.push(other ? `the other agent is in (${other.join(", ")})` : "mean over the places of the other agent");
@@ -488,8 +502,21 @@ export class Explore {
     put(this.equation, h("h3", {}, `${states.length} states in (${cell.join(", ")})`), h("p", { class: "quiet" }, "Choose one for its equation."), h("ul", { class: "states" }, list), states.length > 60 ? h("p", { class: "quiet" }, `and ${states.length - 60} more`) : null);
   }
 
+  // The equation of the same state as before, whatever its number is now.
+  explainAgain(model) {
+    if (state.state === null) return;
+    const s = this.label === undefined ? state.state : model.labels.indexOf(this.label);
+    if (s >= 0 && s < model.states) this.explain(s);
+    else {
+      state.state = null;
+      this.label = undefined;
+      put(this.equation);
+      this.show();
+    }
+  }
+
   explain(s, sample = state.sample) {
-    [state.state, state.sample] = [s, sample];
+    [state.state, state.sample, this.label] = [s, sample, this.data.model.labels[s]];
     write();
     this.show();
     if (this.running.equation) forget(this.running.equation);

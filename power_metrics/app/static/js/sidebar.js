@@ -292,7 +292,12 @@ export class Sidebar {
     const { explore } = this;
     const lines = h("div", {});
     const buttons = ["png", "svg", "csv", "json", "npz", "py"].map((one) => h("button", { type: "button", "data-format": one, onclick: () => explore.download(one) }, one.toUpperCase()));
-    return h("div", {}, h("h3", {}, "Download"), h("div", { class: "line" }, buttons), h("details", { id: "lines", ontoggle: (event) => event.target.open && explore.lines(lines) }, h("summary", {}, "Python lines"), lines));
+    return h("div", {}, h("h3", {}, "Download"), h("div", { class: "line" }, buttons), (this.linesPart = h("details", { id: "lines", ontoggle: () => this.linesAgain() }, h("summary", {}, "Python lines"), (this.lines = lines))));
+  }
+
+  // Of what is shown now, not of what was.
+  linesAgain() {
+    if (this.linesPart?.open) this.explore.lines(this.lines);
   }
 }
 
