@@ -45,7 +45,11 @@ def serve_jobs(connection: Any) -> None:
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupt)
+    from tqdm import tqdm
+
     from power_metrics.app.jobs import JOBS
+
+    tqdm.set_lock(threading.RLock())  # its own is one of processes, which would outlive this one
 
     while True:
         try:

@@ -21,7 +21,7 @@ function power(one, sample, step) {
   const parts = [
     h("h4", {}, "POWER"),
     h("p", { class: "formula" }, "POWER(s) = (1 − γ) E", h("sub", {}, "R"), "[ max", h("sub", {}, "a"), " Σ", h("sub", {}, "s′"), " P(s′|s, a) V*", h("sub", {}, "R"), "(s′) ]"),
-    h("p", { "data-power": exact(one.power) }, "= ", value(one.power), one.standard_error === null ? ", exact" : [" ± ", value(one.standard_error), " standard error"], `, γ = ${gamma}, the mean over ${one.num_samples.toLocaleString("en")} reward functions (${one.method.replaceAll("_", " ")})`),
+    h("p", { "data-power": exact(one.power) }, "= ", value(one.power), ["closed_form", "enumeration"].includes(one.method) ? ", exact" : [" ± ", value(one.standard_error), " standard error"], `, γ = ${gamma}, ${one.method === "closed_form" ? "in closed form" : `the mean over ${one.num_samples.toLocaleString("en")} reward functions (${one.method.replaceAll("_", " ")})`}`),
   ];
   if (one.refused) return [...parts, h("p", { class: "quiet" }, one.refused)];
   if (one.note) parts.push(h("p", { class: "quiet" }, one.note));
