@@ -444,7 +444,7 @@ def test_algorithms_that_no_table_can_represent(rllib, build):
         num_env_runners=0, env_to_module_connector=lambda *_: FlattenObservations(multi_agent=True)
     )
     with pytest.raises(
-        ValueError, match=r"agent: expected an algorithm of one agent, found PPO of several.*get_module"
+        ValueError, match=r"agent: expected an algorithm of one agent, found PPO of several.*agent=NAME"
     ):
         several.callbacks(rllib.PowerCallback).build_algo()
     recorded = SimpleNamespace(config=PPOConfig(), env_runner_group=None)
