@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import inspect
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,9 +27,17 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 """Known words of settings that signatures do not list."""
 
 
-@functools.cache
+_looking = threading.Lock()  # packages that import each other must not be imported by two threads at once
+
+
 def environment_ids() -> tuple[str, ...]:
     """The ids that may be shown and played: those of all families, and known ones of Gymnasium and MiniGrid."""
+    with _looking:
+        return _environment_ids()
+
+
+@functools.cache
+def _environment_ids() -> tuple[str, ...]:
     import gymnasium as gym
 
     found = [entry.id for entry in environments()]
@@ -56,7 +65,7 @@ def catalogue() -> dict[str, Any]:
         "version": __version__,
         "levels": {name: _rows(text) for name, text in LEVELS.items()},
         "worlds": [*_worlds(), *({**OTHER, "id": id} for id in TABLES_OF_OTHERS if id in environment_ids())],
-        "minigrid": list(minigrid_ids()),
+        "minigrid": [id for id in environment_ids() if id in minigrid_ids()],
         "games": [
             {"id": entry.name, "family": family.title, "summary": entry.summary, "arguments": _arguments(entry.world)}
             for family in families()
