@@ -264,3 +264,13 @@ def test_games_supersuit(run, game):
     assert not np.array_equal(found.policies["human"], found.policies["ai"])  # one network, told whose turn it is
     assert "exploitability" in printed
     assert (out / "comparison.png").exists()
+
+
+def test_vtrace_lag(run):
+    out, _ = run("vtrace_lag", "--level", "S..\n...\n..G", "--steps", 8_192, "--looks", 4, "--gamma", 0.9)
+    found = json.loads((out / "vtrace_lag.json").read_text())
+    bias = np.array(found["bias"])
+    assert bias.shape == (len(found["lags"]), 5)
+    assert bias[0, 0] > bias[0, 2] > bias[0, 4] >= 0.0
+    with Image.open(out / "vtrace_lag.png") as picture:
+        assert picture.width > 500

@@ -40,13 +40,15 @@ _OF_TRAINING = (
     "ortho_init",
     "log_std_init",
     "n_quantiles",
+    "factorised",
+    "sigma",
     ":type:",
     ":serialized:",
 )
 
 
 def load_policy(path: str | os.PathLike[str], env: Any) -> tuple[BasePolicy, dict[str, Any]]:
-    """The policy of a model that ``save`` of PPO, A2C, DQN, MaskablePPO or QR-DQN wrote.
+    """The policy of a model that ``save`` of PPO, A2C, DQN, MaskablePPO or QR-DQN wrote, with noisy layers or without.
 
     Args:
         path: the ``.zip`` file.
@@ -156,6 +158,12 @@ def _policy_class(name: str, weights: dict[str, Any]) -> Any:
         from power_metrics.agents.observations import history_error
 
         raise history_error(f"{name} (recurrent)")
+    if any(key.endswith(".weight_mu") for key in weights):
+        from power_metrics.learners.noisy_sb3 import NoisyActorCriticPolicy, NoisyDQNPolicy
+
+        if convolutional:
+            raise ValueError(f"{name}: expected noisy layers without convolutions, which a file does not tell apart")
+        return NoisyActorCriticPolicy if "action_net.weight_mu" in weights else NoisyDQNPolicy
     if "action_net.weight" in weights:  # PPO, A2C and MaskablePPO, whose networks are alike
         return ActorCriticCnnPolicy if convolutional else ActorCriticPolicy
     if any(key.startswith("q_net.") for key in weights):

@@ -21,6 +21,9 @@ COLUMNS = {
 }
 """{column: (field, column of the optimum, its field)}."""
 
+FEW = 5
+"""Seeds from which on Student's interval says more than the range."""
+
 
 @plot.register(TrainingRuns)
 @saved
@@ -31,7 +34,9 @@ def plot_runs(
     title: str | None = None,
     path: str | os.PathLike[str] | None = None,
 ) -> Figure:
-    """Power-seeking over training in each world: the mean of an algorithm's seeds, and its 95 % interval.
+    """Power-seeking over training in each world: the mean of an algorithm's seeds, and a band around it.
+
+    The band is the 95 % interval of the mean; of fewer than five seeds it goes from the lowest to the highest.
 
     Args:
         result: of `power_metrics.train_many`.
@@ -58,6 +63,8 @@ def plot_runs(
     rows = -(-count // wide)
     figure = Picture(figsize=(4.2 * wide + 0.4, 3.2 * rows + 0.4), layout="constrained")
     panels = figure.subplots(rows, wide, squeeze=False).ravel()
+    few = len(result.seeds) < FEW
+    band = "range" if few else "interval"
     for w, ax in enumerate(panels):
         if w >= count:
             ax.set_axis_off()
@@ -73,7 +80,7 @@ def plot_runs(
                     frame = [{**row, dashed: getattr(result, optimum)[w]} for row in frame]
                 runs.append(frame)
             groups[name.replace("_", " ")] = runs
-        plot_training(groups, column, band="interval" if len(result.seeds) > 1 else "range", ax=ax)
+        plot_training(groups, column, band=band, ax=ax)
         ax.set_title(result.worlds[w], fontsize=LARGE)
         if (legend := ax.get_legend()) is not None and w:
             legend.remove()
@@ -88,5 +95,6 @@ def plot_runs(
         )
     if title is not None:
         figure.suptitle(title, fontsize=LARGE)
-    add_note(figure, [f"{len(result.seeds)} seeds, bands: 95 % interval of the mean", f"γ = {result.gamma:g}"])
+    told = "from the lowest to the highest" if few else "95 % interval of the mean"
+    add_note(figure, [f"{len(result.seeds)} seeds, bands: {told}", f"γ = {result.gamma:g}"])
     return figure

@@ -11,6 +11,7 @@ import torch
 from stable_baselines3 import A2C, DQN
 
 import power_metrics as pm
+from power_metrics.agents.sb3_files import load_policy
 from power_metrics.learners.noisy import noisy_layers
 
 DRAWS = 20_000
@@ -145,6 +146,8 @@ def test_learners_learn_their_noise_and_are_saved(make, env, tmp_path):
     assert np.array_equal(table, pm.policy_table(again, env))
     assert len(list(noisy_layers(again.policy))) == len(before)
     again.learn(40)
+    read, _ = load_policy(tmp_path / "model.zip", env)
+    assert np.array_equal(table, pm.policy_table(read, env))
 
 
 @pytest.mark.parametrize("make", [dqn, a2c])
