@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS_VENV := .venv-extras
 EXTRAS_STAMP := $(EXTRAS_VENV)/.installed
-EXTRAS_TESTS := tests/power_metrics/training/test_rllib.py tests/power_metrics/expectation/test_executors.py tests/test_examples.py
+EXTRAS_TESTS := tests/power_metrics/learners/test_impala.py tests/power_metrics/training/test_rllib.py tests/power_metrics/expectation/test_executors.py tests/test_examples.py
 WORKERS ?= auto
 INPUTS ?= 1000
 $(STAMP): EXTRAS := dev
@@ -37,7 +37,7 @@ test-quick: $(STAMP)  ## run all but the slow tests: some 3 minutes on two cores
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not slow"
 
 test-extras: $(EXTRAS_STAMP)  ## run the tests that need Ray, RLlib and SuperSuit, in .venv-extras
-	@$(EXTRAS_VENV)/bin/python -m pytest -q -k "rllib or ray or supersuit" $(EXTRAS_TESTS)
+	@$(EXTRAS_VENV)/bin/python -m pytest -q -k "rllib or ray or supersuit or impala" $(EXTRAS_TESTS)
 
 lint: $(STAMP)  ## check style, spelling and types, changing nothing
 	$(BIN)/ruff check $(CODE)

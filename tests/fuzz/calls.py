@@ -365,6 +365,14 @@ CALLS: Mapping[str, Call] = {
         "env": gym.make("PowerGrid-v0", level="S.G", max_episode_steps=9), "algorithm": "q_learning", "steps": 20, "seed": 0,
         "gamma": 0.9, "eval_every": 10, "power": np.arange(3.0), "settings": {"decay": 0.5}, "progress": False,
     }, lambda found: finite(found.returns), fixed=("steps", "eval_every")),
+    "return_distribution": Call(pm.return_distribution, lambda: {
+        "env": endless(), "policy": np.full((3, 3), 1 / 3), "gamma": 0.9, "num_atoms": 5, "support": None,
+    }, lambda found: finite(found.means), fixed=("num_atoms",)),
+    "train_many": Call(pm.train_many, lambda: {
+        "worlds": {"a": ("PowerGrid-v0", {"level": "S.G", "max_episode_steps": 9})}, "algorithms": ["q_learning"],
+        "seeds": 1, "steps": 20, "gamma": 0.9, "eval_every": 10, "settings": {"q_learning": {"decay": 0.5}},
+        "executor": "processes", "workers": 1, "progress": False,
+    }, lambda found: finite(found.returns), fixed=("worlds", "seeds", "steps", "eval_every", "workers")),
     "no_free_lunch": Call(pm.no_free_lunch, lambda: {
         "env_or_mdp": endless(), "policy": np.full((3, 3), 1 / 3), "steps": 5, "low": 0.0, "high": 1.0,
     }, lambda found: finite(found.regret)),
