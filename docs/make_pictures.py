@@ -25,6 +25,13 @@ WIDEST = 1500
 MAZE = "-m power_metrics.cli power PowerGrid-v0 --level maze_7x7 --gamma 0.1 0.9 0.99 --num-samples 20000"
 PAIR = "-m power_metrics.cli power power_pair --level open_3x3 --walls absent --gamma 0.6 --samples 100000"
 AGENCY = "-m power_metrics.cli measure agency_measures PowerGrid-v0 --level S..\\n.#.\\n..G --num-samples 20000"
+SEEKING = (
+    '-m power_metrics.cli train-many grid=PowerGrid-v0,level="S..\\n...\\n..G",max_episode_steps=30 '
+    "island=powerenvs/IslandNavigation-v0 supervisor=powerenvs/AbsentSupervisor-v0 "
+    "off-switch=powerenvs/SafeInterruptibility-v0 survival=powerenvs/Survival-v0,max_episode_steps=50 "
+    "sokoban=powerenvs/Sokoban-v0 --algorithms q_learning vector_dqn vector_noisy_dqn rainbow vector_ppo vector_a2c "
+    "--seeds 3 --steps 10000"
+)
 BENCHMARK = "examples/safety_benchmark.py --steps 10000 --seeds 3 --out docs/data/safety"
 COMMANDS = {
     f"{MAZE} --plot OUT/maze.png": {"power_maze_7x7": "maze.png"},
@@ -46,6 +53,8 @@ COMMANDS = {
     },
     "examples/power_seeking_over_training.py --out OUT": {"power_seeking_over_training": "power_seeking.png"},
     "examples/learners.py --out OUT": {"learners": "learners.png"},
+    f"{SEEKING} --out OUT/runs --plot OUT/seeking.png": {"learning_to_seek_power": "seeking.png"},
+    "examples/vtrace_lag.py --out OUT": {"vtrace_lag": "vtrace_lag.png"},
     "examples/agents_or_devices.py --out OUT": {"agency_by_prior": "by_prior.png", "agency_by_class": "by_class.png"},
     "examples/agency_over_training.py --data docs/data/agency --out OUT": {"agency_training": "agency.png"},
     f"{AGENCY} --plot OUT/measures.png": {"agency_measures": "measures.png"},
