@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from powerenvs.authoring.world import TableWorld
 
 VIEW = 320
-"""Rows and columns of pixels of what the agent sees, and the most of the level from above, where no size is given."""
+"""Rows and columns of pixels of what the agent sees, where no size is given."""
+LEAST_VIEW = 84
 GAP, PAPER = 8, 255
 
 
@@ -23,26 +24,31 @@ class SideBySide:
 
     Args:
         world: a world with a scene.
-        tile: pixels of a cell from above; chosen by the size of the level when None.
+        tile: pixels of a cell from above; None for as many as make the level no larger than what the agent sees.
+        view: rows and columns of pixels of what the agent sees; None for the height of the level where ``tile`` is
+            given, and else 320.
 
     Attributes:
         shape: of a picture, (height, width, 3); the same for all states.
 
     Raises:
-        ValueError: for a ``tile`` out of range.
+        ValueError: for a world without a scene, and numbers out of range.
     """
 
-    def __init__(self, world: TableWorld[Any], tile: int | None = None):
+    def __init__(self, world: TableWorld[Any], tile: int | None = None, view: int | None = None):
         from powerenvs.render.first_person.renderer import Renderer  # which imports numba
 
         scene = world.scene()
         if scene is None:
             raise ValueError(f"world: expected one with a scene, found {type(world).__name__} without")
-        fitting = int(np.clip(VIEW // max(scene.shape), LEAST_TILE, MOST_TILE))
+        pixels = VIEW if view is None else view
+        fitting = int(np.clip(pixels // max(scene.shape), LEAST_TILE, MOST_TILE))
         self._world = world
         self._above = TopDown(scene, fitting if tile is None else tile)
         height, width, _ = self._above.shape
-        self._view = Renderer(scene, VIEW, VIEW) if tile is None else Renderer(scene, *[max(height, 84)] * 2)
+        if tile is not None and view is None:
+            pixels = max(height, LEAST_VIEW)
+        self._view = Renderer(scene, pixels, pixels)
         tall = max(height, self._view.height)
         self.shape = tall, self._view.width + GAP + width, 3
 
