@@ -39,7 +39,7 @@ def film(id: str, kwargs: dict[str, Any]) -> None:
     policy = np.eye(mdp.num_actions)[best.policy[0]]
     walk = rollout(mdp, policy, start=mdp.state_labels[start], num_steps=STEPS)
     states = [mdp.state_labels[s] for s in walk.states]
-    name = id.removeprefix("powerenvs/").removesuffix("-v0")
+    name = id.rpartition("/")[2].rpartition("-")[0]
     frames = SideBySide(env.world, view=VIEW).frames(states)
     write_animation(frames, FOLDER / f"{name}.gif", frame_seconds=0.35, last_seconds=1.5)
     size = (FOLDER / f"{name}.gif").stat().st_size / 1024

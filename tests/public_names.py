@@ -9,12 +9,14 @@ import power_metrics as pm
 import powerenvs
 from power_metrics import plots
 from powerenvs import multi, rollout, sources, testing
+from powerenvs.render import first_person
 
 NAMES: dict[ModuleType, list[str]] = {
     powerenvs: powerenvs.__all__,
     multi: multi.__all__,
     sources: ["load", "register_format", "register_source", "save"],
     rollout: ["Rollout", "next_states", "rollout"],
+    first_person: first_person.__all__,
     testing: ["check_env_against_tables", "check_tabular"],
     pm: pm.__all__,
     pm.games: pm.games.__all__,

@@ -12,7 +12,7 @@ from powerenvs.model.labels import closest
 from powerenvs.render.first_person.camera import LEVEL_START, SHADES, rays, shade_depths
 from powerenvs.render.first_person.ground import floor, sky
 from powerenvs.render.first_person.kernel import DOOR, CameraTables, Looks, SceneTables, draw
-from powerenvs.render.first_person.scene import STEPS, Scene, Viewpoints
+from powerenvs.render.first_person.scene import STEPS, Scene, Viewpoints, check_kind
 from powerenvs.render.first_person.textures import pyramid
 from powerenvs.render.first_person.things import thing_points
 
@@ -54,7 +54,7 @@ class Renderer:
         width: as given.
 
     Raises:
-        ValueError: for sizes below 8 or above 2,048 pixels.
+        ValueError: for what is no scene, and sizes below 8 or above 2,048 pixels.
 
     Example:
         >>> import numpy as np
@@ -66,6 +66,7 @@ class Renderer:
     """
 
     def __init__(self, scene: Scene, height: int = SIZE, width: int = SIZE):
+        check_kind("scene", scene, Scene)
         for name, pixels in (("height", height), ("width", width)):
             if isinstance(pixels, bool) or not isinstance(pixels, (int, np.integer)) or not LEAST <= pixels <= MOST:
                 raise ValueError(f"{name}: expected {LEAST} to {MOST} pixels, found {pixels!r}")
@@ -166,6 +167,7 @@ class Renderer:
             ValueError: for viewpoints outside the free cells of the scene, or masks of another number of things; for
                 eight directions and an odd width.
         """
+        check_kind("views", views, Viewpoints)
         views.check(self.scene)
         eight = views.directions == 8
         if eight and self.width % 2:
@@ -204,6 +206,12 @@ class Renderer:
         self, prepared: Prepared, eight: bool, kind: str = "rgb", out: NDArray[Any] | None = None
     ) -> NDArray[Any]:
         """The same as `draw`, of viewpoints that `prepare` has checked.
+
+        Args:
+            prepared: what `prepare` gave.
+            eight: likewise.
+            kind: see `draw`.
+            out: see `draw`.
 
         Raises:
             ValueError: for an ``out`` that does not fit.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from powerenvs.model.checks import as_list
 from powerenvs.model.labels import closest
+
+Made = TypeVar("Made")
 
 NORTH, EAST, SOUTH, WEST = range(4)
 SIDES = ("north", "east", "south", "west")
@@ -123,8 +126,14 @@ class Scene:
         _check_sides(walls > 0, solid)
         for name, array in (("walls", walls), ("solid", solid), ("floor", floor), ("ceiling", ceiling)):
             object.__setattr__(self, name, array)
-        object.__setattr__(self, "sprites", tuple(_sprite(sprite, solid) for sprite in self.sprites))
-        object.__setattr__(self, "doors", tuple(_door(door, solid, walls) for door in self.doors))
+        object.__setattr__(
+            self,
+            "sprites",
+            tuple(_sprite(sprite, solid) for sprite in as_list("sprites", self.sprites, "a list of them")),
+        )
+        object.__setattr__(
+            self, "doors", tuple(_door(door, solid, walls) for door in as_list("doors", self.doors, "a list of them"))
+        )
 
         places = [_leaf(door) for door in self.doors]
         for place in places:
@@ -230,7 +239,7 @@ class Scene:
         textures = (given + DEFAULT).astype(np.uint8)
         walls = np.where(closed, textures[:, :, None], 0).astype(np.uint8)
         above = np.zeros(solid.shape, dtype=np.uint8) if ceiling is None else ceiling
-        return cls(walls, solid, textures, above, tuple(sprites), tuple(doors))  # type: ignore[arg-type]
+        return cls(walls, solid, textures, above, sprites, doors)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)
@@ -349,6 +358,16 @@ class Viewpoints:
             )
 
 
+def check_kind(name: str, value: Any, kind: type) -> None:
+    """Refuses what is not of a class.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    if not isinstance(value, kind):
+        raise ValueError(f"{name}: expected a {kind.__name__}, found {value!r}")
+
+
 def _array(name: str, given: Any, kind: Any, shape: tuple[int, ...] | None) -> NDArray[Any]:
     """A read-only copy of an array; integers that fit are taken for textures, nothing but bools for bools."""
     array = np.asarray(given)
@@ -388,17 +407,24 @@ def _check_sides(closed: NDArray[np.bool_], solid: NDArray[np.bool_]) -> None:
             )
 
 
+def _made(name: str, kind: Callable[..., Made], given: Any) -> Made:
+    try:
+        return kind(*given)
+    except TypeError:
+        expected = "(row, column, kind, colour)" if name == "sprites" else "(row, column, orientation, colour)"
+        raise ValueError(f"{name}: expected each as {expected}, colours being optional, found {given!r}") from None
+
+
 def _place(name: str, row: Any, column: Any, solid: NDArray[np.bool_]) -> tuple[int, int]:
     rows, columns = solid.shape
-    if not (0 <= row < rows and 0 <= column < columns) or solid[row, column]:
-        raise ValueError(
-            f"{name}: expected a free cell of {rows} rows and {columns} columns, found {(int(row), int(column))}"
-        )
+    whole = all(isinstance(part, (int, np.integer)) and not isinstance(part, bool) for part in (row, column))
+    if not whole or not (0 <= row < rows and 0 <= column < columns) or solid[row, column]:
+        raise ValueError(f"{name}: expected a free cell of {rows} rows and {columns} columns, found {(row, column)}")
     return int(row), int(column)
 
 
 def _sprite(given: Sequence[Any], solid: NDArray[np.bool_]) -> Sprite:
-    sprite = Sprite(*given)
+    sprite = _made("sprites", Sprite, given)
     if sprite.kind not in KINDS:
         raise ValueError(f"sprites: unknown kind {sprite.kind!r}; {closest(sprite.kind, KINDS)}")
     known = ("", *COLOURS) if sprite.kind in COLOURED else ("",)
@@ -418,7 +444,7 @@ def _leaf(door: Door) -> tuple[int, int, str]:
 
 
 def _door(given: Sequence[Any], solid: NDArray[np.bool_], walls: NDArray[np.uint8]) -> Door:
-    door = Door(*given)
+    door = _made("doors", Door, given)
     if door.orientation not in ORIENTATIONS:
         raise ValueError(f"doors: unknown orientation {door.orientation!r}; {closest(door.orientation, ORIENTATIONS)}")
     if door.colour not in ("", *COLOURS):

@@ -33,12 +33,19 @@ class SideBySide:
 
     Raises:
         ValueError: for a world without a scene, and numbers out of range.
+
+    Example:
+        >>> from powerenvs.render.first_person import SideBySide
+        >>> from powerenvs.worlds.labs import Lab
+        >>> lab = Lab("P  G")
+        >>> SideBySide(lab, view=84).frames(lab.tables().state_labels[:2]).shape
+        (2, 84, 176, 3)
     """
 
     def __init__(self, world: TableWorld[Any], tile: int | None = None, view: int | None = None):
         from powerenvs.render.first_person.renderer import Renderer  # which imports numba
 
-        scene = world.scene()
+        scene = world.scene() if callable(getattr(world, "scene", None)) else None
         if scene is None:
             raise ValueError(f"world: expected one with a scene, found {type(world).__name__} without")
         pixels = VIEW if view is None else view

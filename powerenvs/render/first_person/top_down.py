@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from powerenvs.render.first_person.camera import TEXELS
-from powerenvs.render.first_person.scene import EAST, NORTH, SOUTH, WEST, Scene, Viewpoints
+from powerenvs.render.first_person.scene import EAST, NORTH, SOUTH, WEST, Scene, Viewpoints, check_kind
 from powerenvs.render.first_person.textures import PAINTS, WOOD, tile, wall
 from powerenvs.render.first_person.things import thing
 
@@ -31,7 +31,7 @@ class TopDown:
         shape: of a picture, (rows · tile, columns · tile, 3).
 
     Raises:
-        ValueError: for another number of pixels.
+        ValueError: for what is no scene, and another number of pixels.
 
     Example:
         >>> from powerenvs.render.first_person import Scene, TopDown, Viewpoints
@@ -40,6 +40,7 @@ class TopDown:
     """
 
     def __init__(self, scene: Scene, tile: int = TILE):
+        check_kind("scene", scene, Scene)
         if isinstance(tile, bool) or not isinstance(tile, (int, np.integer)) or not LEAST_TILE <= tile <= MOST_TILE:
             raise ValueError(f"tile: expected {LEAST_TILE} to {MOST_TILE} pixels of a cell, found {tile!r}")
         self.scene, self.tile = scene, int(tile)
@@ -58,6 +59,7 @@ class TopDown:
         Raises:
             ValueError: for viewpoints outside the free cells of the scene, or an ``out`` that does not fit.
         """
+        check_kind("views", views, Viewpoints)
         views.check(self.scene)
         shape = (len(views), *self.shape)
         if out is None:
