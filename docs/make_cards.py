@@ -77,7 +77,16 @@ def card(family: Family, entry: WorldEntry) -> str:
     made = f"With {given}" if given else "By default"
     size = f"{made} {model.num_states} states, {model.num_actions} actions, {kind}"
     size += f"; time limit {entry.max_episode_steps}."
-    parts = [f"## {entry.id}", text, *levels(family), size, *scores(env), *map_of_power(entry), *episodes(entry.short), *film(entry)]
+    parts = [
+        f"## {entry.id}",
+        text,
+        *levels(family),
+        size,
+        *scores(env),
+        *map_of_power(entry),
+        *episodes(entry.short),
+        *film(entry),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -171,7 +180,9 @@ def episodes(name: str) -> list[str]:
 def film(entry: WorldEntry) -> list[str]:
     """A film of an optimal episode with what the agent sees, where there is one."""
     name = f"images/labs/{entry.id.rpartition('/')[2].rpartition('-')[0]}.gif"
-    return [f"An optimal episode:\n\n![what the agent sees, and the level from above]({name})"] * (PAGE.parent / name).exists()
+    return [f"An optimal episode:\n\n![what the agent sees, and the level from above]({name})"] * (
+        PAGE.parent / name
+    ).exists()
 
 
 def page_of(chosen: Sequence[Family]) -> str:
