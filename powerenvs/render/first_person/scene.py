@@ -118,11 +118,8 @@ class Scene:
             raise ValueError(f"solid: expected a bool array (rows, columns), found shape {solid.shape}")
         shape = solid.shape
         walls = _array("walls", self.walls, np.uint8, (*shape, 4))
-        _textures("walls", walls, 0)
-        floor = _array("floor", self.floor, np.uint8, shape)
-        _textures("floor", floor, DEFAULT)
+        floor = _array("floor", self.floor, np.uint8, shape, DEFAULT)
         ceiling = _array("ceiling", self.ceiling, np.uint8, shape)
-        _textures("ceiling", ceiling, 0)
         _check_sides(walls > 0, solid)
         for name, array in (("walls", walls), ("solid", solid), ("floor", floor), ("ceiling", ceiling)):
             object.__setattr__(self, name, array)
@@ -368,7 +365,7 @@ def check_kind(name: str, value: Any, kind: type) -> None:
         raise ValueError(f"{name}: expected a {kind.__name__}, found {value!r}")
 
 
-def _array(name: str, given: Any, kind: Any, shape: tuple[int, ...] | None) -> NDArray[Any]:
+def _array(name: str, given: Any, kind: Any, shape: tuple[int, ...] | None, least: int = 0) -> NDArray[Any]:
     """A read-only copy of an array; integers that fit are taken for textures, nothing but bools for bools."""
     array = np.asarray(given)
     fits = array.dtype == bool if kind is bool else array.dtype.kind in "iu"
@@ -376,16 +373,13 @@ def _array(name: str, given: Any, kind: Any, shape: tuple[int, ...] | None) -> N
         raise ValueError(
             f"{name}: expected {np.dtype(kind)} {'' if shape is None else shape}, found {array.dtype} {array.shape}"
         )
-    if kind is not bool and array.size and not (array.min() >= 0 and array.max() <= NUM_TEXTURES):
-        raise ValueError(f"{name}: expected textures from 0 to {NUM_TEXTURES}, found {array.min()} to {array.max()}")
+    if kind is not bool and array.size and not (array.min() >= least and array.max() <= NUM_TEXTURES):
+        raise ValueError(
+            f"{name}: expected textures from {least} to {NUM_TEXTURES}, found {array.min()} to {array.max()}"
+        )
     array = array.astype(kind, copy=True, order="C")
     array.flags.writeable = False
     return array
-
-
-def _textures(name: str, array: NDArray[np.uint8], least: int) -> None:
-    if array.min() < least:
-        raise ValueError(f"{name}: expected textures from {least} to {NUM_TEXTURES}, found {array.min()}")
 
 
 def _check_sides(closed: NDArray[np.bool_], solid: NDArray[np.bool_]) -> None:
