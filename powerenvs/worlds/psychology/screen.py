@@ -29,8 +29,9 @@ class ScreenEnv(RenderedEnv):
     """Trials of a task in pixels: a screen that is always seen with the gaze in its middle.
 
     A trial begins when the gaze has been on the cross in the middle for ``dwell`` steps. It ends when the gaze has been
-    on the place of an answer for so long, or with a button; or after ``timeout`` frames, which counts as wrong. An
-    episode has the trials of one block, or of several. Which trials come depends on the seed and on nothing else.
+    on the place of an answer for so long, or with a button; or after ``timeout`` frames without fixation or without
+    an answer, which counts as wrong. An episode has the trials of one block, or of several. Which trials come depends
+    on the seed and on nothing else.
 
     Every ``info`` has "phase", "gaze" (x, y; the screen is 1 wide and 1 high) and "action_mask"; that of the step that
     ends a trial has "trial", what Psychlab logs: reaction_time (seconds), step_count, response, correct,
@@ -46,7 +47,7 @@ class ScreenEnv(RenderedEnv):
         response: "gaze", or "button": further actions of "grid" that answer at once.
         dwell: steps.
         frames_per_step: frames that go by in a step, at 60 a second.
-        timeout: frames until a trial ends without an answer, from when answers count.
+        timeout: frames until a trial ends without fixation; or without an answer, from when answers count.
         foveal: None, or how the periphery is coarser: "mosaic", "grid", or "log-polar"; see `FovealMap`.
         level: the difficulty of all trials, 1 for the easiest; None for the settings of the task, "random" for any.
         blocks: of an episode.
@@ -173,8 +174,11 @@ class ScreenEnv(RenderedEnv):
         if part is None:  # fixation
             near = max(abs(self._gaze[0] - FIXATION[0]), abs(self._gaze[1] - FIXATION[1])) <= CENTRE
             self._dwelt = self._dwelt + 1 if near else 0
+            self._clock += self.frames_per_step
             if self._dwelt >= self.dwell:
                 self._enter(0)
+            elif self._clock >= self.timeout:
+                return self._finish(-1)
             return self._observe(), 0.0, False, False, self._info()
         answer = self._answered(pressed) if part.open else None
         self._clock += self.frames_per_step
@@ -188,6 +192,10 @@ class ScreenEnv(RenderedEnv):
             elif part.moving:
                 self._show(part)
             return self._observe(), 0.0, False, False, self._info()
+        return self._finish(answer)
+
+    def _finish(self, answer: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """The end of a trial, with an answer or (-1) without one."""
         record = self._record(answer)
         reward = self.block.task.paid(record["correct"])
         self._scene_number += 1

@@ -182,6 +182,10 @@ def test_timeouts_count_as_wrong():
     assert info["trial"]["reaction_time"] == pytest.approx(40 / 60)
     with pytest.raises(ResetNeeded):
         env.step(0)
+    env.reset(seed=0)
+    for _ in range(10):  # away from the cross
+        _, reward, over, _, info = env.step(1)
+    assert (over, reward, info["trial"]["response"], info["trial"]["reaction_time"]) == (True, 0, "", 0)
 
 
 def test_screens_have_no_tables_and_say_where_they_are():
