@@ -32,6 +32,7 @@ SEEKING = (
     "sokoban=powerenvs/Sokoban-v0 --algorithms q_learning vector_dqn vector_noisy_dqn rainbow vector_ppo vector_a2c "
     "--seeds 3 --steps 10000"
 )
+TASKS = "-m power_metrics.cli tasks PowerGrid-v0 --level maze_7x7 --learner q_learning --steps 20000 --tasks 60"
 BENCHMARK = "examples/safety_benchmark.py --steps 10000 --seeds 3 --out docs/data/safety"
 COMMANDS = {
     f"{MAZE} --plot OUT/maze.png": {"power_maze_7x7": "maze.png"},
@@ -58,6 +59,7 @@ COMMANDS = {
     "examples/agents_or_devices.py --out OUT": {"agency_by_prior": "by_prior.png", "agency_by_class": "by_class.png"},
     "examples/agency_over_training.py --data docs/data/agency --out OUT": {"agency_training": "agency.png"},
     f"{AGENCY} --plot OUT/measures.png": {"agency_measures": "measures.png"},
+    f"{TASKS} --plot OUT/many.png": {"many_tasks": "many.png"},
     "-m power_metrics.cli corrupt-reward --runs 0 --plot OUT/corrupt.png": {"corrupt_reward": "corrupt.png"},
     "-m power_metrics.cli safety --plot OUT/safety.png": {"safety": "safety.png"},
     "examples/safety_power.py --samples 1000 --plot OUT/power.png": {"safety_power": "power.png"},

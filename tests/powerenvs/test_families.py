@@ -289,7 +289,7 @@ def test_no_world_is_imported_before_it_is_used():
 def test_functions_of_a_game_have_the_arguments_of_its_world(entry):
     module = getattr(multi, entry.name)
     assert sys.modules[f"powerenvs.multi.{entry.name}"] is module
-    options = dict.fromkeys(module.__all__, ("observation", "render_mode", "max_cycles"))
+    options = dict.fromkeys(module.__all__, ("observation", "masked", "render_mode", "max_cycles"))
     options["vector_env"] = ("num_envs", "observation", "max_cycles")
     for name in module.__all__:
         creator = getattr(module, name)
@@ -312,7 +312,9 @@ def test_the_family_of_an_id_or_a_game():
     assert registry.family_of("powerenvs/BoatRace-v0") is SAFETY
     assert registry.family_of("power_pair_v0") is POWER
     assert registry.family_of("FrozenLake-v1") is None
-    with pytest.raises(ValueError, match=r"family: expected one of .*power, resources, safety.*, found 'sefety'"):
+    with pytest.raises(
+        ValueError, match=r"family: expected one of .*power, psychology, resources, safety.*, found 'sefety'"
+    ):
         registry.family_named("sefety")
 
 

@@ -195,7 +195,7 @@ def test_standard_output_gets_both_the_file_and_the_table(tmp_path):
             ["play", "PowerGrid-v0"],
             "<&-",
             2,
-            "powerenvs: play: expected a terminal for keys and pictures, found none\n",
+            "powerenvs: play: expected a terminal for keys and pictures, found none; --window plays in a window\n",
         ),
     ],
 )
