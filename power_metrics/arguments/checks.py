@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -149,6 +149,17 @@ def check_count(name: str, value: Any, least: int = 1, most: float = MOST) -> in
     if count > most:
         raise ValueError(f"{name}: expected a whole number below 2^63, found {value!r}")
     return count
+
+
+def check_mapping(name: str, value: Any) -> dict[str, Any]:
+    """A mapping as a dict of its own.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name}: expected a mapping with names, found {value!r}")
+    return dict(value)
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:

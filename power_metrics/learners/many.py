@@ -12,7 +12,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from power_metrics.arguments.checks import check_count, check_gamma, check_progress, resolve_model
+from power_metrics.arguments.checks import check_count, check_gamma, check_mapping, check_progress, resolve_model
 from power_metrics.expectation.executors import Processes, RayExecutor, check_executor
 from power_metrics.learners.algorithms import algorithm_named
 from power_metrics.learners.runs import TrainingRuns
@@ -72,11 +72,11 @@ def train_many(
         >>> bool((runs.score[..., -1] > 0.95).all())
         True
     """
-    made = {_name(name): _world(name, given) for name, given in _mapping("worlds", worlds).items()}
+    made = {_name(name): _world(name, given) for name, given in check_mapping("worlds", worlds).items()}
     names = [algorithm_named(name).name for name in ([algorithms] if isinstance(algorithms, str) else algorithms)]
     chosen = _seeds(seeds)
     budget = dict.fromkeys(names, steps) if not isinstance(steps, Mapping) else dict(steps)
-    changed = {} if settings is None else _mapping("settings", settings)
+    changed = {} if settings is None else check_mapping("settings", settings)
     for what, table, needed in (("steps", budget, set(names)), ("settings", changed, set())):
         if missing := needed - set(table):
             raise ValueError(f"{what}: expected an entry for each algorithm, found none for {sorted(missing)[0]!r}")
@@ -192,12 +192,6 @@ def _joined(
         optimal_returns=np.array([run.optimal_return for run in first]),
         optimal_power_seeking=np.array([run.optimal_power_seeking for run in first]),
     )  # fmt: skip
-
-
-def _mapping(name: str, given: Any) -> dict[str, Any]:
-    if not isinstance(given, Mapping):
-        raise ValueError(f"{name}: expected a mapping with names, found {given!r}")
-    return dict(given)
 
 
 def _name(name: Any) -> str:

@@ -11,7 +11,14 @@ from typing import Any
 
 import gymnasium as gym
 
-from power_metrics.arguments.checks import check_count, check_gamma, check_progress, check_seed, resolve_model
+from power_metrics.arguments.checks import (
+    check_count,
+    check_gamma,
+    check_mapping,
+    check_progress,
+    check_seed,
+    resolve_model,
+)
 from power_metrics.learners.algorithms import Algorithm, algorithm_named, imported
 from power_metrics.learners.looks import Looks
 from power_metrics.learners.training import Training
@@ -79,7 +86,7 @@ def train(
     mdp = resolve_model(env)
     steps, first = check_count("steps", steps), check_seed(seed)
     every = max(1, steps // LOOKS) if eval_every is None else check_count("eval_every", eval_every)
-    options = {**chosen.settings, **({} if settings is None else _named(settings))}
+    options = {**chosen.settings, **({} if settings is None else check_mapping("settings", settings))}
     shown, make = check_progress(progress), _learner_class(chosen)
     record = {
         "algorithm": algorithm, "steps": steps, "seed": first, "gamma": check_gamma(gamma), "eval_every": every,
@@ -102,9 +109,3 @@ def _learner_class(algorithm: Algorithm) -> Any:
         if not algorithm.extra:
             raise
         raise ImportError(f"{algorithm.name} needs an extra: {install_line(algorithm.extra)}") from error
-
-
-def _named(settings: Any) -> dict[str, Any]:
-    if not isinstance(settings, Mapping):
-        raise ValueError(f"settings: expected arguments by name, found {settings!r}")
-    return dict(settings)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from power_metrics.arguments.checks import (
     check_count,
     check_gamma,
+    check_mapping,
     check_progress,
     check_rewards,
     check_seed,
@@ -110,6 +111,7 @@ def many_tasks(
     """
     chosen = check_learner(learner)
     mdp = resolve_model(env)
+    settings = {} if settings is None else check_mapping("settings", settings)
     gamma, first, shown = check_gamma(gamma), check_seed(seed), check_progress(progress)
     named = isinstance(chosen, str)
     if not named and (settings or eval_every is not None):
@@ -124,7 +126,7 @@ def many_tasks(
     place = task_environment(env)
     record: dict[str, Any] = {
         "learner": described(chosen), "steps": steps if named else None, "eval_every": every,
-        "settings": json.dumps(dict(settings or {}), default=repr), "gamma": gamma, "seed": first,
+        "settings": json.dumps(settings, default=repr), "gamma": gamma, "seed": first,
         "reward": repr(reward) if rewards is None else "given", "model": mdp.fingerprint,
     }  # fmt: skip
     folder = None if out is None else Path(out)
@@ -138,7 +140,7 @@ def many_tasks(
             )
             judged = power.mean
         assert judged is not None
-        runner = Runner(chosen, place, mdp, gamma, first, steps if named else None, every, dict(settings or {}), judged)
+        runner = Runner(chosen, place, mdp, gamma, first, steps if named else None, every, settings, judged)
         jobs = [Job(n, task, None if folder is None else folder / f"task-{n:04d}") for n, task in enumerate(tasks)]
         found: dict[int, Policies] = {}
         with progress_bar(None, record["learner"], shown, total=len(jobs), unit=" tasks") as bar:
