@@ -11,6 +11,7 @@ from hypothesis import settings
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers run side by side, and threads of torch wait for each other
 
 # No deadlines: how long an example takes says nothing of whether it is right.
 settings.register_profile("same", deadline=None, derandomize=True)

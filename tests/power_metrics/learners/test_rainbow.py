@@ -32,7 +32,8 @@ def learner(env, gamma=0.9, **settings):
 def test_it_learns_with_any_part_switched_off(off):
     settings = {part: 1 if part == "n_step" else False for part in off}
     env = make(walls="absent")
-    found = pm.train(env, "rainbow", steps=4_000, settings=settings, progress=False, power=np.arange(8.0))
+    steps = 8_000 if set(PARTS) <= set(off) else 4_000  # plain DQN settles later
+    found = pm.train(env, "rainbow", steps=steps, settings=settings, progress=False, power=np.arange(8.0))
     assert found.score[-1] > 0.95
     assert np.all(found.policies[-1][~found.model.available] == 0.0)
 
