@@ -151,6 +151,17 @@ def check_count(name: str, value: Any, least: int = 1, most: float = MOST) -> in
     return count
 
 
+def check_level(level: float, name: str = "level") -> float:
+    """The probability that an interval holds what is right.
+
+    Raises:
+        ValueError: unless 0 < level < 1.
+    """
+    if not 0 < real(level) < 1:
+        raise ValueError(f"{name}: expected a probability between 0 and 1, found {level!r}")
+    return float(level)
+
+
 def check_mapping(name: str, value: Any) -> dict[str, Any]:
     """A mapping as a dict of its own.
 

@@ -11,7 +11,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from power_metrics.agents.logs import Steps, read_steps
-from power_metrics.arguments.checks import check_gamma
+from power_metrics.arguments.checks import check_gamma, check_level
 from power_metrics.chains.occupancy import start_weights
 from power_metrics.comparison.compare import compare
 from power_metrics.comparison.judge import Judge
@@ -21,7 +21,7 @@ from power_metrics.comparison.result import STATISTICS, PowerComparison
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
 from power_metrics.results.estimate import PowerEstimate
-from powerenvs.model.checks import flag, real
+from powerenvs.model.checks import flag
 from powerenvs.model.labels import closest
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.text import text_table
@@ -122,8 +122,7 @@ class Behaviour(Result):
                 known = (VISITED, AGREEMENT, *STATISTICS)
                 raise ValueError(f"statistic: unknown statistic {statistic!r}; {closest(statistic, known)}")
             return self.comparison.confidence_interval(NAME, statistic, level)
-        if not 0 < real(level) < 1:
-            raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
+        check_level(level)
         value, error = getattr(self, statistic), getattr(self, f"{statistic}_error")
         reach = error * float(scipy.stats.t.ppf(0.5 + float(level) / 2, self._freedom))
         low, high = value - reach, value + reach

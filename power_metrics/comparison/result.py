@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from power_metrics.arguments.checks import check_level
 from power_metrics.comparison.references import MOST, RANDOM, TASK_OPTIMAL, References, normalise
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
-from powerenvs.model.checks import real
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.model.text import text_table
@@ -341,8 +341,7 @@ def _known(statistic: str) -> str:
 
 def interval(spread: Floats, level: float) -> tuple[float, float]:
     """What holds the middle ``level`` of resampled numbers in each variant (V, R); nan where there is none."""
-    if not 0 < real(level) < 1:
-        raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
+    check_level(level)
     known = spread[~np.isnan(spread).all(axis=1)]
     if not len(known):
         return math.nan, math.nan

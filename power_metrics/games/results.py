@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from power_metrics.arguments.checks import check_count
+from power_metrics.arguments.checks import check_count, check_level
 from power_metrics.games.bimatrix import Bimatrix
 from power_metrics.games.enumeration import Equilibrium, nash
 from power_metrics.games.files import read_lines, read_text, table
-from powerenvs.model.checks import real
 
 Floats = NDArray[np.float64]
 
@@ -87,7 +86,7 @@ class Matches:
         Raises:
             ValueError: for a level outside (0, 1).
         """
-        half = stats.t.ppf((1 + _level(level)) / 2, self.counts - 1) * self.standard_error
+        half = stats.t.ppf((1 + check_level(level)) / 2, self.counts - 1) * self.standard_error
         mean = np.stack([self.game.A, self.game.B])
         return np.stack([mean - half, mean + half], axis=-1)
 
@@ -102,7 +101,7 @@ class Matches:
         Raises:
             ValueError: for an argument that does not fit.
         """
-        level, count = _level(level), check_count("num_draws", num_draws)
+        level, count = check_level(level), check_count("num_draws", num_draws)
         rng = np.random.default_rng(check_count("seed", seed, least=0))
         kept: dict[tuple[bytes, bytes], list[tuple[Floats, Floats]]] = {}
         for _ in range(count):
@@ -169,12 +168,6 @@ def matches(path: str | os.PathLike[str]) -> Matches:
         raise ValueError(f"{os.fspath(path)!r}: {error}") from None
     errors = np.array([one.std(axis=0, ddof=1) / np.sqrt(len(one)) for one in results])
     return Matches(game, np.array(counts), errors.reshape(*game.shape, 2).transpose(2, 0, 1), results)
-
-
-def _level(level: float) -> float:
-    if not 0.0 < real(level) < 1.0:
-        raise ValueError(f"level: expected a number between 0 and 1, found {level!r}")
-    return float(level)
 
 
 def _support(point: Equilibrium) -> tuple[bytes, bytes]:

@@ -14,10 +14,11 @@ from scipy.special import ndtri
 from power_metrics.plots.generic import plot
 from power_metrics.plots.style import LARGE, LEARNED, NORMAL, OPTIMAL, SMALL, Picture, add_note, plain, saved
 from power_metrics.plots.sweep_lines import COLOURS
-from power_metrics.psych.fits import Chronometric, Psychometric, SetSizeSlopes
+from power_metrics.psych.fits import Psychometric
 from power_metrics.psych.logs import TrialLog
 from power_metrics.psych.named import task_of
 from power_metrics.psych.observers import Tradeoff, ideal
+from power_metrics.psych.times import Chronometric, SetSizeSlopes
 from powerenvs.worlds.psychology.task import Task
 
 Floats = NDArray[np.float64]

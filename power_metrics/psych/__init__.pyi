@@ -1,11 +1,4 @@
-from .fits import (
-    Chronometric as Chronometric,
-    Psychometric as Psychometric,
-    SetSizeSlopes as SetSizeSlopes,
-    chronometric as chronometric,
-    psychometric as psychometric,
-    set_size_slopes as set_size_slopes,
-)
+from .fits import Psychometric as Psychometric, psychometric as psychometric
 from .logs import TrialLog as TrialLog
 from .named import task as task, tasks as tasks
 from .observers import (
@@ -24,3 +17,9 @@ from .staircases import (
     staircase_chain as staircase_chain,
 )
 from .subjects import NoisyIdeal as NoisyIdeal
+from .times import (
+    Chronometric as Chronometric,
+    SetSizeSlopes as SetSizeSlopes,
+    chronometric as chronometric,
+    set_size_slopes as set_size_slopes,
+)

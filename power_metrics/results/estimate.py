@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from power_metrics.arguments.checks import check_level
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
-from powerenvs.model.checks import real
 from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import label_text
 from powerenvs.model.mdp import TabularMDP
@@ -163,8 +163,7 @@ def critical_value(level: float, replicates: int | None = None) -> float:
     Raises:
         ValueError: unless 0 < level < 1.
     """
-    if not 0 < real(level) < 1:
-        raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
+    check_level(level)
     quantile = 0.5 + float(level) / 2
     if replicates is None:
         return NormalDist().inv_cdf(quantile)

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from power_metrics.arguments.checks import check_level
 from power_metrics.results.agents import OfAgents
 from power_metrics.results.base import Result
 from power_metrics.results.dims import Dims
 from power_metrics.results.estimate import PowerEstimate
-from powerenvs.model.checks import real
 from powerenvs.model.labels import closest
 
 Floats = NDArray[np.float64]
@@ -91,8 +91,7 @@ class GroupPower(OfAgents, Result):
         Raises:
             ValueError: unless 0 < level < 1, and for unknown agents.
         """
-        if not 0 < real(level) < 1:
-            raise ValueError(f"level: expected a probability between 0 and 1, found {level!r}")
+        check_level(level)
         i, j = (self._place(agent) for agent in (first, second))
         low, high = np.quantile(self._replicates[:, i, j], (0.5 - float(level) / 2, 0.5 + float(level) / 2))
         return float(low), float(high)

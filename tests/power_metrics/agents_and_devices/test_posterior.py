@@ -64,7 +64,7 @@ def test_random_and_goal_seeking_walks_by_their_means():
     assert abs((random > 0.5).mean() - 0.20) < 0.08
     shortest = [
         pm.agency(GRID, pm.trajectory(GRID, start=(0, 0), goal=(6, 5), seed=seed), agents, COUNTING).probability[-1]
-        for seed in range(20)
+        for seed in range(200)
     ]
     assert min(shortest) > 0.47
     assert max(shortest) < 0.98
