@@ -55,7 +55,8 @@ def plot_many_tasks(
     seeking.axhline(0.0, color="0.6", linestyle=":", linewidth=1.0)
     seeking.set_ylabel("normalised (random 0, most 1)", fontsize=NORMAL)
     seeking.set_title("power-seeking", fontsize=LARGE)
-    seeking.legend(fontsize=SMALL, frameon=False)
+    drawn = seeking.get_legend_handles_labels()
+    figure.legend(*drawn, loc="outside upper center", ncols=2, fontsize=SMALL, frameon=False)
     low, high = result.interval().T
     middle = result.difference.mean(axis=0)
     one = len(steps) == 1
