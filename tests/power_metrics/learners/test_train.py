@@ -149,7 +149,7 @@ def test_where_all_policies_earn_the_same_there_is_no_score():
         ({"steps": 10, "gamma": 1.0}, "gamma"),
         ({"env": "PowerGrid-v0"}, "env: expected a Gymnasium environment"),
         ({"env": gym.make("CartPole-v1")}, "env"),
-        ({"settings": 3}, "settings: expected arguments by name"),
+        ({"settings": 3}, "settings: expected a mapping with names"),
         ({"settings": {"learning_rate": 2.0}}, "learning_rate: expected a number from 0 to 1, found 2.0"),
         ({"settings": {"initial_value": None}}, "initial_value: expected a number"),
         ({"settings": {"on_policy": "no"}}, "on_policy: expected True or False"),
