@@ -76,3 +76,14 @@ def dense(game: TabularGame) -> tuple[NDArray[np.float64], NDArray[np.float64], 
                 R[:, s, j] += p * game.reward[:, entry]
                 F[:, s, j] += p * game.performance[:, entry]
     return T, R, F
+
+
+# two agents at a door that lets one of them through at a time
+DOOR = [
+    ("out", ("wait", "wait"), "out", 1.0),
+    ("out", ("go", "wait"), "human in", 1.0),
+    ("out", ("wait", "go"), "ai in", 0.75),
+    ("out", ("wait", "go"), "out", 0.25),
+    ("human in", ("wait", "wait"), "human in", 1.0),
+    ("ai in", ("wait", "wait"), "ai in", 1.0),
+]

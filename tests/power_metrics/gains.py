@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from powerenvs import TabularMDP
-from tests.power_metrics.worlds import from_dense
+from tests.power_metrics.worlds import from_dense, grid
 
 
 def sparse_model(rng, num_states, num_actions, rare=None):
@@ -130,3 +130,23 @@ def karp_gains(successors, reward):
         ]
         gains.append(max(means))
     return gains
+
+
+SLIPPERY = ("S...", ".#.#", "...#", "#..G")
+
+
+def frozen_lake(slip=2 / 3):
+    """Walking on ice with holes: transient states that chance leads round and round, and absorbing ones."""
+    dry = grid(SLIPPERY, ("down", "left", "right", "up"), noise=slip)
+    cells = list(dry.state_labels)
+    P = dry.transition_tensor().numpy().copy()
+    for cell in ((1, 2), (3, 3), (2, 0)):
+        s = cells.index(cell)
+        P[s] = 0
+        P[s, 0, s] = 1
+    return from_dense(P)
+
+
+def two_way(p, q):
+    """Two states without a choice: the first is left with probability p, the second with probability q."""
+    return from_dense(np.array([[[1 - p, p]], [[q, 1 - q]]]))

@@ -7,7 +7,15 @@ from fractions import Fraction
 
 import numpy as np
 
+from powerenvs import product_game
+from tests.power_metrics.worlds import OPEN_3, grid
+
 NAMES = ("human", "ai", "human_seed", "ai_seed")
+
+
+def pair_game(rows=OPEN_3, **kwargs):
+    """Two agents that walk a level and do not meet."""
+    return product_game(grid(rows, **kwargs), grid(rows, **kwargs))
 
 
 def four(result):
