@@ -1,4 +1,4 @@
-from . import games as games, psych as psych, sweeps as sweeps
+from . import games as games, preferences as preferences, psych as psych, sweeps as sweeps
 from .agents.bounded import (
     BestOfK as BestOfK,
     Boltzmann as Boltzmann,

@@ -21,6 +21,7 @@ NAMES: dict[ModuleType, list[str]] = {
     pm: pm.__all__,
     pm.games: pm.games.__all__,
     pm.psych: pm.psych.__all__,
+    pm.preferences: pm.preferences.__all__,
     plots: plots.__all__,
 }
 
