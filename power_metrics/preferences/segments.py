@@ -127,15 +127,13 @@ def _plain(name: str, values: ArrayLike) -> NDArray[Any]:
         found = np.asarray(values)
     except (TypeError, ValueError):
         found = np.empty(0, dtype=object)
-    if found.dtype.kind in "bu" and found.dtype != np.uint8:
-        found = found.astype(np.int64)
-    if found.dtype.kind == "i":
+    if found.dtype == np.uint8:
+        return found
+    if found.dtype == np.bool_ or np.issubdtype(found.dtype, np.integer):
         return found.astype(np.int64)
-    if found.dtype.kind == "f":
+    if np.issubdtype(found.dtype, np.floating):
         if not np.isfinite(found).all():
             raise ValueError(f"{name}: expected finite numbers, found some that are not")
-        return found
-    if found.dtype == np.uint8:
         return found
     raise ValueError(f"{name}: expected an array of numbers, found {values!r:.80}")
 
