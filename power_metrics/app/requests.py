@@ -92,6 +92,9 @@ def request_of(given: Any) -> Request:
         default = measure.parameters[measure.together].default
         if isinstance(default, (list, tuple)):
             settings[measure.together] = default[0]
+    for parameter in measure.settings.values():
+        if parameter.default is parameter.empty and parameter.name not in settings:
+            raise ValueError(f"{parameter.name}: expected a value, which {measure.name} needs, found none")
     keep = bounds.flag("keep", given.get("keep", False))
     arguments = measure.arguments(settings, source.model)
     if keep:

@@ -181,6 +181,10 @@ def test_two_agents_differences_and_downloads(page, served):
     page.wait_for_selector("#lines pre")
     assert "pair=True" in page.inner_text("#lines pre")
     assert "pm.multiagent_power" in page.inner_text("#lines pre")
+    changed(page, lambda: page.click("#undo"))  # of what is not drawn on the board: the controls follow
+    assert not page.get_by_label("two agents").is_checked()
+    assert page.input_value("#measure") == "power"
+    assert shown(page, (0, 0)) == expected(["..", ".."], (0, 0), num_samples=2000)
 
 
 def test_play_to_the_end_by_keys_and_save(page, served):
@@ -189,6 +193,13 @@ def test_play_to_the_end_by_keys_and_save(page, served):
     page.click("#play-start")
     page.wait_for_selector("#play[data-step='0']")
     assert "performance" not in page.inner_text("#play")
+    clock = page.get_by_label("clock runs")
+    clock.click()
+    page.keyboard.press("ArrowRight")  # goes to the agent, and not to the box that was clicked
+    page.wait_for_selector("#play[data-step='1']")
+    clock.click()
+    page.click("#play-again")
+    page.wait_for_selector("#play[data-step='0']")
     for step in range(1, 101):
         page.keyboard.press("ArrowLeft" if step % 2 else "ArrowRight")
         page.wait_for_selector(f"#play[data-step='{step}']")

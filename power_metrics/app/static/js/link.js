@@ -20,6 +20,11 @@ const DEFAULT = {
 
 export const state = structuredClone(DEFAULT);
 
+// A level as a source, as the state keeps it.
+export function level(name, rows, more = {}) {
+  return { kind: "level", name, rows, noise: 0, walls: "bump", pair: false, overlaps: true, removed: [], places: {}, ...more };
+}
+
 export function encode(value) {
   const bytes = new TextEncoder().encode(JSON.stringify(value));
   let text = "";

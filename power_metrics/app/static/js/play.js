@@ -53,6 +53,7 @@ export class Play {
     this.buttons = h("div", { class: "pads" });
     this.again = h("button", { type: "button", id: "play-again", hidden: true, onclick: () => this.restart() }, "Again");
     this.clockBox = check("clock runs", false, (on) => this.runClock(on), "The world moves on by itself; hold a key to act, else the agent waits.");
+    this.clockBox.addEventListener("click", (event) => event.detail > 0 && event.target.tagName === "INPUT" && this.look()); // keys are for the agent again
     this.rate = h("input", { type: "number", min: 0.5, max: 60, step: 0.5, value: 8, "aria-label": "Steps a second" });
     this.rate.addEventListener("change", () => this.clock && this.runClock(true));
     this.measured = h("span", { class: "quiet", id: "play-rate" });
@@ -82,8 +83,10 @@ export class Play {
     const { id, kwargs } = state.play;
     const entry = this.catalogue.worlds.find((one) => one.id === id) ?? this.catalogue.games.find((one) => one.id === id);
     this.about.textContent = entry?.summary ?? "";
-    const kinds = (entry?.observations ?? []).map((one) => [`observation ${one}`, one.replaceAll("_", " ")]);
-    const screens = (entry?.observations ?? []).filter((one) => one === "screen").map((one) => [`picture ${one}`, `${one}, from outside`]);
+    const known = entry?.observations ?? [];
+    const more = typeof kwargs.observation === "string" && !known.includes(kwargs.observation) ? [kwargs.observation] : []; // such as of another size
+    const kinds = [...known, ...more].map((one) => [`observation ${one}`, one.replaceAll("_", " ")]);
+    const screens = known.filter((one) => one === "screen").map((one) => [`picture ${one}`, `${one}, from outside`]);
     const seen = [state.play.view, kwargs.observation].filter(Boolean).join(" ");
     options(this.view, [["picture", "the picture"], ["observation", "what the agent observes"], ...kinds, ...screens], seen);
     const fields = entry?.arguments.length ? kwargsFields(entry.arguments, kwargs, (made) => {
@@ -161,7 +164,7 @@ export class Play {
       this.image.alt = frame.board.length ? `Board: ${frame.board.join(" / ")}` : "The environment";
       this.image.classList.toggle("pixels", state.play.view === "observation");
     } else this.text.textContent = frame.text;
-    if (fresh) (frame.picture ? this.image : this.text).focus({ preventScroll: true });
+    if (fresh) this.look();
     const each = frame.players.length > 1;
     const returns = frame.returns.map((one, i) => `${each ? `${frame.players[i]} ` : ""}${number(one, 2)}`).join(", ");
     const reward = frame.rewards.length ? `, last reward ${frame.rewards.map((one) => number(one, 2)).join(", ")}` : "";
@@ -186,6 +189,11 @@ export class Play {
     });
     this.root.dataset.step = frame.step;
     this.root.dataset.over = frame.over;
+  }
+
+  // To what is seen, where no key has another meaning.
+  look() {
+    (this.frame?.picture ? this.image : this.text).focus({ preventScroll: true });
   }
 
   // Which key means which action, for each player.
@@ -221,8 +229,9 @@ export class Play {
   }
 
   keydown(event) {
-    if (this.root.hidden || !this.frame || /INPUT|SELECT|TEXTAREA/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.tagName === "BUTTON" && (event.key === " " || event.key === "Enter")) return;
+    if (this.root.hidden || !this.frame || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (/SELECT|TEXTAREA/.test(event.target.tagName) || (event.target.tagName === "INPUT" && event.target.type !== "checkbox")) return;
+    if (/BUTTON|INPUT|SUMMARY/.test(event.target.tagName) && (event.key === " " || event.key === "Enter")) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (key === "r" && !this.keyMaps?.some((map) => map.has("r"))) {
       if (this.frame.step > 0) this.restart();
@@ -253,15 +262,16 @@ export class Play {
   }
 
   step() {
-    if (this.busy || !this.frame || this.frame.over) return;
+    if (this.busy || !this.frame || this.frame.over) return false;
     const actions = this.chosen.map((one, i) => one ?? this.idle(i));
-    if (actions.some((one) => one === null)) return;
+    if (actions.some((one) => one === null)) return false;
     const times = [...this.times];
     const since = (at) => (at === undefined || this.began === undefined ? null : Math.max(0, at - this.began));
     const clock = [since(this.shownAt), since(performance.now())];
     const names = actions.map((a, i) => this.frame.actions[i][a]);
     this.send({ do: "act", actions, times, clock });
     if (!this.clock || times.some((one) => one !== null)) this.logged(names, times);
+    return true;
   }
 
   logged(names, times) {
@@ -302,10 +312,13 @@ export class Play {
       if (now + 2 < next) return;
       if (this.frame && !this.frame.over && !this.busy) {
         next = Math.max(next + gap, now);
+        if (!this.step()) {
+          seen.length = 0; // nobody acts, and there is no action that waits
+          return;
+        }
         seen.push(now);
         if (seen.length > 20) seen.shift();
         if (seen.length > 3) this.measured.textContent = `${(((seen.length - 1) * 1000) / (seen.at(-1) - seen[0])).toFixed(1)} measured`;
-        this.step();
       }
     };
     this.clock = requestAnimationFrame(tick);

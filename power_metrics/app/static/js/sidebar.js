@@ -2,9 +2,9 @@
 
 import * as controls from "./controls.js";
 import { field, h, options, put } from "./dom.js";
-import { level, shape } from "./explore.js";
-import { state, write } from "./link.js";
-import { Values, columns, mapOf, placeOf } from "./values.js";
+import { listFiles } from "./files.js";
+import { level, state, write } from "./link.js";
+import { Values, columns, mapOf, placeOf, shape } from "./values.js";
 
 const TOOLS = [
   ["look", "Explain", "click a cell for its equation"],
@@ -77,14 +77,14 @@ export class Sidebar {
   editor(source) {
     const { explore } = this;
     const tools = [...TOOLS, ...(source.pair ? PAIR_TOOLS : [])].map(([name, label, help]) => {
-      const input = h("input", { type: "radio", name: "tool", value: name, checked: explore.tool === name, onchange: () => (explore.tool = name) });
+      const input = h("input", { type: "radio", name: "tool", value: name, checked: explore.hands.tool === name, onchange: () => (explore.hands.tool = name) });
       return h("label", { class: "tool", title: help }, input, h("span", {}, label));
     });
     this.undo = h("button", { type: "button", id: "undo", onclick: () => explore.editing.undo() }, "Undo");
     this.redo = h("button", { type: "button", id: "redo", onclick: () => explore.editing.redo() }, "Redo");
-    const edit = (edit) => () => explore.editing.edit(edit);
-    const [rows, cols] = [source.rows.length, source.rows[0].length];
-    const cursor = () => explore.board.cursor;
+    this.drawnOf = kindOf(source);
+    this.sizeShown = h("legend", {}, sizeOf(source));
+    const cursor = () => explore.picture.board.cursor;
     const sizes = h("div", { class: "line" },
       h("button", { type: "button", title: "a row below the cursor", onclick: () => explore.editing.edit({ op: "add_row", at: cursor()[0] + 1 }) }, "+ row"),
       h("button", { type: "button", title: "remove the cursor's row", onclick: () => explore.editing.edit({ op: "remove_row", at: cursor()[0] }) }, "− row"),
@@ -106,7 +106,7 @@ export class Sidebar {
     const overlaps = source.pair ? check("may share a cell", source.overlaps, (on) => this.change({ overlaps: on })) : null;
     const keys = h("details", {}, h("summary", {}, "Keys on the board"), h("dl", { class: "keys" }, HELP.map(([key, what]) => [h("dt", {}, key), h("dd", {}, what)])));
     return [
-      h("fieldset", { class: "tools" }, h("legend", {}, `Edit, ${rows} × ${cols}`), tools),
+      h("fieldset", { class: "tools" }, this.sizeShown, tools),
       h("div", { class: "line" }, this.undo, this.redo),
       sizes, noise, field("walls", walls, "bump: a move into a wall stays where it is; absent: there is no such move"), pair, overlaps, this.textPart(source), keys,
     ];
@@ -120,7 +120,7 @@ export class Sidebar {
     state.state = state.other = null;
     explore.editing.keep();
     explore.data = null;
-    if (explore.measureOf.game !== state.source.pair) explore.pick(state.source.pair ? "multiagent_power" : "power", false);
+    explore.fitMeasure();
     this.draw();
     explore.measure();
   }
@@ -152,7 +152,7 @@ export class Sidebar {
     const said = h("p", { class: "quiet", role: "status" });
     const list = h("select", { "aria-label": "Saved files" });
     const fill = async () => {
-      const { folder, files } = await explore.files();
+      const { folder, files } = await listFiles();
       const shown = files.filter((one) => /\.(txt|npz|gv|dot)$/.test(one.name));
       options(list, shown.length ? shown.map((one) => one.name) : [["", "none yet"]]);
       said.textContent = `in ${folder}`;
@@ -187,11 +187,20 @@ export class Sidebar {
     (key === "s" ? part.querySelector("#save-name") : part.querySelector("select"))?.focus();
   }
 
+  // After an edit, an undo or a redo.
   drawHistory() {
-    if (!this.undo) return;
-    this.undo.disabled = !this.explore.editing.past.length;
-    this.redo.disabled = !this.explore.editing.future.length;
-    if (state.source.kind === "level" && this.noiseInput && document.activeElement !== this.noiseInput) this.noise(state.source.noise);
+    const { explore } = this;
+    if (state.source.kind !== "level" || !this.undo) return;
+    if (this.drawnOf !== kindOf(state.source)) {
+      explore.data = null; // of as many agents as there were
+      explore.fitMeasure();
+      this.draw();
+      return;
+    }
+    this.undo.disabled = !explore.editing.past.length;
+    this.redo.disabled = !explore.editing.future.length;
+    this.sizeShown.textContent = sizeOf(state.source);
+    if (document.activeElement !== this.noiseInput) this.noise(state.source.noise);
   }
 
   noise(value) {
@@ -299,6 +308,15 @@ export class Sidebar {
   linesAgain() {
     if (this.linesPart?.open) this.explore.lines(this.lines);
   }
+}
+
+// What of a level is not drawn on its board.
+function kindOf(source) {
+  return JSON.stringify([source.walls, source.pair, source.overlaps]);
+}
+
+function sizeOf(source) {
+  return `Edit, ${source.rows.length} × ${source.rows[0].length}`;
 }
 
 export function check(label, on, change, help) {

@@ -1,5 +1,6 @@
 // What a result says of a cell or a state: the number that is shown, its standard error, and how many states are behind it.
 
+import { number } from "./dom.js";
 import { state } from "./link.js";
 
 export function mapOf(data) {
@@ -33,6 +34,18 @@ export function columns(data) {
     for (const name of Object.keys(one.columns)) if (!errors.includes(name) && typeof flat(one.columns[name]) !== "string") found.push(name);
   }
   return found;
+}
+
+// What of a result decides which choices there are.
+export function shape(data) {
+  return JSON.stringify([data?.model.agents, data?.model.actions, data?.result.maps.map((one) => [one.dims, one.choices, Object.keys(one.columns)]), state.source.places]);
+}
+
+// A number with its standard error, in words.
+export function told(found, name) {
+  if (!found || found.value === null) return "";
+  const error = found.error === null || found.error === undefined ? "" : ` ${found.bound ? "± at most" : "±"} ${number(found.error, 5)} standard error`;
+  return `: ${name} ${number(found.value, 5)}${error}${found.count > 1 ? `, mean over ${found.count} states` : ""}`;
 }
 
 export class Values {
