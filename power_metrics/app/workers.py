@@ -204,6 +204,11 @@ class Workers:
         self._free: asyncio.Queue[Worker] | None = None
         self._all: list[Worker] = []
 
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes, as they are now."""
+        return [worker.pid for worker in self._all]
+
     async def start(self) -> None:
         """Starts the processes."""
         self._free = asyncio.Queue()

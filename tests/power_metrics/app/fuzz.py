@@ -1,7 +1,7 @@
 """Nonsense for the server: requests and messages of odd sizes, types, paths and origins.
 
 ``python -m tests.power_metrics.app.fuzz --inputs 10000`` sends so many to a server of its own, and says what came back and
-how its memory grew.
+how its memory, and that of the process that does its work, grew.
 """
 
 from __future__ import annotations
@@ -153,8 +153,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     rng, found = random.Random(args.seed), collections.Counter()
-    sizes = []
-    with tempfile.TemporaryDirectory() as folder, running(make_app(folder, folder, Workers(1))) as address:
+    sizes: list[tuple[int, list[int]]] = []
+    workers = Workers(1)
+
+    def look() -> None:
+        sizes.append((memory_of(os.getpid()) >> 20, [memory_of(pid) >> 20 for pid in workers.pids]))
+
+    with tempfile.TemporaryDirectory() as folder, running(make_app(folder, folder, workers)) as address:
         started = time.monotonic()
         with httpx.Client(base_url=address, timeout=300, headers={"origin": address}) as client:
             for i, (method, path, options) in enumerate(requests(rng, args.inputs // 2)):
@@ -163,7 +168,7 @@ def main() -> None:
                 assert answer.status_code < 500, (method, path, options, answer.text)
                 assert "Traceback" not in answer.text
                 if i % max(1, args.inputs // 20) == 0:
-                    sizes.append(memory_of(os.getpid()) >> 20)
+                    look()
         sent, texts = 0, messages(rng, args.inputs - args.inputs // 2)
         for text in texts:
             if sent % 200 == 0:
@@ -182,14 +187,16 @@ def main() -> None:
                         if told.get("n") == 987654:
                             break
                     ws.close()
-                    sizes.append(memory_of(os.getpid()) >> 20)
+                    look()
             except ConnectionClosed:
                 found["closed"] += 1
                 sent += 200 - sent % 200
         with httpx.Client(base_url=address, timeout=300) as client:
             assert client.get("/api/files").status_code == 200
         print(f"{args.inputs} inputs in {time.monotonic() - started:.0f} s: {dict(found)}")
-        print(f"memory of the server over time, MB: {sizes}")
+        print("memory over time, MB")
+        print(f"  server: {[server for server, _ in sizes]}")
+        print(f"  worker: {[' '.join(map(str, their)) for _, their in sizes]}")
 
 
 if __name__ == "__main__":

@@ -154,6 +154,7 @@ def test_files_of_results_and_of_differences(tmp_path):
         (asked(num_samples=10**9), "expected at most 1,000,000"),
         (asked(gamma=[0.1, 0.9]), "expected one number"),
         (asked("multiagent_power"), "is of two agents"),
+        (asked("power_of_policies"), "learner: expected a value"),
         (asked("agency", trajectory="/etc/passwd.csv"), "trajectory: expected one of"),
         (asked("multiagent_power", {"kind": "level", "rows": [".."], "pair": True}, seed_policy="x.npz"), "seed_policy"),
         (asked(source={"kind": "id", "id": "/etc/passwd.gv"}), "unknown id"),
