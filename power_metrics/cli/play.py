@@ -69,6 +69,8 @@ def _loop(screen: Any, game: Game) -> None:
         curses.KEY_UP: "up", curses.KEY_DOWN: "down", curses.KEY_LEFT: "left", curses.KEY_RIGHT: "right"
     }  # fmt: skip
     curses.curs_set(0)
+    pause = game.seconds_per_step
+    screen.timeout(-1 if pause is None else round(1000 * pause))
     playing = True
     while playing:
         screen.erase()
@@ -77,6 +79,9 @@ def _loop(screen: Any, game: Game) -> None:
             screen.addnstr(row, 0, line, width - 1)
         screen.refresh()
         code = screen.getch()
+        if code == -1:  # no key in time
+            game.wait()
+            continue
         playing = game.press(arrows.get(code) or (chr(code) if 0 <= code < 128 else ""))
 
 

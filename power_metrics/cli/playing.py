@@ -54,6 +54,18 @@ class Game:
                 self.keys[EGOCENTRIC[name]] = number
         self._begin(seed)
 
+    @property
+    def seconds_per_step(self) -> float | None:
+        """Of an environment that moves on by itself, whether one acts or not; None where it waits."""
+        metadata = getattr(self.env.unwrapped, "metadata", None) or {}
+        real = metadata.get("real_time") is True and " " in self.keys
+        return 1 / float(metadata["render_fps"]) if real else None
+
+    def wait(self) -> None:
+        """What happens when no key is pressed in time."""
+        if not self.over:
+            self.press(" ")
+
     def press(self, key: str) -> bool:
         """Takes a key: "up", "down", "left", "right", or a character. Returns False when it ends the game."""
         if key == QUIT:
@@ -74,7 +86,7 @@ class Game:
         shown = [f"step {self.num_steps}{f' of {limit}' if limit else ''}, return {self.total_reward:g}"]
         if self.over:
             shown += [f"{self.ending}: return {self.total_reward:g}, performance {self.performance:g}"]
-        elif self.message:
+        if self.message:
             shown += [self.message]
         return shown
 
@@ -137,12 +149,18 @@ class Game:
         self.performance += float(self._info.get("performance", reward))
         self.over = terminated or truncated
         self.ending = "the episode has ended" if terminated else "time is up" if truncated else ""
+        trial = self._info.get("trial")
+        if trial is not None:
+            word = "correct" if trial["correct"] else "wrong" if trial["response"] else "too late"
+            self.message = f"trial {trial['trial'] + 1}: {word}, after {trial['reaction_time']:.2f} s"
 
     def _picture(self) -> list[str]:
         base = self.env.unwrapped
         world = getattr(base, "world", None)
         state = self._info.get("state")
-        board = None if world is None else world.board(base.mdp.state_labels[state] if hasattr(base, "mdp") else state)
+        board = None
+        if world is not None and "state" in self._info:  # without, there is a screen to look at
+            board = world.board(base.mdp.state_labels[state] if hasattr(base, "mdp") else state)
         if world is None or board is None:
             return re.sub(r"\x1b\[[0-9;]*m", "", str(self.env.render())).strip("\n").split("\n")
         ahead = self._ahead(world)
@@ -165,7 +183,9 @@ def _action_names(env: Any) -> list[str]:
     base = env.unwrapped
     if hasattr(base, "mdp"):
         return [label_text(label) for label in base.mdp.action_labels]
-    if hasattr(base, "world"):
+    if hasattr(env.action_space, "n") and len(getattr(base, "action_labels", ())) == env.action_space.n:
+        return [str(label) for label in base.action_labels]  # a screen has other actions than its task
+    if hasattr(base, "world") and hasattr(env.action_space, "n"):
         return list(base.world.actions)
     if not hasattr(env.action_space, "n"):
         raise ValueError(f"{env.spec.id}: expected numbered actions to play with, found {env.action_space}")

@@ -116,6 +116,21 @@ class Harlow(Task[Choice]):
             scenes.append(Scene(answer, PLACES, (Part("images", None, partial(_draw, order), open=True),), variables))
         return tuple(scenes), sides
 
+    def hidden(self) -> Mapping[Hashable, float]:
+        """The trial, which image pays, and where the first one is."""
+        return {(0, best, side): p / 2 for best, p in self.truths().items() for side in SIDES}
+
+    def following(self, hidden: Any) -> Mapping[Hashable, float]:
+        """The images may change places."""
+        trial, best, _ = hidden
+        return {(trial + 1, best, side): 0.5 for side in SIDES} if trial + 1 < self.trials else {}
+
+    def shown(self, hidden: Any) -> Scene:
+        """The image that pays is the answer."""
+        _, best, side = hidden
+        answer = SIDES.index(side) if best == "first" else 1 - SIDES.index(side)
+        return super().shown(best)._replace(answer=answer)
+
     def board(self, state: Choice) -> tuple[str, ...]:
         """The images; above them what is known of them."""
         shown = {"left": "1.2", "right": "2.1", "": "..."}[state.first]

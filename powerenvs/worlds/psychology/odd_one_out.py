@@ -152,6 +152,23 @@ class OddOneOut(Task[Odd]):
         part = Part("array", None, partial(_draw, tuple(items)), open=True)
         return (Scene(odd, tuple(places), (part,), {"set_size": self.set_size, "kind": self.kind}),), None
 
+    def hidden(self) -> Mapping[Hashable, float]:
+        """Which item is odd, where every place has one.
+
+        Raises:
+            ValueError: for fewer items, whose places would have to be counted too.
+        """
+        if self.set_size < COLUMNS**2 - 1:
+            raise ValueError(
+                f"set_size: expected {COLUMNS**2 - 1}, at which every place has an item; the arrangements of "
+                f"{self.set_size} items are too many"
+            )
+        return dict.fromkeys(range(self.set_size), 1 / self.set_size)
+
+    def shown(self, hidden: Hashable) -> Scene:
+        """The items in one order, of which this one is odd."""
+        return super().shown(1)._replace(answer=int(hidden))  # type: ignore[call-overload]
+
     def board(self, state: Odd) -> tuple[str, ...]:
         """The items in the order in which they are looked at."""
         if state.phase != "array":

@@ -191,6 +191,23 @@ class ContinuousRecognition(Stream):
             last[image] = trial
         return tuple(scenes), None
 
+    def hidden(self) -> Mapping[Hashable, float]:
+        """The trial, how many different images there were, and whether the current one is old or new."""
+        return {(0, 0, "new"): 1.0}
+
+    def following(self, hidden: Any) -> Mapping[Hashable, float]:
+        """Which old image comes makes no difference to the answer."""
+        trial, seen, kind = hidden
+        if trial + 1 == self.trials:
+            return {}
+        seen += kind == "new"
+        new = self.is_new(seen)
+        return {(trial + 1, seen, word): p for word, p in (("old", 1 - new), ("new", new)) if p > 0}
+
+    def shown(self, hidden: Any) -> Scene:
+        """An image, between two places to look at."""
+        return super().shown(((0, hidden[2] == "new"),))
+
 
 OLD_NEW = (Place(0.12, 0.5, 0.08), Place(0.88, 0.5, 0.08))
 ANSWERS = ("up", "right", "down", "left")
@@ -312,6 +329,31 @@ class VisuomotorMapping(Stream):
             }
             scenes.append(Scene(answer, AROUND, (Part("image", None, draw, open=True),), variables))
         return tuple(scenes), None
+
+    def hidden(self) -> Mapping[Hashable, float]:
+        """The trial, how many images belong to each button so far, the button of the current one, and if it is new."""
+        return {(0, counted((0,) * len(ANSWERS), i), button, True): 0.25 for i, button in enumerate(ANSWERS)}
+
+    def following(self, hidden: Any) -> Mapping[Hashable, float]:
+        """Images that belong to one button are alike."""
+        trial, counts, _, _ = hidden
+        if trial + 1 == self.trials:
+            return {}
+        new = self.is_new(sum(counts))
+        found: dict[Hashable, float] = {}
+        for i, button in enumerate(ANSWERS):
+            found[trial + 1, counted(counts, i), button, True] = new / len(ANSWERS)
+            found[trial + 1, counts, button, False] = (1 - new) * counts[i] / sum(counts)
+        return {hidden: p for hidden, p in found.items() if p > 0}
+
+    def shown(self, hidden: Any) -> Scene:
+        """An image, among four places to look at."""
+        return super().shown(((0, hidden[3], hidden[2]),))
+
+
+def counted(counts: tuple[int, ...], number: int) -> tuple[int, ...]:
+    """One more of this number."""
+    return tuple(n + (i == number) for i, n in enumerate(counts))
 
 
 def _draw_old_new(image: int, size: int, frame: int) -> Any:

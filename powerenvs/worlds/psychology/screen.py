@@ -120,7 +120,7 @@ class ScreenEnv(RenderedEnv):
             self.action_space: gym.Space[Any] = gym.spaces.MultiDiscrete([len(strides)] * 2)  # type: ignore[assignment]
         else:
             if response == "button":
-                self.action_labels += tuple(task.buttons)
+                self.action_labels += tuple(f"press {button}" for button in task.buttons)  # "left" is a move as well
             self.action_space = gym.spaces.Discrete(len(self.action_labels))
         self._mask = None if gaze == "pixels" else np.ones(len(self.action_labels), dtype=np.int8)
         self._canvas = np.empty((2 * size, 2 * size, 3), dtype=np.uint8)
@@ -309,8 +309,25 @@ class ScreenEnv(RenderedEnv):
     def _observe(self) -> NDArray[np.uint8]:
         if self._window is not None:
             self._window.show(self._frame())
+        return self._seen(self._gaze[0], self._gaze[1])
+
+    def seen(self, picture: NDArray[np.uint8], x: float, y: float) -> NDArray[np.uint8]:
+        """What is observed of a screen (size, size, 3) when the gaze is at x, y; the current trial is left alone.
+
+        Raises:
+            ValueError: for a picture of another size.
+        """
+        if np.shape(picture) != (self.size, self.size, 3):
+            raise ValueError(f"picture: expected shape ({self.size}, {self.size}, 3), found {np.shape(picture)}")
+        current = self._canvas.copy()
+        self._paste(picture)
+        found = self._seen(x, y)
+        self._canvas = current
+        return found
+
+    def _seen(self, x: float, y: float) -> NDArray[np.uint8]:
         size = self.size
-        left, top = round(self._gaze[0] * size), round(self._gaze[1] * size)
+        left, top = round(x * size), round(y * size)
         # the screen begins half a screen down and right of the canvas, so the gaze itself is the corner of what is seen
         seen = self._canvas[top : top + size, left : left + size]
         return seen.copy() if self._fovea is None else self._fovea(seen)

@@ -164,6 +164,22 @@ class Task(World[State]):
         """Whether ``after`` is what a subject comes to know in this block; ``ticks`` of the trial have gone by."""
         return True
 
+    def hidden(self) -> Mapping[Hashable, float]:
+        """{what is hidden in the first trial: its probability}, all that a screen's answers and timing depend on.
+
+        Raises:
+            ValueError: where there is too much of it.
+        """
+        return self.truths()
+
+    def following(self, hidden: Hashable) -> Mapping[Hashable, float]:
+        """{what is hidden in the next trial of the block: its probability}; empty after the last one."""
+        return {}
+
+    def shown(self, hidden: Hashable) -> Scene:
+        """A scene in which this is hidden."""
+        return self.stage(np.random.default_rng(0), hidden)[0][0]
+
     def truth_at(self, block: Block, state: State) -> Hashable:
         """The truth of a block, in the trial of a state."""
         return block.truth[state.trial] if self.fresh else block.truth  # type: ignore[index, attr-defined]

@@ -148,6 +148,15 @@ class VisualSearch(Task[Search]):
         variables = {"set_size": self.set_size, "target": str(truth), "kind": self.kind}
         return (Scene(self.answers.index(str(truth)), BUTTONS, parts, variables),), None
 
+    def hidden(self) -> Mapping[Hashable, float]:
+        """Whether the target is there, and in which of the places that items may have; 0 where it is not."""
+        there = {(PRESENT, slot): self.present / COLUMNS**2 for slot in range(1, COLUMNS**2 + 1)}
+        return {hidden: p for hidden, p in {**there, (ABSENT, 0): 1 - self.present}.items() if p > 0}
+
+    def shown(self, hidden: Any) -> Scene:
+        """Answers do not depend on where it is."""
+        return super().shown(hidden[0])
+
     def _distractor(self, rng: np.random.Generator) -> tuple[tuple[int, int, int], float]:
         """Colour and angle: what it shares with the target depends on the kind."""
         first = bool(rng.random() < 0.5)

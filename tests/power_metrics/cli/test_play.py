@@ -91,6 +91,25 @@ def test_what_an_agent_sees_is_above_the_board():
     assert played.lines()[-1] == ("cursor keys walk and turn, a strafe_left, d strafe_right, r starts again, q quits")
 
 
+def test_psychology_is_played_by_gaze_and_buttons_as_time_goes_by():
+    """Cursor keys move the gaze, though an answer may be called "left" too; who presses nothing waits."""
+    kwargs = {"observation": "screen", "response": "button"}
+    played = game("powerenvs/GlassPatterns-v0", **kwargs)
+    assert played.seconds_per_step == pytest.approx(1 / 15)
+    assert game("powerenvs/BoatRace-v0").seconds_per_step is None
+    assert played.lines()[-1].startswith("cursor keys move, space waits, actions 5 press left, 6 press right")
+    for _ in range(2):  # on the cross
+        played.wait()
+    assert any("pattern, gaze at 0.50, 0.50" in line for line in played.lines())
+    assert played.press("left")
+    assert any("gaze at 0.39, 0.50" in line for line in played.lines())
+    right = played.env.unwrapped.scene.answer
+    assert played.press(str(5 + right))
+    assert played.lines()[-4:-2] == ["the episode has ended: return 1, performance 1", "trial 1: correct, after 0.13 s"]
+    played.wait()
+    assert played.over
+
+
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_game_in_a_window(closed, monkeypatch):
     """Keys come as pygame's events, without a screen; what is shown is what the environment draws, and the lines."""
@@ -117,6 +136,22 @@ def test_a_game_in_a_window(closed, monkeypatch):
     assert shown[0].shape[1] >= 640
 
 
+def test_time_goes_by_in_a_window(monkeypatch):
+    """The one who looks at the cross and does nothing is too late in the end."""
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    pytest.importorskip("pygame")
+    from power_metrics.cli import play_window
+
+    kwargs = {"observation": "screen", "timeout": 20, "size": 32}
+    played = Game(gym.make("powerenvs/VisualSearch-v0", render_mode="rgb_array", **kwargs), "search", seed=0)
+    monkeypatch.setattr(play_window.Window, "keys", lambda self: [] if not played.over else None)
+    play_window.play_in_window(played)
+    assert played.status()[1:] == [
+        "the episode has ended: return 0, performance 0",
+        "trial 1: too late, after 0.33 s",
+    ]
+
+
 def test_other_environments_can_be_played_by_number():
     played = game("FrozenLake-v1", is_slippery=False)
     assert played.lines()[2] == "SFFF"
@@ -129,6 +164,8 @@ def test_refusals(capsys):
     pendulum = gym.make("Pendulum-v1")
     with pytest.raises(ValueError, match="expected numbered actions to play with"):
         Game(pendulum, "")
+    with pytest.raises(ValueError, match="expected numbered actions to play with"):
+        game("powerenvs/Harlow-v0", observation="screen", gaze="pixels")
     assert cli.main(["play", "powerenvs/BoatRase-v0"]) == 2
     assert "did you mean 'powerenvs/BoatRace-v0'?" in capsys.readouterr().err
     assert cli.main(["play", "powerenvs/BoatRace-v0"]) == 2  # the tests' input is no terminal
