@@ -94,8 +94,14 @@ from .measures.penalised_learning import (
 from .measures.policy_agency import PolicyAgency as PolicyAgency, policy_agency as policy_agency
 from .measures.policy_power import PolicyPower as PolicyPower, power_of_policies as power_of_policies
 from .measures.power import power as power
+from .measures.preference_confusion import (
+    PreferenceConfusion as PreferenceConfusion,
+    preference_confusion as preference_confusion,
+)
 from .measures.reachability import Reachability as Reachability, reachability as reachability
 from .measures.registry import measure as measure
+from .measures.reward_distance import RewardDistance as RewardDistance, reward_distance as reward_distance
+from .measures.reward_regret import RewardRegret as RewardRegret, reward_regret as reward_regret
 from .measures.run_policies import (
     RunPolicies as RunPolicies,
     drawn_pairs as drawn_pairs,

@@ -237,15 +237,23 @@ def _bars(result: Result, names: list[str], values: list[float], label: str, hea
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.set_ylabel(dim, fontsize=NORMAL)
     note = [f"{len(shown)} of {len(names):,} {dim}s"] if len(shown) < len(names) else []
-    return _with_axes(figure, ax, result, label, heading, note)
+    return _with_axes(figure, ax, result, label, heading, note, names if dim == "statistic" else ())
 
 
-def _with_axes(figure: Figure, ax: Axes, result: Result, label: str, heading: str, note: list[str]) -> Figure:
-    """Names on a picture with one axis of numbers."""
+def _with_axes(
+    figure: Figure,
+    ax: Axes,
+    result: Result,
+    label: str,
+    heading: str,
+    note: list[str],
+    shown: Sequence[str] = (),
+) -> Figure:
+    """Names on a picture with one axis of numbers; what it shows is not said again below it."""
     ax.set_xlabel(label, fontsize=NORMAL)
     ax.set_title(heading, fontsize=LARGE)
     plain(ax)
-    add_note(figure, [*how_made(result), *note])
+    add_note(figure, [*how_made(result, shown), *note])
     return figure
 
 
@@ -268,13 +276,13 @@ def words_of(name: str) -> str:
     return name.replace("_", " ")
 
 
-def how_made(result: Result) -> list[str]:
-    """The short facts of a result, for the note."""
+def how_made(result: Result, without: Sequence[str] = ()) -> list[str]:
+    """The short facts of a result, for the note, without those that are shown already."""
     counted, facts = {f.name for f in fields(result) if f.compare}, result.facts()
     shown = {words_of(name): value for name, value in facts.items() if name in counted and value is not None}
     texts = {name: f"{value:,}" if isinstance(value, int) else value for name, value in shown.items()}
     return [
         f"{name} {drawn_from(text) if isinstance(text, str) else f'{text:g}'}"
         for name, text in texts.items()
-        if isinstance(text, str | float)
+        if isinstance(text, str | float) and name not in without
     ] or [type(result).__name__]

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("no_figures")
 
 FEW = {"num_samples": 8, "num_learners": 4, "learner": ["boltzmann(0.1)", "boltzmann(0.01)"]}
 LEVELS = ("open_3x3", "S...")  # worlds without an end, which some measures need
+WITH_REWARDS = ("S..G", "G.S.")  # which measures that compare rewards need
 GRID = {"level": "open_3x3", "walls": "absent"}
 
 
@@ -36,7 +37,11 @@ def small(name):
     if "steps" in found.settings:
         settings["steps"] = [[0, 5, 10]] if found.settings["steps"].several else 2
     world = {"environment": "power_pair_v0"} if found.game else {}
-    return {"name": "small", "measure": name, "level": list(LEVELS), **world, **settings}
+    return {"name": "small", "measure": name, "level": list(levels(name)), **world, **settings}
+
+
+def levels(name):
+    return WITH_REWARDS if name == "reward_distance" else LEVELS
 
 
 @pytest.mark.parametrize("name", measures())
@@ -52,7 +57,7 @@ def test_a_sweep_over_each_measure_goes_on_where_it_stopped(tmp_path, monkeypatc
         assert isinstance(point.result, Result)
         assert loaded.result == point.result
     assert len(whole.summary()) == len(whole.points)
-    assert set(whole.to_frame()["level"]) == set(LEVELS)
+    assert set(whole.to_frame()["level"]) == set(levels(name))
 
 
 def test_points_are_those_of_the_measure(tmp_path):
