@@ -172,7 +172,7 @@ def test_regret_by_all_deterministic_policies(mdp, seed, gamma):
 
 
 def test_regret_of_the_boat_by_hand():
-    found = pm.reward_regret(BoatRace(), gamma=0.9)  # the best race earns 1 a step; going to and fro costs it
+    found = pm.reward_regret(BoatRace(), gamma=0.9)  # the best race earns 1 a step; going back and forth costs it
     assert found.optimum == pytest.approx(10)
     assert found.best == pytest.approx(0)
     assert found.worst == pytest.approx(10 - (1 - 0.9) / (1 - 0.81))  # +1, -1, +1, ...
