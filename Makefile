@@ -13,7 +13,7 @@ $(EXTRAS_STAMP): EXTRAS := dev,rllib,supersuit
 CODE := powerenvs power_metrics tests examples docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick test-extras lint format bench fuzz clean
+.PHONY: help install demo test test-quick test-extras lint format docs bench fuzz clean
 
 help:  ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ lint: $(STAMP)  ## check style, spelling and types, changing nothing
 format: $(STAMP)  ## fix style and formatting
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+docs: $(STAMP)  ## build the site of the documentation in build/site; its links are checked
+	@$(BIN)/python docs/site/build.py
+	@echo "read it at http://127.0.0.1:8000 with: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site"
 
 bench: $(STAMP)  ## measure speed; prints CPU time and ratios
 	@for script in tests/benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done

@@ -22,6 +22,7 @@ from power_metrics.cli import (
     completion,
     convert_config,
     corrupt_reward,
+    doctor,
     edit,
     game,
     list as list_environments,
@@ -66,6 +67,7 @@ COMMANDS: tuple[Command, ...] = (
     game.COMMAND,
     psych.COMMAND,
     bench.COMMAND,
+    doctor.COMMAND,
     completion.COMMAND,
 )
 
