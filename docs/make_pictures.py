@@ -49,8 +49,9 @@ COMMANDS = {
         "learned_power_curve": "maze_7x7.png",
         "learned_power_curve_3x3": "open_3x3.png",
     },
-    "examples/power_front.py --level maze_7x7 --prize 6 6 --weights -10000 -3000 -1000 -300 0 --out OUT": {
-        "power_front": "front.png"
+    "examples/power_front.py --seeds 5 --data docs/data/power_front --out OUT": {
+        "power_front": "maze_7x7.png",
+        "power_front_3x3": "open_3x3.png",
     },
     "examples/power_seeking_over_training.py --out OUT": {"power_seeking_over_training": "power_seeking.png"},
     "examples/learners.py --out OUT": {"learners": "learners.png"},

@@ -1,9 +1,10 @@
 """Agents that are trained with a price on POWER, or paid for it, beside the exact front of what is possible.
 
-    python examples/power_front.py --level maze_7x7 --prize 6 6 --weights -1000 -300 0 --out results/power_front
+    python examples/power_front.py --seeds 5 --out results/power_front
 
-PPO is trained once for each weight of POWER in its reward, on many copies at once; its bonus for exploring and its
-learning rate go down to 0, so that it ends in a policy that is nearly certain. The front is solved.
+PPO is trained for each weight of POWER in its reward, on many copies at once; its bonus for exploring and its learning
+rate go down to 0, so that it ends in a policy that is nearly certain. The front is solved. What has been trained is
+kept, and the same command goes on from there, also with more seeds or weights.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 from pathlib import Path
 
 import gymnasium as gym
+import numpy as np
 import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
@@ -19,14 +21,17 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 import power_metrics as pm
 
+PRIZES = {"open_3x3": (2, 2), "maze_7x7": (6, 6)}
+WEIGHTS = {"open_3x3": (-10_000, 0, 3_000), "maze_7x7": (-3_000, -300, 0, 1_000)}
+
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--level", default="open_3x3")
-parser.add_argument("--prize", type=int, nargs=2, default=(2, 2), help="row and column of a reward of 1")
-parser.add_argument("--weights", type=float, nargs="+", default=(-300.0, -30.0, 0.0, 30.0, 300.0))
+parser.add_argument("--levels", choices=PRIZES, nargs="+", default=tuple(PRIZES), help="with a reward of 1 in a corner")
+parser.add_argument("--weights", type=float, nargs="+", help="of POWER; by default those that lead all along the front")
 parser.add_argument("--steps", type=int, default=150_000, help="of each agent")
 parser.add_argument("--gamma", type=float, default=0.9)
 parser.add_argument("--samples", type=int, default=10_000, help="reward functions for POWER")
-parser.add_argument("--seed", type=int, default=0)
+parser.add_argument("--seeds", type=int, default=1, help="agents for each weight")
+parser.add_argument("--data", type=Path, help="where trained policies are; --out if not given")
 parser.add_argument("--out", type=Path, default=Path("results/power_front"))
 
 ENTROPY, COPIES = 0.4, 64
@@ -43,34 +48,56 @@ class Settle(BaseCallback):
         return True
 
 
-def learn(envs: VecNormalize, args: argparse.Namespace) -> PPO:
+def learn(envs: VecNormalize, args: argparse.Namespace, seed: int) -> PPO:
     """PPO on all copies together."""
     model = PPO(
         "MlpPolicy", envs, n_steps=32, batch_size=512, learning_rate=lambda left: 3e-3 * left, gamma=args.gamma,
-        ent_coef=ENTROPY, seed=args.seed, device="cpu",
+        ent_coef=ENTROPY, seed=seed, device="cpu",
     )  # fmt: skip
     return model.learn(args.steps, callback=Settle())
 
 
-def main(args: argparse.Namespace) -> None:
-    torch.set_num_threads(1)
-    options = {"level": args.level, "reward": {tuple(args.prize): 1.0}, "max_episode_steps": 50}
+def one_level(level: str, args: argparse.Namespace) -> None:
+    """Trains what is not there yet, prints how far all of it is from the front, and draws both."""
+    options = {"level": level, "reward": {PRIZES[level]: 1.0}, "max_episode_steps": 50}
     env = gym.make("powerenvs:PowerGrid-v0", **options)
     power = pm.power(env, args.gamma, num_samples=args.samples, method="monte_carlo")
     front = pm.power_front(env, args.gamma, power)
-    print(f"{'weight':>8} {'return':>8} {'power-seeking':>14} {'shortfall':>10}")
+    kept = (args.data or args.out) / f"{level}.npz"
+    policies = dict(np.load(kept)) if kept.exists() else {}
     learned = {}
-    for weight in args.weights:
-        copies = gym.make_vec(env.spec.id, COPIES, "vector_entry_point", autoreset_mode="SameStep", **options)
-        paid = pm.sb3.NativeVecEnv(pm.PowerRewardVector(copies, weight, power, change=True))
-        policy = pm.policy_table(learn(VecNormalize(paid, norm_obs=False, gamma=args.gamma), args), env)
-        found = pm.compare(policy, env, args.gamma, power)["learned"]
-        shortfall = front.shortfall(policy)
-        print(f"{weight:>8g} {found.expected_return:>8.3f} {found.power_seeking:>14.4f} {shortfall:>10.1%}")
-        learned[f"PPO, weight {weight:g}"] = policy
-    args.out.mkdir(parents=True, exist_ok=True)
-    front.save(args.out / "front.npz")
-    front.plot(learned, path=args.out / "front.png")
+    print(f"{level}\n{'weight':>8} {'return':>8} {'power-seeking':>14} {'largest shortfall':>18}")
+    for weight in WEIGHTS[level] if args.weights is None else args.weights:
+        names = [
+            f"weight {weight:g}, seed {seed}, {args.steps} steps, {args.samples} samples, gamma {args.gamma:g}"
+            for seed in range(args.seeds)
+        ]
+        for seed, name in enumerate(names):
+            if name not in policies:
+                copies = gym.make_vec(env.spec.id, COPIES, "vector_entry_point", autoreset_mode="SameStep", **options)
+                paid = pm.sb3.NativeVecEnv(pm.PowerRewardVector(copies, weight, power, change=True))
+                model = learn(VecNormalize(paid, norm_obs=False, gamma=args.gamma), args, seed)
+                policies[name] = pm.policy_table(model, env)
+                half = kept.with_suffix(".half.npz")
+                np.savez_compressed(half, **policies)
+                half.replace(kept)
+        runs = {name: policies[name] for name in names}
+        found = pm.compare(runs, env, args.gamma, power)
+        earned = np.mean([found[name].expected_return for name in names])
+        seeking = np.mean([found[name].power_seeking for name in names])
+        behind = max(map(front.shortfall, runs.values()))
+        print(f"{weight:>8g} {earned:>8.3f} {seeking:>14.4f} {behind:>18.1%}", flush=True)
+        learned[f"PPO, weight {weight:g}"] = np.stack(list(runs.values()))
+    front.save(args.out / f"{level}_front.npz")
+    front.plot(learned, path=args.out / f"{level}.png")
+
+
+def main(args: argparse.Namespace) -> None:
+    torch.set_num_threads(1)
+    for folder in (args.out, args.data or args.out):
+        folder.mkdir(parents=True, exist_ok=True)
+    for level in args.levels:
+        one_level(level, args)
 
 
 if __name__ == "__main__":

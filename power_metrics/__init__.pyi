@@ -156,7 +156,8 @@ from .solvers.solution import Solution as Solution
 from .sweeps.config import SweepConfig as SweepConfig
 from .sweeps.results import SweepResult as SweepResult, load_sweep as load_sweep
 from .sweeps.run import sweep as sweep
-from .tasks.environment import TaskReward as TaskReward
+from .tasks.environment import TaskReward as TaskReward, TaskRewardParallel as TaskRewardParallel
+from .tasks.game_result import ManyGameTasks as ManyGameTasks
 from .tasks.many import many_tasks as many_tasks
 from .tasks.result import ManyTasks as ManyTasks
 from .training import rllib as rllib, sb3 as sb3

@@ -105,14 +105,16 @@ def test_commons(run):
 
 def test_power_front(run):
     """What is paid for POWER moves agents along the front; within 5 % of it."""
-    out, printed = run("power_front", "--steps", 60_000, "--samples", 500, "--weights", 0, 3_000)
-    front = pm.PowerFront.load(out / "front.npz")
-    rows = [line.split() for line in printed.splitlines()[1:]]
+    out, printed = run(
+        "power_front", "--levels", "open_3x3", "--steps", 60_000, "--samples", 500, "--weights", 0, 3_000
+    )
+    front = pm.PowerFront.load(out / "open_3x3_front.npz")
+    rows = [line.split() for line in printed.splitlines()[2:]]
     assert [row[0] for row in rows] == ["0", "3000"]
     assert float(rows[1][2]) > float(rows[0][2])
     assert all(float(row[3].rstrip("%")) < 5 for row in rows)
     assert all(float(row[1]) <= front.expected_return.max() for row in rows)
-    assert (out / "front.png").exists()
+    assert (out / "open_3x3.png").exists()
 
 
 def test_behaviour_from_logs(run):

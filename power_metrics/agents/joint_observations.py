@@ -32,6 +32,18 @@ def game_of(env: Any) -> TabularGame | None:
     return model if isinstance(model, TabularGame) else None
 
 
+def parallel_game(env: Any) -> TabularGame:
+    """The game of a parallel environment of PettingZoo.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    game = getattr(getattr(env, "unwrapped", env), "game", None)
+    if not isinstance(game, TabularGame) or not hasattr(env, "possible_agents") or hasattr(env, "agent_iter"):
+        raise ValueError(f"env: expected a parallel environment of powerenvs, found {type(env).__name__}")
+    return game
+
+
 def joint_observations(env: Any, agent: str, check: bool = True) -> StateObservations:
     """The observations of all joint states as an agent sees them.
 

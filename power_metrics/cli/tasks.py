@@ -6,16 +6,17 @@ import argparse
 from typing import Any
 
 from power_metrics.cli.command import Command, check_outputs, number, show, write_result
-from power_metrics.cli.models import add_model_arguments, make_environment
+from power_metrics.cli.models import add_model_arguments, load_source, make_environment
 from power_metrics.cli.train import setting
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The environment, the learner, the tasks, and where results go."""
+    """The environment or the game, the learner, the tasks, and where results go."""
     add_model_arguments(parser)
     parser.add_argument(
         "--learner", metavar="NAME", default="q_learning",
-        help="an algorithm of powerenvs train, or text such as 'boltzmann(0.1)'; default q_learning",
+        help="an algorithm of powerenvs train, or text such as 'boltzmann(0.1)'; default q_learning, in a game of each "
+        "agent for itself",
     )  # fmt: skip
     parser.add_argument("--tasks", metavar="N", type=number, default=20, help="reward functions; default 20")
     parser.add_argument("--steps", metavar="N", type=number, default=20_000, help="in each task; default 20000")
@@ -47,12 +48,21 @@ def run(args: argparse.Namespace) -> None:
     from power_metrics.agents.text import parse_learner
     from power_metrics.arguments.checks import check_count
     from power_metrics.rewards.text import parse_distribution
+    from power_metrics.tasks.environment import LENGTH
+    from powerenvs.envs.parallel import GameEnv
+    from powerenvs.sources.by_name import game_name
 
     settings = dict(setting(given) for given in args.setting)
     learner: Any = parse_learner(args.learner, "--learner") if "(" in args.learner else args.learner
-    env, _ = make_environment(args)
-    if args.max_episode_steps is not None:
-        env = gym.wrappers.TimeLimit(env, check_count("--max-episode-steps", args.max_episode_steps))
+    limit = args.max_episode_steps
+    if limit is not None:
+        check_count("--max-episode-steps", limit)
+    if game_name(args.id) is not None:
+        loaded: Any = load_source(args, game=True)
+        env: Any = GameEnv(loaded.world or loaded.game, max_cycles=limit or LENGTH)
+    else:
+        env, _ = make_environment(args)
+        env = env if limit is None else gym.wrappers.TimeLimit(env, limit)
     found = pm.many_tasks(
         env, learner, steps=args.steps, num_tasks=args.tasks, gamma=args.gamma,
         reward=parse_distribution(args.reward, "--reward"), seed=args.seed, eval_every=args.eval_every,
@@ -65,7 +75,8 @@ def run(args: argparse.Namespace) -> None:
 COMMAND = Command(
     "tasks",
     "let a learner learn many tasks and compare the POWER that it seeks with what is optimal",
-    "powerenvs tasks PowerGrid-v0 --level maze_7x7 --learner q_learning --steps 5000 --tasks 10",
+    "powerenvs tasks PowerGrid-v0 --level maze_7x7 --learner q_learning --steps 5000 --tasks 10\n"
+    "  powerenvs tasks power_pair --steps 50000 --tasks 10",
     add_arguments,
     run,
 )

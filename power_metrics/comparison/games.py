@@ -80,12 +80,12 @@ def compare_in_game(
     start = start_weights(alone[game.agents[0]], initial)
     if power is not None:
         for name in game.agents:
-            _given_power(power, name, game)
+            given_power(power, name, game)
     random_power = {name: sampled_power(alone[name], gamma, **power_options) for name in game.agents}
     comparisons = {}
     for name in game.agents:
         mdp = _world_of(game, tables, name)
-        own = sampled_power(mdp, gamma, **power_options) if power is None else _given_power(power, name, game)
+        own = sampled_power(mdp, gamma, **power_options) if power is None else given_power(power, name, game)
         values = own.mean if isinstance(own, PowerEstimate) else power_values(own, mdp)
         judge, why = judge_of(References.of(mdp, gamma, values, start), own, sampled_rewards)
         comparisons[name] = compare_policies({name: tables[name]}, judge, own, why)
@@ -187,8 +187,12 @@ def _gain(mdp: TabularMDP, best: Floats, own: Floats, gamma: float, start: Float
     return float(better - now)
 
 
-def _given_power(power: Any, name: str, game: TabularGame) -> Any:
-    """The POWER that was given of an agent: of these joint states, against whomever it was computed."""
+def given_power(power: Any, name: str, game: TabularGame) -> Any:
+    """The POWER that was given of an agent: of these joint states, against whomever it was computed.
+
+    Raises:
+        ValueError: for none of the agent, and POWER of other states.
+    """
     try:
         found = power[name]
     except (KeyError, IndexError, TypeError, ValueError):

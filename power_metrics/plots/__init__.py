@@ -37,7 +37,7 @@ from power_metrics.plots.side_effects import plot_side_effects
 from power_metrics.plots.side_effects_table import plot_side_effects_table
 from power_metrics.plots.style import save_figure, saved
 from power_metrics.plots.sweep import plot_alignment_sweep, plot_correlation_sweep, plot_sweep
-from power_metrics.plots.tasks import plot_many_tasks
+from power_metrics.plots.tasks import plot_many_game_tasks, plot_many_tasks
 from power_metrics.plots.training import plot_learner, plot_training
 from power_metrics.plots.training_film import save_animation
 from power_metrics.plots.two_agents import plot_alignment, plot_two_agents
@@ -64,6 +64,7 @@ __all__ = [
     "plot_joint_power",
     "plot_learner",
     "plot_learning_curve",
+    "plot_many_game_tasks",
     "plot_many_tasks",
     "plot_mdp",
     "plot_policy",

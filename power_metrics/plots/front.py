@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from power_metrics.chains.occupancy import expected_return, occupancy
@@ -24,7 +25,7 @@ def plot_power_front(
 
     Args:
         front: what `power_metrics.power_front` returned.
-        policies: {name: (S, A) policy} to show as well.
+        policies: {name: (S, A) policy} to show as well, or (N, S, A) of N training runs, in one colour.
         path: also save the figure there, whole or not at all; the suffix chooses the format.
 
     Raises:
@@ -43,10 +44,10 @@ def plot_power_front(
     ax.plot(front.power_seeking, front.expected_return, ".-", color=OPTIMAL, label="front: the best there is")
     for i, (name, policy) in enumerate((policies or {}).items()):
         share = occupancy(front.model, policy, front.gamma, front._initial)
-        earned = float(expected_return(front.model, policy, front.gamma, front._initial))
+        earned = expected_return(front.model, policy, front.gamma, front._initial)
         ax.plot(
-            [float(share @ front.power)],
-            [earned],
+            np.atleast_1d(share @ front.power),
+            np.atleast_1d(earned),
             "o",
             color=COLOURS[i % len(COLOURS)],
             markersize=7,

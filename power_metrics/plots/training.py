@@ -16,7 +16,18 @@ from power_metrics.arguments.checks import as_float64
 from power_metrics.learners.training import Training
 from power_metrics.plots.generic import plot
 from power_metrics.plots.learners import SEEKING
-from power_metrics.plots.style import LARGE, NORMAL, SCALE_LABEL, SMALL, Picture, add_note, plain, root_figure, saved
+from power_metrics.plots.style import (
+    LARGE,
+    NORMAL,
+    SCALE_LABEL,
+    SMALL,
+    Picture,
+    add_note,
+    agent_title,
+    plain,
+    root_figure,
+    saved,
+)
 from power_metrics.plots.sweep_lines import COLOURS
 from powerenvs.model.checks import as_list
 from powerenvs.model.labels import closest
@@ -40,6 +51,10 @@ LABELS = {
     "coherence": "coherence",
     "empowerment": "empowerment (bits)",
     "power": SCALE_LABEL,
+    "alignment": "correlation of the agents' POWER",
+    "alignment_visited": "correlation of the agents' POWER, visited",
+    "exploitability": "exploitability (return)",
+    "gap": "gain of a best response (return)",
 }
 """Names of axes, of columns of `power_metrics.PowerTracker.evaluate`; others go by their own."""
 REFERENCES = {
@@ -65,13 +80,15 @@ def plot_training(
     """Draws numbers of training runs against their steps: the mean of each group of runs, and a band around it.
 
     Runs whose steps differ are joined by straight lines between their evaluations, as far as all runs of the group
-    reach. Dashed lines are task-optimal policies, where the runs have them.
+    reach. Dashed lines are task-optimal policies, where the runs have them; in games best responses to what the others
+    have learned by then.
 
     Args:
         runs: {name of a group: its runs}, such as the seeds of an algorithm; or the runs of a single group. A run is
-            a `PowerTracker`; anything with one as ``tracker``, such as a callback or a wrapper; its table, or rows of
-            it, with a column ``step``; or the path of a ``.csv`` file with that.
-        columns: what to draw, each in a picture of its own: see `PowerTracker.evaluate`, or columns of the tables.
+            a `PowerTracker` or a `GameTracker`; anything with one as ``tracker``, such as a callback or a wrapper; its
+            table, or rows of it, with a column ``step``; or the path of a ``.csv`` file with that.
+        columns: what to draw, each in a picture of its own: see `PowerTracker.evaluate`, and of games, such as
+            ``"ai/normalised"``, `GameTracker.evaluate`; or columns of the tables.
         band: ``"range"`` from the lowest run to the highest, ``"interval"`` for Student's 95 % interval of the mean.
         ax: axes to draw a single column on; a new figure when None.
         title: above all pictures.
@@ -155,6 +172,9 @@ def _draw(ax: Axes, groups: Mapping[str, list[Any]], column: str, band: str) -> 
         ax.plot(steps, numbers.mean(axis=0), color=colour, label=name or "runs, mean")
         if len(numbers) > 1:
             ax.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+    agent, slash, own = column.rpartition("/")
+    if slash and own in REFERENCES:
+        _draw_best_response(ax, groups, f"{agent}/{REFERENCES[own]['task-optimal']}")
     for what, reference in REFERENCES.get(column, {}).items():
         lines: dict[float, list[tuple[str, str]]] = {}
         for (name, frames), colour in zip(groups.items(), COLOURS, strict=False):
@@ -172,11 +192,21 @@ def _draw(ax: Axes, groups: Mapping[str, list[Any]], column: str, band: str) -> 
             }
             ax.axhline(value, label=what if shared else f"{what}, {name}", **style)
     ax.set_xlabel("training steps", fontsize=NORMAL)
-    ax.set_ylabel(LABELS.get(column, column.replace("_", " ")), fontsize=NORMAL)
+    label = LABELS.get(own, own.replace("_", " "))
+    ax.set_ylabel(f"{agent_title(agent)}: {label}" if slash else label, fontsize=NORMAL)
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.locator_params(axis="x", nbins=5)
     plain(ax)
     ax.legend(fontsize=SMALL, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+
+
+def _draw_best_response(ax: Axes, groups: Mapping[str, list[Any]], column: str) -> None:
+    """What would be optimal among the others: in a game it changes as they learn."""
+    for (name, frames), colour in zip(groups.items(), COLOURS, strict=False):
+        if all(column in frame for frame in frames):
+            steps, numbers = _joined(name, frames, column)
+            label = f"best response, {name}" if name else "best response"
+            ax.plot(steps, numbers.mean(axis=0), color=colour, linestyle="--", linewidth=1.1, label=label)
 
 
 def _ends(numbers: Floats, band: str) -> tuple[Floats, Floats]:
@@ -228,7 +258,8 @@ def _frames(runs: Any) -> list[Any]:
 def _frame(run: Any) -> Any:
     import pandas
 
-    run = getattr(run, "tracker", run)
+    inner = getattr(run, "tracker", run)
+    run = getattr(run, "joint", run) if callable(inner) else inner  # those of games make a tracker of each agent
     if isinstance(run, (str, os.PathLike)):
         if Path(run).suffix != ".csv":
             raise ValueError(f"runs: expected the path of a .csv file, found {os.fspath(run)!r}")

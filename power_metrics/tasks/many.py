@@ -1,4 +1,4 @@
-"""`many_tasks`: a learner over drawn reward functions, on several processes, into a folder to go on from."""
+"""`many_tasks`: learners over drawn reward functions, on several processes, into a folder to go on from."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from power_metrics.agents.joint_observations import among_random, game_of
+from power_metrics.agents.joint_q_learning import IndependentQLearning
 from power_metrics.arguments.checks import (
     check_count,
     check_gamma,
@@ -34,10 +36,22 @@ from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistrib
 from power_metrics.rewards.sampler import block_generator
 from power_metrics.solvers.optimal import optimal_policies
 from power_metrics.sweeps.folder import locked
-from power_metrics.tasks.environment import task_environment
+from power_metrics.tasks.environment import game_task_environment, task_environment
+from power_metrics.tasks.game_result import ManyGameTasks
+from power_metrics.tasks.games import (
+    LOOKS,
+    GameRunner,
+    check_game_learner,
+    check_game_tasks,
+    check_rules,
+    game_power,
+    game_tasks,
+    measured_in_game,
+)
 from power_metrics.tasks.result import ManyTasks
 from power_metrics.tasks.runs import Job, Policies, Runner, check_learner, described, packed, work
 from powerenvs.model.files import atomic_path
+from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
 from powerenvs.progress import progress_bar
 
@@ -67,7 +81,7 @@ def many_tasks(
     out: str | os.PathLike[str] | None = None,
     workers: int = 1,
     progress: bool | None = None,
-) -> ManyTasks:
+) -> ManyTasks | ManyGameTasks:
     """Lets a learner learn many tasks, and holds the POWER that it seeks in each against what is optimal there.
 
     The theorems on power-seeking are about optimal policies of *most* reward functions; this asks the same of learned
@@ -78,9 +92,14 @@ def many_tasks(
     With ``out`` every finished task is kept, and algorithms by name leave their checkpoints too: the same call goes on
     from there, and ends with the same numbers as it would have without a break, whatever the number of workers.
 
+    In games every agent has a task of its own, drawn by itself, and learns among the others, who learn theirs. Optimal
+    is then a best response to what the others have learned. "q_learning" is independent Q-learning of all agents
+    (settings: ``learning_rate``, ``epsilon``, ``exploration``); a function (env, seed) gets the game as a parallel
+    environment, see `TaskRewardParallel`, and returns {agent: policy}, or {steps: {agent: policy}}.
+
     Args:
-        env: an environment with exact tables and S states, whose observations the learner sees, a world, or tables. One
-            without a time limit gets one of 100 steps.
+        env: an environment with exact tables and S states, whose observations the learner sees, a world, or tables; or
+            a game, its parallel environment or its world. One without a time limit gets one of 100 steps.
         learner: the name of an algorithm of `power_metrics.train` ("q_learning", "ppo", "dqn", ...); a learner of
             `power_metrics.power_of_policies`, such as ``Boltzmann(0.1)``; or a function (env, seed) that returns what
             `power_metrics.policy_table` takes, or {steps: that} for a curve.
@@ -88,14 +107,17 @@ def many_tasks(
         num_tasks: T, how many tasks.
         gamma: discount in [0, 1), of learners and of all numbers.
         reward: the distribution of tasks: those of `power_metrics.power`.
-        rewards: (T, S): exactly these tasks instead.
+        rewards: (T, S): exactly these tasks instead; (T, N, S) in a game of N agents.
         seed: of tasks and learners.
         eval_every: steps of an algorithm from one look to the next; a twentieth of ``steps`` when None.
         settings: arguments of an algorithm; see `power_metrics.train`.
-        power: a `PowerEstimate` or (S,) numbers by which power-seeking is judged instead.
+        power: a `PowerEstimate` or (S,) numbers by which power-seeking is judged instead; {agent: that} in a game.
         out: a folder for everything that is finished, and the result (``tasks.npz``).
         workers: processes that learn tasks at the same time. Functions and environments go to them by cloudpickle.
         progress: True for a progress bar over tasks, False for none, None for one in a terminal after two seconds.
+
+    Returns:
+        `ManyTasks`; `ManyGameTasks` of a game.
 
     Raises:
         ValueError: for an argument that does not fit, learners that give no policies, or looks of different tasks after
@@ -108,52 +130,86 @@ def many_tasks(
         >>> found = pm.many_tasks(PowerGrid("S.."), pm.Boltzmann(0.1), num_tasks=50, progress=False)
         >>> found.difference.shape
         (50, 1)
+        >>> from powerenvs.multi import power_pair_v0
+        >>> game = power_pair_v0.parallel_env(level="S..")
+        >>> pm.many_tasks(game, steps=2_000, num_tasks=3, progress=False).difference.shape  # tasks, looks, agents
+        (3, 21, 2)
     """
-    chosen = check_learner(learner)
-    mdp = resolve_model(env)
     settings = {} if settings is None else check_mapping("settings", settings)
     gamma, first, shown = check_gamma(gamma), check_seed(seed), check_progress(progress)
-    named = isinstance(chosen, str)
-    if not named and (settings or eval_every is not None):
-        raise ValueError(
-            f"{'settings' if settings else 'eval_every'}: goes with an algorithm by name, found {learner!r}"
-        )
     count, workers = check_count("num_tasks", num_tasks), check_count("workers", workers)
     steps = check_count("steps", steps)
     every = None if eval_every is None else check_count("eval_every", eval_every)
-    tasks = drawn_rewards(mdp, np.arange(count), reward, first) if rewards is None else check_rewards(rewards, mdp)
-    judged = power_values(power, mdp) if power is not None else None
-    place = task_environment(env)
+    game = game_of(env)
+    chosen = check_learner(learner) if game is None else check_game_learner(learner)
+    named = isinstance(chosen, str)
+    if not named and (settings or every is not None):
+        raise ValueError(
+            f"{'settings' if settings else 'eval_every'}: goes with an algorithm by name, found {learner!r}"
+        )
+    model = resolve_model(env) if game is None else game
     record: dict[str, Any] = {
         "learner": described(chosen), "steps": steps if named else None, "eval_every": every,
         "settings": json.dumps(settings, default=repr), "gamma": gamma, "seed": first,
-        "reward": repr(reward) if rewards is None else "given", "model": mdp.fingerprint,
+        "reward": repr(reward) if rewards is None else "given", "model": model.fingerprint,
     }  # fmt: skip
+    rules = check_rules(settings) if game is not None and named else IndependentQLearning()
+    if isinstance(model, TabularGame):
+        tasks = game_tasks(model, count, reward, first) if rewards is None else check_game_tasks(rewards, model)
+        alone = [among_random(model, agent) for agent in model.agents]
+        given = None if power is None else game_power(power, model)
+        place = game_task_environment(env)
+    else:
+        tasks = (
+            drawn_rewards(model, np.arange(count), reward, first) if rewards is None else check_rewards(rewards, model)
+        )
+        alone = [model]
+        given = None if power is None else (power,)
+        place = task_environment(env)
+    judged = None if given is None else [power_values(own, mdp) for own, mdp in zip(given, alone, strict=True)]
     folder = None if out is None else Path(out)
     with nullcontext() if folder is None else locked(folder):
         if folder is not None:
             _check_same(folder, record)
-        if power is None:
-            other = int(block_generator(first, 0, SCALE).integers(2**31))
-            power = compute_power(
-                mdp, gamma, reward, SCALE_SAMPLES, other, method="monte_carlo", keep_samples=True, progress=False
-            )
-            judged = power.mean
-        assert judged is not None
-        runner = Runner(chosen, place, mdp, gamma, first, steps if named else None, every, settings, judged)
+        powers = _scales(alone, gamma, reward, first) if given is None else given
+        if judged is None:
+            judged = [own.mean for own in powers]
+        if isinstance(model, TabularGame):
+            every = max(1, steps // LOOKS) if every is None else every
+            runner: Any = GameRunner(chosen, place, model, gamma, first, steps, every, rules)
+        else:
+            runner = Runner(chosen, place, model, gamma, first, steps if named else None, every, settings, judged[0])
         jobs = [Job(n, task, None if folder is None else folder / f"task-{n:04d}") for n, task in enumerate(tasks)]
-        found: dict[int, Policies] = {}
+        found: dict[int, Any] = {}
         with progress_bar(None, record["learner"], shown, total=len(jobs), unit=" tasks") as bar:
             for number, policies in _learned(runner, jobs, workers):
                 found[number] = policies
                 bar.update(1)
-        result = _measured(runner, tasks, [found[n] for n in range(len(tasks))], power, record)
+        learned = [found[n] for n in range(len(tasks))]
+        _check_looks(learned)
+        if game is None:
+            result: Any = _measured(runner, tasks, learned, powers[0], record)
+        else:
+            result = measured_in_game(runner, tasks, learned, powers, record)
         if folder is not None:
             result.save(folder / RESULT)
-    return result
+    return cast("ManyTasks | ManyGameTasks", result)
 
 
-def _learned(runner: Runner, jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, Policies]]:
+def _scales(alone: Sequence[TabularMDP], gamma: float, reward: Any, seed: int) -> list[PowerEstimate]:
+    """POWER that power-seeking is measured by, of each agent in its world."""
+    found = []
+    for number, mdp in enumerate(alone):
+        other = int(block_generator(seed, number, SCALE).integers(2**31))
+        found.append(
+            compute_power(
+                mdp, gamma, reward, SCALE_SAMPLES, other, method="monte_carlo", keep_samples=True, progress=False
+            )
+        )
+    return found
+
+
+def _learned(runner: Any, jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, Any]]:
     """The number of each task and what was learned, as it gets done."""
     if workers == 1 or len(jobs) == 1:
         for job in jobs:
@@ -162,7 +218,7 @@ def _learned(runner: Runner, jobs: Sequence[Job], workers: int) -> Iterator[tupl
     payload = packed(runner)
     pool = Processes(min(workers, len(jobs)))
     try:
-        pending: dict[Future[Policies], int] = {pool.submit(work, payload, job): job.number for job in jobs}
+        pending: dict[Future[Any], int] = {pool.submit(work, payload, job): job.number for job in jobs}
         while pending:
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
@@ -173,10 +229,8 @@ def _learned(runner: Runner, jobs: Sequence[Job], workers: int) -> Iterator[tupl
     pool.shutdown()
 
 
-def _measured(
-    runner: Runner, tasks: Floats, learned: Sequence[Policies], power: Any, record: Mapping[str, Any]
-) -> ManyTasks:
-    mdp, gamma = runner.mdp, runner.gamma
+def _check_looks(learned: Sequence[Any]) -> None:
+    """Raises a ValueError unless policies of all tasks were looked at after the same numbers of steps."""
     step = learned[0].step
     other = next((n for n, one in enumerate(learned) if not np.array_equal(one.step, step)), None)
     if other is not None:
@@ -184,6 +238,13 @@ def _measured(
             f"learner: expected looks after the same numbers of steps in every task, found {step.tolist()} in task 0 "
             f"and {learned[other].step.tolist()} in task {other}"
         )
+
+
+def _measured(
+    runner: Runner, tasks: Floats, learned: Sequence[Policies], power: Any, record: Mapping[str, Any]
+) -> ManyTasks:
+    mdp, gamma = runner.mdp, runner.gamma
+    step = learned[0].step
     references = References.of(mdp, gamma, runner.power, mdp.initial)
     best = optimal_policies(mdp, tasks, gamma).numpy()
     best_share = occupancy(mdp, best, gamma, mdp.initial)

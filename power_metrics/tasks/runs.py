@@ -85,14 +85,11 @@ class Runner:
             return Policies(found.step, found.policies)
         path = None if folder is None else folder / FILE
         if path is not None and path.is_file():
-            arrays, _ = load_arrays(path, KIND)
-            if not np.array_equal(arrays["rewards"], rewards):
-                raise ValueError(f"out: {str(path)!r} is of another task; use another folder")
+            arrays = kept_policies(path, rewards)
             return Policies(arrays["step"], arrays["policies"])
         found_policies = self._asked(rewards, seed)
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_arrays(path, KIND, {"rewards": rewards, **found_policies._asdict()}, {})
+            keep_policies(path, {"rewards": rewards, **found_policies._asdict()})
         return found_policies
 
     def _asked(self, rewards: Floats, seed: int) -> Policies:
@@ -102,16 +99,44 @@ class Runner:
         env = TaskReward(copy.deepcopy(self.env), rewards, self.gamma)
         learned = self.learner(env, seed)
         looks = learned if isinstance(learned, Mapping) else {0: learned}
-        try:
-            steps = sorted(looks, key=float)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"learner: expected a policy, or {{steps: policy}} with numbers of steps, found {list(looks)[:3]}"
-            ) from None
+        steps = by_steps(looks)
         tables = [policy_table(looks[step], env) for step in steps]
-        if not tables:
-            raise ValueError("learner: expected a policy, or {steps: policy}, found an empty mapping")
         return Policies(np.array(steps, dtype=np.float64), np.stack(tables))
+
+
+def by_steps(looks: Mapping[Any, Any]) -> list[Any]:
+    """The numbers of steps of {steps: policy}, rising.
+
+    Raises:
+        ValueError: for none, and what is no number.
+    """
+    try:
+        steps = sorted(looks, key=float)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"learner: expected a policy, or {{steps: policy}} with numbers of steps, found {list(looks)[:3]}"
+        ) from None
+    if not steps:
+        raise ValueError("learner: expected a policy, or {steps: policy}, found an empty mapping")
+    return steps
+
+
+def kept_policies(path: Path, rewards: Floats) -> dict[str, NDArray[Any]]:
+    """What `keep_policies` wrote of this task.
+
+    Raises:
+        ValueError: if the file is of another.
+    """
+    arrays, _ = load_arrays(path, KIND)
+    if not np.array_equal(arrays["rewards"], rewards):
+        raise ValueError(f"out: {str(path)!r} is of another task; use another folder")
+    return dict(arrays)
+
+
+def keep_policies(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Writes what was learned of a task, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_arrays(path, KIND, dict(arrays), {})
 
 
 def described(learner: Any) -> str:
@@ -133,6 +158,15 @@ def check_learner(learner: Any) -> Any:
         raise ValueError(f"learner: expected an instance such as Boltzmann(0.1), found the class {learner.__name__}")
     if isinstance(learner, Learner):
         return learner
+    return check_function(learner)
+
+
+def check_function(learner: Any) -> Any:
+    """A learner that is a function.
+
+    Raises:
+        ValueError: for anything else.
+    """
     if not callable(learner):
         raise ValueError(
             "learner: expected the name of an algorithm of power_metrics.train, such as "
@@ -159,10 +193,10 @@ class Job(NamedTuple):
     folder: Path | None
 
 
-_runners: dict[bytes, Callable[..., Policies]] = {}
+_runners: dict[bytes, Callable[..., Any]] = {}
 
 
-def packed(runner: Runner) -> bytes:
+def packed(runner: Any) -> bytes:
     """For other processes.
 
     Raises:
@@ -174,7 +208,7 @@ def packed(runner: Runner) -> bytes:
         raise ValueError(f"learner: expected one that can be pickled, for workers ({error})") from None
 
 
-def work(payload: bytes, job: Job) -> Policies:
+def work(payload: bytes, job: Job) -> Any:
     """Does a job, in the worker."""
     if payload not in _runners:
         _runners.clear()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,19 +17,23 @@ from power_metrics.arguments.checks import check_gamma
 from power_metrics.chains.occupancy import expected_return, occupancy, start_weights
 from power_metrics.comparison.compare import compare
 from power_metrics.comparison.game_result import GameComparison
-from power_metrics.comparison.games import weighted_correlation
+from power_metrics.comparison.games import given_power, weighted_correlation
 from power_metrics.comparison.judged import sampled_power
 from power_metrics.comparison.references import TASK_OPTIMAL, References, power_values
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.training.tracker import PowerTracker
 from powerenvs.model.checks import mapped, real
+from powerenvs.model.files import atomic_path
 from powerenvs.model.game import TabularGame
 from powerenvs.model.joint import agent_position
+from powerenvs.model.npz import load_arrays, save_arrays
 
 if TYPE_CHECKING:
     import pandas
 
 Floats = NDArray[np.float64]
+
+KIND = "GameTracker"
 
 
 class GameTracker:
@@ -67,7 +73,7 @@ class GameTracker:
         self.game = game
         alone = {agent: among_random(game, agent) for agent in game.agents}
         if gamma is None and power is not None:
-            first = _given(power, game.agents[0], game)
+            first = given_power(power, game.agents[0], game)
             gamma = first.gamma if isinstance(first, PowerEstimate) else None
         self.gamma = check_gamma(0.9 if gamma is None else gamma)
         self._start = start_weights(alone[game.agents[0]], initial)
@@ -77,8 +83,8 @@ class GameTracker:
             if power is None:
                 self.power[agent] = sampled_power(alone[agent], self.gamma)
             else:
-                self.power[agent] = _given(power, agent, game)
-            values.append(power_values(_of_states(self.power[agent], game), alone[agent]))
+                self.power[agent] = given_power(power, agent, game)
+            values.append(power_values(_of_states(self.power[agent]), alone[agent]))
         self._values: Floats = np.stack(values)
         self.counts: dict[str, NDArray[np.int64]] = {
             agent: np.zeros(game.available[agent].shape, dtype=np.int64) for agent in game.agents
@@ -229,20 +235,93 @@ class GameTracker:
 
         return pandas.DataFrame(self.history)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the history, whole or not at all: ``.csv`` for its numbers, ``.npz`` for counts and policies too.
 
-def _given(power: Any, agent: str, game: TabularGame) -> Any:
-    try:
-        return power[agent]
-    except (KeyError, IndexError, TypeError, ValueError):
-        raise ValueError(
-            f"power: expected the POWER of every agent of {game.agents}, found none of {agent!r}"
-        ) from None
+        Raises:
+            ValueError: for another suffix.
+        """
+        suffix = Path(path).suffix
+        if suffix == ".csv":
+            with atomic_path(path) as temporary:
+                self.to_frame().to_csv(temporary, index=False)
+        elif suffix == ".npz":
+            columns = list(self.history[0]) if self.history else []
+            arrays: dict[str, NDArray[Any]] = {
+                "history": np.array([[found[name] for name in columns] for found in self.history]),
+                "power": self._values,
+                "initial": self._start,
+                "seen": self._seen,
+                **{f"counts{i}": self.counts[agent] for i, agent in enumerate(self.game.agents)},
+                **{f"policies{i}": self.policies[agent] for i, agent in enumerate(self.game.agents) if self.policies},
+            }
+            save_arrays(
+                path, KIND, arrays, {"gamma": self.gamma, "columns": columns, "fingerprint": self.game.fingerprint}
+            )
+        else:
+            raise ValueError(f"path: expected a name that ends in .csv or .npz, found {os.fspath(path)!r}")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], env: Any, power: Any = None) -> GameTracker:
+        """A tracker with what `save` wrote to an ``.npz`` file: history, counts and the last policies.
+
+        Args:
+            path: of the file.
+            env: the environment of the game that the file is of, or its tables.
+            power: the POWER that it was made with, for its samples; None for the numbers in the file.
+
+        Raises:
+            ValueError: for another kind of file, and another game or other POWER than it was made with.
+            FileNotFoundError: if there is no such file.
+        """
+        arrays, header = load_arrays(path, KIND)
+        game = game_of(env)
+        if power is None and isinstance(game, TabularGame):
+            power = dict(zip(game.agents, arrays["power"], strict=False))
+        tracker = cls(env, power, header["gamma"], arrays["initial"])
+        tracker.resume(path)
+        return tracker
+
+    def resume(self, path: str | os.PathLike[str]) -> None:
+        """Takes up what `save` wrote: this tracker goes on where that one ended.
+
+        Of a ``.csv`` file only the history can be taken up, and visits are counted from 0.
+
+        Raises:
+            ValueError: for files of another game, discount or POWER, and if this tracker has a history already.
+            FileNotFoundError: if there is no such file.
+        """
+        if self.history or any(counts.any() for counts in self.counts.values()):
+            raise ValueError("resume: expected a tracker that has counted and measured nothing yet, found one that has")
+        if Path(path).suffix == ".csv":
+            import pandas
+
+            rows = pandas.read_csv(path)
+            names = [f"{agent}/{name}" for agent in self.game.agents for name in ("seeking", "normalised", "gap")]
+            lacking = next((name for name in ("step", "alignment", *names) if name not in rows), None)
+            if lacking is not None:
+                raise ValueError(
+                    f"path: expected the history of a GameTracker of {', '.join(self.game.agents)}, found no "
+                    f"{lacking!r} in it"
+                )
+            self.history = [{str(name): float(value) for name, value in row.items()} for row in rows.to_dict("records")]
+            return
+        arrays, header = load_arrays(path, KIND)
+        if header["fingerprint"] != self.game.fingerprint:
+            raise ValueError(f"path: expected the history of {self.game!r}, found that of {header['fingerprint']}")
+        if header["gamma"] != self.gamma or not np.array_equal(arrays["power"], self._values):
+            raise ValueError(
+                f"path: expected the history with this POWER and discount {self.gamma:g}, found another; give the "
+                "power that it was made with, pm.GameTracker.load(path, env) has it"
+            )
+        self.history = [dict(zip(header["columns"], row.tolist(), strict=True)) for row in arrays["history"]]
+        for i, agent in enumerate(self.game.agents):
+            self.counts[agent] += arrays[f"counts{i}"]
+            if f"policies{i}" in arrays:
+                self.policies[agent] = arrays[f"policies{i}"]
+        self._seen = arrays["seen"]
 
 
-def _of_states(power: Any, game: TabularGame) -> Any:
-    """POWER by joint state. Transitions depend on the others' policies, so only the states are compared."""
-    if isinstance(power, PowerEstimate):
-        if power.model.state_labels != game.state_labels:
-            raise ValueError(f"power: expected POWER of the joint states of {game!r}, found that of {power.model!r}")
-        return power.mean
-    return power
+def _of_states(power: Any) -> Any:
+    """POWER by joint state."""
+    return power.mean if isinstance(power, PowerEstimate) else power

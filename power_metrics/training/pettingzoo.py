@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pettingzoo.utils.wrappers import BaseParallelWrapper
 
+from power_metrics.agents.joint_observations import parallel_game
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.training.game_tracker import GameTracker
 from power_metrics.training.tracker import PowerTracker
-from powerenvs.model.game import TabularGame
 
 Floats = NDArray[np.float64]
 
@@ -49,10 +49,8 @@ class PowerParallelWrapper(BaseParallelWrapper[str, Any, Any]):
     """
 
     def __init__(self, env: Any, power: Any):
-        base = getattr(env, "unwrapped", env)
-        game = getattr(base, "game", None)
-        if not isinstance(game, TabularGame) or hasattr(env, "agent_iter"):
-            raise ValueError(f"env: expected a parallel environment of powerenvs, found {type(base).__name__}")
+        game = parallel_game(env)
+        base = env.unwrapped
         super().__init__(env)
         layers, layer = [], env
         while layer is not base:

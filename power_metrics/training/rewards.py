@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 from pettingzoo.utils.wrappers import BaseParallelWrapper
 
-from power_metrics.agents.joint_observations import among_random
+from power_metrics.agents.joint_observations import among_random, parallel_game
 from power_metrics.agents.rollouts import current_state
 from power_metrics.arguments.checks import check_gamma, resolve_model
 from power_metrics.comparison.references import power_values
@@ -257,9 +257,7 @@ class PowerRewardParallel(BaseParallelWrapper[str, Any, Any]):
         gamma: float | None = None,
         change: bool = False,
     ):
-        game = getattr(getattr(env, "unwrapped", env), "game", None)
-        if not isinstance(game, TabularGame) or not hasattr(env, "possible_agents") or hasattr(env, "agent_iter"):
-            raise ValueError(f"env: expected a parallel environment of powerenvs, found {type(env).__name__}")
+        game = parallel_game(env)
         super().__init__(env)
         weights = dict(weight) if isinstance(weight, Mapping) else dict.fromkeys(game.agents, weight)
         self.prices: dict[str, Price] = {}

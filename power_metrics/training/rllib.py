@@ -36,7 +36,143 @@ except ImportError as error:
 Floats = NDArray[np.float64]
 
 
-class PowerCallback(RLlibCallback):
+class _Measuring(RLlibCallback):
+    """What callbacks of one agent and of several share: when to measure, counts of runners, and files to go on with.
+
+    RLlib makes one callback for the algorithm, and one for each of its environment runners, which count visits.
+    """
+
+    _fresh: tuple[str, ...] = ("history",)
+    """What a tracker has of the policy that was measured before a checkpoint was read."""
+
+    def __init__(self, eval_every: int, save_path: str | os.PathLike[str] | None, options: dict[str, Any]):
+        self.eval_every = check_count("eval_every", eval_every)
+        if save_path is not None and Path(save_path).suffix not in (".csv", ".npz"):
+            raise ValueError(f"save_path: expected a name that ends in .csv or .npz, found {os.fspath(save_path)!r}")
+        self._save_path = None if save_path is None else Path(save_path)
+        self._new = True  # nothing has been trained yet since the algorithm was built
+        self.tracker: Any = None
+        self.seconds = 0.0
+        self._options = options
+        self._found: dict[str, float] = {}
+        self._iterations = 0  # since the last evaluation
+        self._started = 0.0
+        self._states: dict[int, int | None] = {}  # of a runner's environments, before the next action
+
+    def _begin(self, algorithm: Any) -> None:
+        """Measures what training starts from."""
+        self._started = time.perf_counter()
+        self._evaluate(algorithm, 0)
+        self._options["check"] = False  # checked now, once
+
+    def on_train_result(self, *, algorithm: Any, result: dict[str, Any], **kwargs: Any) -> None:
+        """Puts ``power`` into the result; what is given to the MetricsLogger now would show one iteration late."""
+        runners = result["env_runners"]
+        if self._new:
+            self._resume(runners["num_env_steps_sampled_lifetime"] - runners["num_env_steps_sampled"])
+        self._iterations += 1
+        if self._iterations >= self.eval_every:
+            self._evaluate(algorithm, runners["num_env_steps_sampled_lifetime"])
+            if self._save_path is not None:
+                self._tracked().save(self._save_path)
+        result["power"] = {**self._found, "overhead": self.overhead}
+
+    def _resume(self, before: float) -> None:
+        """Takes up the history of a run that a checkpoint goes on with, which had taken so many steps.
+
+        Raises:
+            ValueError: if the history went further.
+        """
+        self._new = False
+        if before <= 0 or self._save_path is None or not self._save_path.exists():
+            return
+        tracker = self._tracked()
+        for name in self._fresh:
+            setattr(tracker, name, type(getattr(tracker, name))())
+        tracker.resume(self._save_path)
+        last = tracker.history[-1]["step"] if tracker.history else 0.0
+        if last > before:
+            raise ValueError(
+                f"save_path: {os.fspath(self._save_path)!r} goes on to step {last:,.0f}, past the {before:,.0f} steps "
+                "of the checkpoint; give another name, or the checkpoint that was saved last"
+            )
+
+    def on_evaluate_start(self, *, algorithm: Any, **kwargs: Any) -> None:
+        """Collects the visits of training, where the same environment runners evaluate."""
+        if algorithm.eval_env_runner_group is None:
+            self._count(algorithm)
+
+    def on_evaluate_end(self, *, algorithm: Any, **kwargs: Any) -> None:
+        """Drops the visits of RLlib's own evaluation, which are no part of training."""
+        if algorithm.eval_env_runner_group is None:
+            algorithm.env_runner_group.foreach_env_runner(_take_visits)
+
+    def on_environment_created(self, *, env_runner: Any, **kwargs: Any) -> None:
+        """Gives an environment runner the counts that `_take_visits` collects."""
+        env_runner.power_visits = _Visits()
+
+    def on_episode_start(self, *, episode: Any, env_index: int, env: Any = None, **kwargs: Any) -> None:
+        """Notes where an episode starts."""
+        self._states[env_index] = self._state(env, env_index, episode)
+
+    def on_episode_step(
+        self, *, episode: Any, env_index: int, env_runner: Any = None, env: Any = None, **kwargs: Any
+    ) -> None:
+        """Counts an action in the state in which it was taken."""
+        began = time.perf_counter()
+        visits, before = env_runner.power_visits, self._states[env_index]
+        if before is not None:
+            visits.counts[before, self._action(episode)] += 1
+        self._states[env_index] = self._state(env, env_index, episode)
+        visits.seconds += time.perf_counter() - began
+
+    @property
+    def overhead(self) -> float:
+        """The share of the training time so far that this callback has taken."""
+        return self.seconds / max(time.perf_counter() - self._started, 1e-9)
+
+    def _evaluate(self, algorithm: Any, step: float) -> None:
+        began = time.perf_counter()
+        self._count(algorithm)
+        found: dict[str, float] = self._tracked().evaluate(self._policies(algorithm), step)
+        found["seconds"] = time.perf_counter() - began
+        self.seconds += found["seconds"]
+        self._found, self._iterations = found, 0
+
+    def _count(self, algorithm: Any) -> None:
+        """Adds the visits of the environment runners since the last time to those of the tracker."""
+        runners = algorithm.env_runner_group.foreach_env_runner(_take_visits)
+        for counts, _ in runners:
+            for (state, action), times in counts.items():
+                self._add(state, action, times)
+        self.seconds += max((counting for _, counting in runners), default=0.0)  # they work side by side
+
+    def _tracked(self) -> Any:
+        if self.tracker is None:
+            name = type(self).__name__
+            raise RuntimeError(f"{name}: nothing to measure yet; pass it to config.callbacks() and build")
+        return self.tracker
+
+    # Of one agent, or of several
+
+    def _policies(self, algorithm: Any) -> Any:
+        """What the tracker evaluates."""
+        raise NotImplementedError
+
+    def _state(self, env: Any, index: int, episode: Any) -> int | None:
+        """The state that an episode is in; None where nothing tells it."""
+        raise NotImplementedError
+
+    def _action(self, episode: Any) -> Any:
+        """The action, or the actions of all agents, that an episode's last step was."""
+        raise NotImplementedError
+
+    def _add(self, state: int, action: Any, times: int) -> None:
+        """Adds to the tracker's counts."""
+        raise NotImplementedError
+
+
+class PowerCallback(_Measuring):
     """Turns the policy into a table every so many iterations, measures it exactly, and reports it as ``power``.
 
     ``algorithm.train()["power"]`` is what `PowerTracker.evaluate` returns, among it ``visited`` (mean POWER of the
@@ -74,6 +210,9 @@ class PowerCallback(RLlibCallback):
             algorithms that no table can represent.
     """
 
+    tracker: PowerTracker | None
+    _fresh = ("history", "policies", "occupancies")
+
     def __init__(
         self,
         eval_every: int = 1,
@@ -84,20 +223,9 @@ class PowerCallback(RLlibCallback):
         save_path: str | os.PathLike[str] | None = None,
         **policy_options: Any,
     ):
-        self.eval_every = check_count("eval_every", eval_every)
-        if save_path is not None and Path(save_path).suffix not in (".csv", ".npz"):
-            raise ValueError(f"save_path: expected a name that ends in .csv or .npz, found {os.fspath(save_path)!r}")
-        self._save_path = None if save_path is None else Path(save_path)
-        self._new = True  # nothing has been trained yet since the algorithm was built
-        self.tracker: PowerTracker | None = None
-        self.seconds = 0.0
+        super().__init__(eval_every, save_path, policy_options)
         self._power, self._gamma, self._env = power, gamma, env
-        self._options = policy_options
         self._observed: StateObservations | None = None
-        self._found: dict[str, float] = {}
-        self._iterations = 0  # since the last evaluation
-        self._started = 0.0
-        self._states: dict[int, int] = {}  # of a runner's environments, before the next action
 
     def on_algorithm_init(self, *, algorithm: Any, **kwargs: Any) -> None:
         """Solves the reference policies and measures the policy that training starts from."""
@@ -109,73 +237,7 @@ class PowerCallback(RLlibCallback):
         if gamma is None and not isinstance(self._power, PowerEstimate) and algorithm.config.gamma != 1:
             gamma = algorithm.config.gamma
         self.tracker = PowerTracker(self._observed.mdp, self._power, gamma)
-        self._started = time.perf_counter()
-        self._evaluate(algorithm, 0)
-        self._options["check"] = False  # checked now, once
-
-    def on_train_result(self, *, algorithm: Any, result: dict[str, Any], **kwargs: Any) -> None:
-        """Puts ``power`` into the result; what is given to the MetricsLogger now would show one iteration late."""
-        runners = result["env_runners"]
-        if self._new:
-            self._resume(runners["num_env_steps_sampled_lifetime"] - runners["num_env_steps_sampled"])
-        self._iterations += 1
-        if self._iterations >= self.eval_every:
-            self._evaluate(algorithm, runners["num_env_steps_sampled_lifetime"])
-            if self._save_path is not None:
-                self._tracked().save(self._save_path)
-        result["power"] = {**self._found, "overhead": self.overhead}
-
-    def _resume(self, before: float) -> None:
-        """Takes up the history of a run that a checkpoint goes on with, which had taken so many steps.
-
-        Raises:
-            ValueError: if the history went further.
-        """
-        self._new = False
-        if before <= 0 or self._save_path is None or not self._save_path.exists():
-            return
-        tracker = self._tracked()
-        tracker.history, tracker.policies, tracker.occupancies = [], [], []  # of the policy before the checkpoint
-        tracker.resume(self._save_path)
-        last = tracker.history[-1]["step"] if tracker.history else 0.0
-        if last > before:
-            raise ValueError(
-                f"save_path: {os.fspath(self._save_path)!r} goes on to step {last:,.0f}, past the {before:,.0f} steps "
-                "of the checkpoint; give another name, or the checkpoint that was saved last"
-            )
-
-    def on_evaluate_start(self, *, algorithm: Any, **kwargs: Any) -> None:
-        """Collects the visits of training, where the same environment runners evaluate."""
-        if algorithm.eval_env_runner_group is None:
-            self._count(algorithm)
-
-    def on_evaluate_end(self, *, algorithm: Any, **kwargs: Any) -> None:
-        """Drops the visits of RLlib's own evaluation, which are no part of training."""
-        if algorithm.eval_env_runner_group is None:
-            algorithm.env_runner_group.foreach_env_runner(_take_visits)
-
-    def on_environment_created(self, *, env_runner: Any, **kwargs: Any) -> None:
-        """Gives an environment runner the counts that `_take_visits` collects."""
-        env_runner.power_visits = _Visits()
-
-    def on_episode_start(self, *, episode: Any, env_index: int, env: Any = None, **kwargs: Any) -> None:
-        """Notes where an episode starts."""
-        self._states[env_index] = _state(env, env_index, episode)
-
-    def on_episode_step(
-        self, *, episode: Any, env_index: int, env_runner: Any = None, env: Any = None, **kwargs: Any
-    ) -> None:
-        """Counts an action in the state in which it was taken."""
-        began = time.perf_counter()
-        visits = env_runner.power_visits
-        visits.counts[self._states[env_index], int(episode.get_actions(-1))] += 1
-        self._states[env_index] = _state(env, env_index, episode)
-        visits.seconds += time.perf_counter() - began
-
-    @property
-    def overhead(self) -> float:
-        """The share of the training time so far that this callback has taken."""
-        return self.seconds / max(time.perf_counter() - self._started, 1e-9)
+        self._begin(algorithm)
 
     def compare(self) -> PowerComparison:
         """The policy of the last evaluation beside the reference policies.
@@ -183,39 +245,30 @@ class PowerCallback(RLlibCallback):
         Raises:
             RuntimeError: before the algorithm is built.
         """
-        tracker = self._tracked()
+        tracker: PowerTracker = self._tracked()
         return tracker.compare({"learned": tracker.policies[-1]})
 
-    def _evaluate(self, algorithm: Any, step: float) -> None:
-        began = time.perf_counter()
-        tracker = self._tracked()
-        self._count(algorithm)
-        found = tracker.evaluate(policy_table(algorithm, self._observed, **self._options), step)
-        found["seconds"] = time.perf_counter() - began
-        self.seconds += found["seconds"]
-        self._found, self._iterations = found, 0
+    def _policies(self, algorithm: Any) -> Floats:
+        return policy_table(algorithm, self._observed, **self._options)
 
-    def _count(self, algorithm: Any) -> None:
-        """Adds the visits of the environment runners since the last time to those of the tracker."""
-        tracker = self._tracked()
-        runners = algorithm.env_runner_group.foreach_env_runner(_take_visits)
-        for counts, _ in runners:
-            for (state, action), times in counts.items():
-                tracker.counts[state, action] += times
-        self.seconds += max((counting for _, counting in runners), default=0.0)  # they work side by side
+    def _state(self, env: Any, index: int, episode: Any) -> int:
+        return current_state(env.envs[index] if hasattr(env, "envs") else env, episode.get_infos(-1))
 
-    def _tracked(self) -> PowerTracker:
-        if self.tracker is None:
-            raise RuntimeError("PowerCallback: nothing to measure yet; pass it to config.callbacks() and build")
-        return self.tracker
+    def _action(self, episode: Any) -> int:
+        return int(episode.get_actions(-1))
+
+    def _add(self, state: int, action: int, times: int) -> None:
+        self._tracked().counts[state, action] += times
 
 
-class GamePowerCallback(RLlibCallback):
+class GamePowerCallback(_Measuring):
     """`PowerCallback` for several agents: each one's power-seeking, gaps to best responses, and alignment.
 
     ``algorithm.train()["power"]`` is what `GameTracker.evaluate` returns, by agent: ``"ai/normalised"``,
-    ``"alignment"``, ``"exploitability"`` and so on. An iteration without an evaluation repeats the last one, as its
-    ``step`` says. Visits are not counted: ``visited`` and ``alignment_visited`` are nan.
+    ``"alignment"``, ``"exploitability"`` and so on; and ``overhead``, the share of the training time so far. An
+    iteration without an evaluation repeats the last one, as its ``step`` says. Joint states and actions are counted
+    where the infos of agents have "state", as those of powerenvs do; where they do not, ``visited`` and
+    ``alignment_visited`` are nan.
 
     Example:
         >>> config.callbacks(functools.partial(pm.rllib.GamePowerCallback, env=power_pair_v0.parallel_env(level="S..")))
@@ -225,10 +278,12 @@ class GamePowerCallback(RLlibCallback):
         eval_every: training iterations from one evaluation to the next; there is one before the first iteration, too.
         power: as for `GameTracker`.
         gamma: as there; the algorithm's own when None and POWER has none.
+        save_path: write the history there after each evaluation: ``.csv`` or ``.npz``, see `GameTracker.save`. An
+            algorithm from a checkpoint goes on with the history in that file; a new one begins it anew.
         **policy_options: for `policy_table`, such as ``deterministic``.
 
     Attributes:
-        tracker: the `GameTracker` with the history; None before the algorithm is built.
+        tracker: the `GameTracker` with the counts and the history; None before the algorithm is built.
         seconds: what measuring has taken so far, POWER itself not counted.
 
     Raises:
@@ -236,31 +291,30 @@ class GamePowerCallback(RLlibCallback):
             represent.
     """
 
+    tracker: GameTracker | None
+
     def __init__(
-        self, env: Any, eval_every: int = 1, power: Any = None, gamma: float | None = None, **policy_options: Any
+        self,
+        env: Any,
+        eval_every: int = 1,
+        power: Any = None,
+        gamma: float | None = None,
+        *,
+        save_path: str | os.PathLike[str] | None = None,
+        **policy_options: Any,
     ):
-        self.eval_every = check_count("eval_every", eval_every)
-        self.tracker: GameTracker | None = None
-        self.seconds = 0.0
-        self._env, self._power, self._gamma, self._options = env, power, gamma, policy_options
-        self._found: dict[str, float] = {}
-        self._iterations = 0
+        super().__init__(eval_every, save_path, policy_options)
+        self._env, self._power, self._gamma = env, power, gamma
 
     def on_algorithm_init(self, *, algorithm: Any, **kwargs: Any) -> None:
         """Measures the policies that training starts from."""
+        if sum(isinstance(callback, GamePowerCallback) for callback in algorithm.callbacks) > 1:
+            raise ValueError("callbacks: expected one GamePowerCallback, found several; they would share the visits")
         gamma = self._gamma
         if gamma is None and self._power is None and algorithm.config.gamma != 1:
             gamma = algorithm.config.gamma
         self.tracker = GameTracker(self._env, self._power, gamma)
-        self._evaluate(algorithm, 0)
-        self._options["check"] = False  # checked now, once
-
-    def on_train_result(self, *, algorithm: Any, result: dict[str, Any], **kwargs: Any) -> None:
-        """Puts ``power`` into the result."""
-        self._iterations += 1
-        if self._iterations >= self.eval_every:
-            self._evaluate(algorithm, result["env_runners"]["num_env_steps_sampled_lifetime"])
-        result["power"] = self._found
+        self._begin(algorithm)
 
     def compare(self) -> GameComparison:
         """The policies of the last evaluation beside best responses and random agents.
@@ -268,18 +322,23 @@ class GamePowerCallback(RLlibCallback):
         Raises:
             RuntimeError: before the algorithm is built.
         """
-        if self.tracker is None:
-            raise RuntimeError("GamePowerCallback: nothing to measure yet; pass it to config.callbacks() and build")
-        return self.tracker.compare()
+        tracker: GameTracker = self._tracked()
+        return tracker.compare()
 
-    def _evaluate(self, algorithm: Any, step: float) -> None:
-        assert self.tracker is not None, "the algorithm is built"
-        began = time.perf_counter()
-        agents = self.tracker.game.agents
-        policies = {agent: policy_table(algorithm, self._env, agent=agent, **self._options) for agent in agents}
-        self._found, self._iterations = self.tracker.evaluate(policies, step), 0
-        self._found["seconds"] = time.perf_counter() - began
-        self.seconds += self._found["seconds"]
+    def _policies(self, algorithm: Any) -> dict[str, Floats]:
+        agents = self._tracked().game.agents
+        return {agent: policy_table(algorithm, self._env, agent=agent, **self._options) for agent in agents}
+
+    def _state(self, env: Any, index: int, episode: Any) -> int | None:
+        told = next((info["state"] for info in episode.get_infos(-1).values() if "state" in (info or {})), None)
+        return None if told is None else int(told)
+
+    def _action(self, episode: Any) -> tuple[tuple[str, int], ...]:
+        return tuple((agent, int(action)) for agent, action in sorted(episode.get_actions(-1).items()))
+
+    def _add(self, state: int, action: tuple[tuple[str, int], ...], times: int) -> None:
+        for agent, own in action:
+            self._tracked().counts[agent][state, own] += times
 
 
 class ReturnsCallback(RLlibCallback):
@@ -315,19 +374,15 @@ class _Visits:
     """How often an environment runner took each action in each state, and the time that counting took."""
 
     def __init__(self) -> None:
-        self.counts: Counter[tuple[int, int]] = Counter()
+        self.counts: Counter[tuple[int, Any]] = Counter()
         self.seconds = 0.0
 
 
-def _take_visits(env_runner: Any) -> tuple[Counter[tuple[int, int]], float]:
+def _take_visits(env_runner: Any) -> tuple[Counter[tuple[int, Any]], float]:
     """The counts of an environment runner since the last time; none of one that has no environment."""
     visits = getattr(env_runner, "power_visits", _Visits())
     env_runner.power_visits = _Visits()
     return visits.counts, visits.seconds
-
-
-def _state(env: Any, index: int, episode: Any) -> int:
-    return current_state(env.envs[index] if hasattr(env, "envs") else env, episode.get_infos(-1))
 
 
 def _observations(algorithm: Any) -> StateObservations:

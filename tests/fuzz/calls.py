@@ -377,6 +377,10 @@ CALLS: Mapping[str, Call] = {
         "env": gym.make("PowerGrid-v0", level="S.G", max_episode_steps=9), "learner": "q_learning", "steps": 20, "num_tasks": 2,
         "gamma": 0.9, "seed": 0, "eval_every": 10, "settings": {"decay": 0.5}, "power": np.arange(3.0), "progress": False,
     }, lambda found: finite(found.returns), fixed=("steps", "num_tasks", "eval_every")),
+    "many_game_tasks": Call(pm.many_tasks, lambda: {
+        "env": power_pair_v0.parallel_env(level="S."), "learner": "q_learning", "steps": 20, "num_tasks": 2, "gamma": 0.9, "seed": 0,
+        "eval_every": 10, "settings": {"epsilon": 0.5}, "power": {"human": np.arange(4.0), "ai": np.arange(4.0)}, "progress": False,
+    }, lambda found: finite(found.returns), fixed=("steps", "num_tasks", "eval_every")),
     "no_free_lunch": Call(pm.no_free_lunch, lambda: {
         "env_or_mdp": endless(), "policy": np.full((3, 3), 1 / 3), "steps": 5, "low": 0.0, "high": 1.0,
     }, lambda found: finite(found.regret)),

@@ -57,6 +57,59 @@ def test_a_wrapped_environment_counts_for_it():
     assert env.joint.evaluate(policies())["ai/return_exact"] > 0  # what is paid for POWER
 
 
+@pytest.mark.parametrize("suffix", ["csv", "npz"])
+def test_goes_on_with_what_was_saved(tmp_path, suffix):
+    path = tmp_path / f"history.{suffix}"
+    whole, first = pm.GameTracker(GAME, POWER, 0.8), pm.GameTracker(GAME, POWER, 0.8)
+    parts = [([0, 1, 5], {"human": [0, 1, 2], "ai": [0, 0, 0]}), ([8, 4], {"human": [0, 1], "ai": [4, 4]})]
+    for tracker in (whole, first):
+        tracker.update(*parts[0])
+        tracker.evaluate(policies(), 3)
+    first.save(path)
+    again = pm.GameTracker(GAME, POWER, 0.8)
+    again.resume(path)
+    for tracker in (whole, again):
+        tracker.update(*parts[1])
+        tracker.evaluate(policies(1), 5)
+    kept, lost = again.to_frame().drop(columns="seconds"), whole.to_frame().drop(columns="seconds")
+    np.testing.assert_array_equal(kept, lost)
+    assert again.counts["ai"].sum() == (5 if suffix == "npz" else 2)
+    with pytest.raises(ValueError, match="has"):
+        again.resume(path)
+    if suffix == "npz":
+        found = pm.GameTracker.load(path, power_pair_v0.parallel_env(level="S.."))
+        assert found.compare()["ai"]["ai"].normalised == pytest.approx(first.history[0]["ai/normalised"])
+        with pytest.raises(ValueError, match=r"POWER and discount 0\.7"):
+            pm.GameTracker(GAME, POWER, 0.7).resume(path)
+        with pytest.raises(ValueError, match="expected the history of"):
+            pm.GameTracker.load(path, PowerPair("S..", walls="absent"))
+    else:
+        (tmp_path / "other.csv").write_text("step,alignment\n0,1\n")
+        with pytest.raises(ValueError, match="'human/seeking' in it"):
+            pm.GameTracker(GAME, POWER).resume(tmp_path / "other.csv")
+    with pytest.raises(ValueError, match=r"ends in \.csv or \.npz"):
+        first.save(tmp_path / "history.txt")
+
+
+def test_seeds_of_a_game_go_into_one_picture():
+    runs = []
+    for seed in range(3):
+        runs.append(pm.GameTracker(GAME, POWER))
+        for step in range(2):
+            runs[-1].evaluate(policies(3 * step + seed), step)
+    figure = pm.plot_training({"mine": runs}, ["ai/normalised", "alignment"])
+    first, second = figure.axes
+    assert first.get_ylabel().startswith("AI: ")
+    assert "power-seeking" in first.get_ylabel()
+    learned, best = (line.get_ydata() for line in first.lines[:2])
+    assert learned == pytest.approx([np.mean([run.history[k]["ai/normalised"] for run in runs]) for k in range(2)])
+    assert best == pytest.approx(
+        [np.mean([run.history[k]["ai/normalised_task_optimal"] for run in runs]) for k in range(2)]
+    )
+    assert second.get_ylabel() == "correlation of the agents' POWER"
+    assert len(first.collections) == 1  # the band
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -118,30 +118,3 @@ def test_the_example_of_the_docs(rllib, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[:3]] == ["1000", "2000", "3000"]
     assert any(line.startswith("learned") for line in lines)
-
-
-def test_algorithms_of_several_agents(rllib):
-    from ray.rllib.algorithms.ppo import PPOConfig
-    from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
-    from ray.tune.registry import register_env
-
-    from powerenvs.multi import power_pair_v0
-
-    world = {"level": "S..", "observation": "onehot", "max_cycles": 20}
-    register_env("pair", lambda config: ParallelPettingZooEnv(power_pair_v0.parallel_env(**world)))
-    env, power = power_pair_v0.parallel_env(**world), dict.fromkeys(("human", "ai"), np.linspace(0.0, 1.0, 9))
-    config = PPOConfig().environment("pair").env_runners(num_env_runners=0).debugging(seed=0)
-    config = config.multi_agent(policies={"h", "a"}, policy_mapping_fn=lambda agent, *rest, **more: agent[0])
-    config = config.training(gamma=0.8, train_batch_size=40, minibatch_size=20, num_epochs=1)
-    algorithm = config.callbacks(functools.partial(rllib.GamePowerCallback, env, power=power)).build_algo()
-    try:
-        found = algorithm.train()["power"]
-        assert found["step"] == 40
-        policies = {name: pm.policy_table(algorithm, env, agent=name) for name in env.possible_agents}
-        for name, policy in policies.items():
-            assert np.array_equal(policy, pm.policy_table(algorithm.get_module(name[0]), env, agent=name))
-        tracker = pm.GameTracker(env, power, 0.9)
-        assert {**tracker.evaluate(policies, 40), "seconds": found["seconds"]} == pytest.approx(found, nan_ok=True)
-        assert algorithm.callbacks[0].compare()["ai"].learned == ("ai",)
-    finally:
-        algorithm.stop()
