@@ -16,9 +16,8 @@ from tests.public_names import public
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "docs" / "site"))
 
-import pages  # noqa: E402
-
 import build  # noqa: E402
+import pages  # noqa: E402
 
 
 @pytest.fixture(scope="module")
