@@ -142,9 +142,12 @@ MODULES: dict[ModuleType, list[str]] = {
     testing: ["check_env_against_tables", "check_tabular"],
     first_person: first_person.__all__,
     pm: pm.__all__,
-    pm.games: pm.games.__all__,
-    pm.psych: pm.psych.__all__,
     plots: plots.__all__,
+}
+MODULES |= {
+    space: space.__all__
+    for space in (getattr(pm, name) for name in pm.__all__)
+    if inspect.ismodule(space) and hasattr(space, "__all__")
 }
 """What the reference shows of each module; the names of `power_metrics` go by the package that they live in."""
 
