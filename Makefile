@@ -11,6 +11,8 @@ INPUTS ?= 1000
 $(STAMP): EXTRAS := dev
 $(EXTRAS_STAMP): EXTRAS := dev,rllib,supersuit
 CODE := powerenvs power_metrics tests examples docs
+# Workers and the processes that tests start share what Python compiles, whatever the environment says.
+test test-quick test-extras: export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-quick test-extras lint format docs bench fuzz clean

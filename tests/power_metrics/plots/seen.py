@@ -34,9 +34,10 @@ def scale(ax):
 
 
 def shown_texts(figure):
-    """(text, box in pixels) of everything written that can be seen."""
+    """(text, box in pixels) of everything written that can be seen, once it is laid out; pixels are not filled."""
     renderer = FigureCanvasAgg(figure).get_renderer()
-    figure.draw(renderer)
+    with renderer._draw_disabled():
+        figure.draw(renderer)
     outside = set()
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
         low, high = sorted(axis.get_view_interval())
@@ -47,18 +48,16 @@ def shown_texts(figure):
     return [(t, t.get_window_extent(renderer)) for t in seen]
 
 
-def overlapping(figure):
+def overlapping(figure, shown=None):
     """Pairs of texts that cover each other by more than a pixel."""
-    boxes = [(t.get_text(), box.padded(-0.5)) for t, box in shown_texts(figure)]
+    boxes = [(t.get_text(), box.padded(-0.5)) for t, box in shown or shown_texts(figure)]
     return [(a, b) for (a, x), (b, y) in itertools.combinations(boxes, 2) if x.overlaps(y)]
 
 
-def outside(figure):
+def outside(figure, shown=None):
     """The texts that leave the figure by more than two pixels."""
-    edges = figure.bbox.padded(2)
-    return [
-        t.get_text() for t, box in shown_texts(figure) if not (edges.contains(*box.min) and edges.contains(*box.max))
-    ]
+    edges, shown = figure.bbox.padded(2), shown or shown_texts(figure)
+    return [t.get_text() for t, box in shown if not (edges.contains(*box.min) and edges.contains(*box.max))]
 
 
 def unlabelled(figure):
@@ -84,8 +83,9 @@ def unlabelled(figure):
 
 def faults(figure):
     """What is wrong with the texts of a figure."""
+    shown = shown_texts(figure)
     return {
-        "overlapping": overlapping(figure),
-        "outside": outside(figure),
+        "overlapping": overlapping(figure, shown),
+        "outside": outside(figure, shown),
         "unlabelled": unlabelled(figure),
     }

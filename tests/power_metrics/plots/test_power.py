@@ -272,7 +272,7 @@ def test_no_text_overlaps_another_or_leaves_the_figure(kind):
     figure = KINDS[kind]()
     seen = shown_texts(figure)
     assert len(seen) > 5
-    assert overlapping(figure) == []
+    assert overlapping(figure, seen) == []
     for t, box in seen:
         inside = min(box.x0, box.y0) >= -1 and box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1
         assert inside, f"{t.get_text()!r} leaves the figure: {box} in {figure.bbox}"
