@@ -99,7 +99,7 @@ def run_shards(
     payload = pickle.dumps(model)
     own = isinstance(executor, str)
     losses = 0
-    pool = _open(executor, workers, model.fingerprint, payload)
+    pool = open_pool(executor, workers, _keep, model.fingerprint, payload)
     pending: deque[tuple[range, Future[list[Result] | None]]] = deque()
     waiting = deque(shards)
 
@@ -119,15 +119,10 @@ def run_shards(
                     continue
             except BrokenExecutor as error:
                 losses += 1
-                if isinstance(pool, Processes) and pool.came_back:
-                    raise RuntimeError(
-                        "executor: processes import the program that starts them, and this one starts them again when "
-                        "it is imported; put what it does under `if __name__ == '__main__':`"
-                    ) from error
-                if not own or losses > MAX_LOSSES:
-                    raise RuntimeError(_lost(executor, losses)) from error
+                if not own or losses > MAX_LOSSES or (isinstance(pool, Processes) and pool.came_back):
+                    raise RuntimeError(why_lost(executor, pool, losses)) from error
                 pool.shutdown(cancel_futures=True)
-                pool = _open(executor, workers, model.fingerprint, payload)
+                pool = open_pool(executor, workers, _keep, model.fingerprint, payload)
                 pending = deque((shard, future if _is_done(future) else submit(shard)) for shard, future in pending)
                 continue
             losses = 0
@@ -144,12 +139,19 @@ def _is_done(future: Future[Any]) -> bool:
     return future.done() and not future.cancelled() and future.exception() is None
 
 
-def _lost(executor: str | Executor, losses: int) -> str:
+def why_lost(executor: str | Executor, pool: Executor, losses: int) -> str:
+    """What to say of workers that died, so many times in a row."""
+    if isinstance(pool, Processes) and pool.came_back:
+        return (
+            "executor: processes import the program that starts them, and this one starts them again when it is "
+            "imported; put what it does under `if __name__ == '__main__':`"
+        )
     if not isinstance(executor, str):
         return (
             f"executor: expected workers that stay alive, found {executor!r} broken; executor='processes' starts anew"
         )
-    return f"executor: expected workers that stay alive, found that they died {losses} times in a row; out of memory?"
+    times = "" if losses == 1 else f" {losses} times in a row"
+    return f"executor: expected workers that stay alive, found that they died{times}; out of memory?"
 
 
 _models: OrderedDict[str, TabularMDP] = OrderedDict()
@@ -177,13 +179,18 @@ def _keep(fingerprint: str, payload: bytes) -> TabularMDP:
     return model
 
 
-def _open(executor: str | Executor, workers: int, fingerprint: str, payload: bytes) -> Executor:
+def open_pool(executor: str | Executor, workers: int, *first: Any) -> Executor:
+    """An executor as it is; or one made for its name, of processes that call ``first``, a function and its arguments.
+
+    Raises:
+        ValueError: for processes of a program that they cannot import.
+    """
     if isinstance(executor, Executor):
         return executor
     if executor == "ray":
         return RayExecutor()
     _check_program()
-    return Processes(workers, _keep, fingerprint, payload)
+    return Processes(workers, *first)
 
 
 def _check_program() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 from power_metrics.chains.occupancy import expected_return
 from power_metrics.comparison.references import RANDOM
 from power_metrics.learners.training import Training
-from power_metrics.results.stored import json_text
+from power_metrics.resumed.folder import check_same
 from power_metrics.training.tracker import PowerTracker
 from powerenvs.model.files import atomic_path
 
@@ -41,7 +39,7 @@ class Looks:
         self.tracker, self.record, self.folder = tracker, record, folder
         self.show: Callable[[int], Any] = lambda done: None
         if folder is not None:
-            _check_same(folder, record)
+            check_same(folder, RECORD, record, "training")
             if (folder / RESULT).is_file():
                 found = Training.load(folder / RESULT)
                 rows = found.to_frame().to_dict("records")
@@ -96,28 +94,3 @@ class Looks:
             np.array(tracker.policies), float(columns["return_task_optimal"][0]), float(random),
             float(columns["normalised_task_optimal"][0]),
         )  # fmt: skip
-
-
-def _check_same(folder: Path, record: Mapping[str, Any]) -> None:
-    """Writes what is trained into a new folder; in an old one it has to be the same.
-
-    Raises:
-        ValueError: if it is not, naming what differs.
-    """
-    text = json_text(record)
-    path = folder / RECORD
-    if path.is_file():
-        kept, given = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
-        for name in {**given, **kept}:
-            if kept.get(name) != given.get(name):
-                raise ValueError(
-                    f"out: {os.fspath(folder)!r} has training with {name} {kept.get(name)!r}, found "
-                    f"{given.get(name)!r}; use another folder, or the same arguments to go on"
-                )
-    elif any(not path.name.startswith(".") for path in folder.iterdir()):
-        raise ValueError(
-            f"out: expected a new folder or one of this training, found other files in {os.fspath(folder)!r}"
-        )
-    else:
-        with atomic_path(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")

@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
 
 from power_metrics.arguments.checks import check_count, check_gamma, check_mapping, check_progress, resolve_model
-from power_metrics.expectation.executors import Processes, RayExecutor, check_executor
+from power_metrics.expectation.executors import check_executor
 from power_metrics.learners.algorithms import algorithm_named
 from power_metrics.learners.runs import TrainingRuns
 from power_metrics.learners.train import train
 from power_metrics.learners.training import Training
 from power_metrics.measures.power import power
 from power_metrics.results.estimate import PowerEstimate
-from power_metrics.sweeps.folder import locked
-from powerenvs.progress import progress_bar
+from power_metrics.resumed.folder import locked
+from power_metrics.resumed.work import Progress, work_through
+
+Job: TypeAlias = tuple[str, Mapping[str, Any], str, Mapping[str, Any]]
+"""An id, its arguments, an algorithm, and the options of `train`."""
 
 POWER, RUNS = "power.npz", "runs.npz"
 SAMPLES = 10_000
@@ -98,44 +101,20 @@ def train_many(
             for seed in chosen:
                 place = None if folder is None else folder / world / name / str(seed)
                 jobs.append((identity, kwargs, name, {**options, "seed": seed, "out": place}))
-    with progress_bar(None, "train", shown, total=len(jobs), unit=" runs") as bar:
-        found = _all(jobs, kind, count, bar.update)
-    result = _joined(tuple(made), tuple(names), tuple(chosen), gamma, found)
+    told = Progress("train", "runs", len(jobs), show=shown, kept=folder is not None)
+    numbered = work_through(_numbered, list(enumerate(jobs)), told, kind, count)
+    found = {number: run for (number, _), run in numbered}
+    result = _joined(tuple(made), tuple(names), tuple(chosen), gamma, [found[n] for n in range(len(jobs))])
     if folder is not None:
         result.save(folder / RUNS)
     return result
 
 
-def _all(jobs: list[Any], kind: str | Executor, workers: int, tell: Any) -> list[Training]:
-    """What each job finds, in order."""
-    found: dict[int, Training] = {}
-    if workers == 1 and kind == "processes":
-        for number, job in enumerate(jobs):
-            found[number] = run_job(job)
-            tell(1)
-        return [found[number] for number in range(len(jobs))]
-    own = isinstance(kind, str)
-    pool: Any = kind if not own else (RayExecutor() if kind == "ray" else Processes(workers))
-    pending: dict[Future[Training], int] = {}
-    try:
-        waiting = list(enumerate(jobs))[::-1]
-        while waiting or pending:
-            while waiting and len(pending) < 2 * workers:
-                number, job = waiting.pop()
-                pending[pool.submit(run_job, job)] = number
-            done, _ = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                found[pending.pop(future)] = future.result()
-                tell(1)
-    finally:
-        if own:
-            pool.shutdown(cancel_futures=len(found) < len(jobs))
-        for future in pending:
-            future.cancel()
-    return [found[number] for number in range(len(jobs))]
+def _numbered(job: tuple[int, Job]) -> Training:
+    return run_job(job[1])
 
 
-def run_job(job: tuple[str, Mapping[str, Any], str, Mapping[str, Any]]) -> Training:
+def run_job(job: Job) -> Training:
     """One run, here or in a worker."""
     import torch
 

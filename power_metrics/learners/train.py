@@ -22,7 +22,7 @@ from power_metrics.arguments.checks import (
 from power_metrics.learners.algorithms import Algorithm, algorithm_named, imported
 from power_metrics.learners.looks import Looks
 from power_metrics.learners.training import Training
-from power_metrics.sweeps.folder import locked
+from power_metrics.resumed.folder import locked
 from power_metrics.training.tracker import PowerTracker
 from powerenvs.extras import install_line
 from powerenvs.progress import progress_bar

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import platform
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from power_metrics.results.machine import processor, versions
+from power_metrics.resumed.folder import naming_what_stays
 from power_metrics.sweeps import pictures
 from power_metrics.sweeps.config import CONFIG_FILE, SweepConfig
 from power_metrics.sweeps.results import RESULTS_FILE, SweepResult
-from power_metrics.sweeps.store import StoredPoint, naming_what_stays, write_results
+from power_metrics.sweeps.store import StoredPoint, write_results
 from powerenvs.model.files import atomic_path
 from powerenvs.version import __version__
 
@@ -30,63 +28,6 @@ _LEFT_OVER = re.compile(
 """Names of the temporary files of `powerenvs.model.files.atomic_path`, which a killed run leaves."""
 
 _PACKAGES = ("numpy", "scipy", "numba", "torch", "gymnasium", "pettingzoo")
-
-
-@dataclass(frozen=True)
-class Held:
-    """A folder that this process holds.
-
-    Attributes:
-        path: of the folder.
-        identity: of it, whatever its path.
-    """
-
-    path: Path
-    identity: tuple[int, int]
-
-    def check(self) -> None:
-        """Raises an OSError if the folder is no longer where it was; nothing may be written there then."""
-        if _identity(self.path) != self.identity:
-            raise OSError(
-                errno.ENOENT,
-                "renamed or deleted while the sweep ran; what is finished is where the folder is now, and the same "
-                "sweep run again into that folder goes on",
-                os.fspath(self.path),
-            )
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        found = folder.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[Held]:
-    """Makes the folder and holds it for this process.
-
-    Raises:
-        ValueError: if another process holds it, or there is a file of that name.
-    """
-    from filelock import FileLock, Timeout
-
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"folder: expected a folder, found the file {os.fspath(folder)!r}")
-    with naming_what_stays(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ValueError(f"folder: {os.fspath(folder)!r} is in use by another process, which writes into it") from None
-    try:
-        identity = _identity(folder)
-        assert identity is not None
-        yield Held(folder, identity)
-    finally:
-        lock.release()
 
 
 def prepare(folder: Path, config: SweepConfig, fresh: bool) -> dict[str, Any]:

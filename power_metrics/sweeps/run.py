@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor, Executor
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,14 +13,15 @@ from typing import Any
 
 from power_metrics.arguments.checks import check_progress
 from power_metrics.expectation.executors import check_executor
+from power_metrics.resumed.folder import Held, locked
+from power_metrics.resumed.work import Progress, work_through
 from power_metrics.sweeps.config import SweepConfig, check_imports
-from power_metrics.sweeps.folder import Held, locked, prepare, write_all, write_config
+from power_metrics.sweeps.folder import prepare, write_all, write_config
 from power_metrics.sweeps.logs import check_logs, open_logs
 from power_metrics.sweeps.points import Unit, make_plan
 from power_metrics.sweeps.results import SweepPoint, SweepResult, check_points, made_result
 from power_metrics.sweeps.solve import solve
 from power_metrics.sweeps.store import StoredPoint, read_unit, write_unit
-from powerenvs.progress import progress_bar
 
 RESULTS_FOLDER = "results"
 """Where the folders of sweeps are, unless another is given."""
@@ -114,14 +115,12 @@ def sweep(
             stack.callback(log.close)
             for point in made_result(config, place, stored).points:
                 log.point(point)
-        for unit in _bar(pending, len(points), resumed, show):
-            try:
-                written = _worked_out(
-                    held, unit, executor, workers, show if len(pending) == 1 or _in_lines(show) else False
-                )
-            except KeyboardInterrupt as interrupt:
-                interrupt.args = (f"{len(stored)} of {len(points)} points done; run the same again to go on",)
-                raise
+        inner = show if len(pending) == 1 or _in_lines(show) else False
+        shown = show if len(pending) > 1 else False  # a single unit shows its reward functions instead
+        for _, written in work_through(
+            lambda unit: _worked_out(held, unit, executor, workers, inner), pending,
+            Progress("sweep", "points", len(points), resumed, shown), size=lambda unit: len(unit.points),
+        ):  # fmt: skip
             stored |= written
             for number, found in written.items():
                 for log in logs:
@@ -140,15 +139,6 @@ def sweep(
 def _in_lines(show: bool | None) -> bool:
     """Whether progress is told in lines, of which there may be others between those of the points."""
     return show is None and sys.stderr is not None and not sys.stderr.isatty()
-
-
-def _bar(units: list[Unit], total: int, done: int, show: bool | None) -> Iterator[Unit]:
-    """The units, with a progress bar over points; a single unit shows its reward functions instead."""
-    show = show if len(units) > 1 else False
-    with progress_bar(None, "sweep", show, total=total, initial=done, unit=" points") as bar:
-        for unit in units:
-            yield unit
-            bar.update(len(unit.points))
 
 
 def _worked_out(

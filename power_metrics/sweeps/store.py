@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from power_metrics.results.base import FORMAT, Result, result_class, same
 from power_metrics.results.release_0_1 import upgraded
 from power_metrics.results.stored import Stored, part
+from power_metrics.resumed.folder import naming_what_stays
 from power_metrics.sweeps.points import Unit
 from power_metrics.sweeps.solve import KeptSamples, Outcome
 from powerenvs.model.npz import load_arrays, save_arrays
@@ -221,15 +221,3 @@ def read_results(path: Path) -> dict[int, StoredPoint]:
             f"{os.fspath(path)!r}: damaged ({error}); delete it and run the sweep again, which writes it anew from its "
             "finished points"
         ) from None
-
-
-@contextmanager
-def naming_what_stays(path: Path) -> Iterator[None]:
-    """Adds to the error of a write that fails, such as on a full disk, the file and what can be done."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OSError(
-            error.errno, f"{reason}; finished points are kept, and the same sweep run again goes on", os.fspath(path)
-        ) from error

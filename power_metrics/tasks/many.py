@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,15 +27,14 @@ from power_metrics.arguments.checks import (
 from power_metrics.chains.evaluation import policy_values
 from power_metrics.chains.occupancy import occupancy
 from power_metrics.comparison.references import RANDOM, References, power_values
-from power_metrics.expectation.executors import Processes
 from power_metrics.measures.power import power as compute_power
 from power_metrics.measures.run_policies import drawn_rewards
 from power_metrics.results.estimate import PowerEstimate
-from power_metrics.results.stored import json_text
+from power_metrics.resumed.folder import check_same, locked
+from power_metrics.resumed.work import Progress, work_through
 from power_metrics.rewards.distributions import DEFAULT, PerState, RewardDistribution
 from power_metrics.rewards.sampler import block_generator
 from power_metrics.solvers.optimal import optimal_policies
-from power_metrics.sweeps.folder import locked
 from power_metrics.tasks.environment import game_task_environment, task_environment
 from power_metrics.tasks.game_result import ManyGameTasks
 from power_metrics.tasks.games import (
@@ -50,10 +49,8 @@ from power_metrics.tasks.games import (
 )
 from power_metrics.tasks.result import ManyTasks
 from power_metrics.tasks.runs import Job, Policies, Runner, check_learner, described, packed, work
-from powerenvs.model.files import atomic_path
 from powerenvs.model.game import TabularGame
 from powerenvs.model.mdp import TabularMDP
-from powerenvs.progress import progress_bar
 
 Floats = NDArray[np.float64]
 
@@ -170,7 +167,7 @@ def many_tasks(
     folder = None if out is None else Path(out)
     with nullcontext() if folder is None else locked(folder):
         if folder is not None:
-            _check_same(folder, record)
+            check_same(folder, RECORD, record, "tasks")
         powers = _scales(alone, gamma, reward, first) if given is None else given
         if judged is None:
             judged = [own.mean for own in powers]
@@ -180,11 +177,11 @@ def many_tasks(
         else:
             runner = Runner(chosen, place, model, gamma, first, steps if named else None, every, settings, judged[0])
         jobs = [Job(n, task, None if folder is None else folder / f"task-{n:04d}") for n, task in enumerate(tasks)]
-        found: dict[int, Any] = {}
-        with progress_bar(None, record["learner"], shown, total=len(jobs), unit=" tasks") as bar:
-            for number, policies in _learned(runner, jobs, workers):
-                found[number] = policies
-                bar.update(1)
+        told = Progress(record["learner"], "tasks", len(jobs), show=shown, kept=folder is not None)
+        numbered = work_through(
+            lambda job: runner(*job), jobs, told, workers=workers, elsewhere=lambda: partial(work, packed(runner))
+        )
+        found: dict[int, Any] = {job.number: policies for job, policies in numbered}
         learned = [found[n] for n in range(len(tasks))]
         _check_looks(learned)
         if game is None:
@@ -207,26 +204,6 @@ def _scales(alone: Sequence[TabularMDP], gamma: float, reward: Any, seed: int) -
             )
         )
     return found
-
-
-def _learned(runner: Any, jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, Any]]:
-    """The number of each task and what was learned, as it gets done."""
-    if workers == 1 or len(jobs) == 1:
-        for job in jobs:
-            yield job.number, runner(job.number, job.rewards, job.folder)
-        return
-    payload = packed(runner)
-    pool = Processes(min(workers, len(jobs)))
-    try:
-        pending: dict[Future[Any], int] = {pool.submit(work, payload, job): job.number for job in jobs}
-        while pending:
-            done, _ = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield pending.pop(future), future.result()
-    except BaseException:  # interrupts too: nobody waits for what is being learned
-        pool.shutdown(cancel_futures=True)
-        raise
-    pool.shutdown()
 
 
 def _check_looks(learned: Sequence[Any]) -> None:
@@ -281,27 +258,3 @@ def _scale_error(apart: Floats, power: Any) -> Floats:
         return np.full(len(apart), np.nan)
     each = samples @ apart.T
     return np.asarray(each.std(axis=0, ddof=1) / np.sqrt(len(samples)))
-
-
-def _check_same(folder: Path, record: Mapping[str, Any]) -> None:
-    """Writes what is learned into a new folder; in an old one it has to be the same, but for the number of tasks.
-
-    Raises:
-        ValueError: if it is not, naming what differs.
-    """
-    path, given = folder / RECORD, json.loads(json_text(record))
-    if path.is_file():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        for name in given:
-            if kept.get(name) != given[name]:
-                raise ValueError(
-                    f"out: {os.fspath(folder)!r} has tasks with {name} {kept.get(name)!r}, found {given[name]!r}; use "
-                    "another folder, or the same arguments to go on"
-                )
-    elif any(not found.name.startswith(".") for found in folder.iterdir()):
-        raise ValueError(
-            f"out: expected a new folder or one of these tasks, found other files in {os.fspath(folder)!r}"
-        )
-    else:
-        with atomic_path(path) as temporary:
-            temporary.write_text(json_text(record) + "\n", encoding="utf-8")

@@ -169,7 +169,7 @@ def test_one_process_for_each_folder(tmp_path):
     code = f"""
         import sys
         from pathlib import Path
-        from power_metrics.sweeps.folder import locked
+        from power_metrics.resumed.folder import locked
         with locked(Path({str(tmp_path / "out")!r})):
             print("locked", flush=True)
             sys.stdin.read()
