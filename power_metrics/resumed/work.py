@@ -63,7 +63,7 @@ def work_through(
         None, progress.title, progress.show, total=progress.total, initial=done, unit=f" {progress.unit}"
     ) as bar:
         if executor == "processes" and min(workers, len(jobs)) < 2:
-            found = ((job, function(job)) for job in jobs)
+            found: Iterator[tuple[Job, Found]] = ((job, function(job)) for job in jobs)
         else:
             found = _by_workers(function if elsewhere is None else elsewhere(), jobs, executor, workers)
         while True:
