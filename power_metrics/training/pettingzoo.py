@@ -12,16 +12,19 @@ from pettingzoo.utils.wrappers import BaseParallelWrapper
 from power_metrics.agents.joint_observations import parallel_game
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
+from power_metrics.training.copies import CountedCopies
 from power_metrics.training.game_tracker import GameTracker
 from power_metrics.training.tracker import PowerTracker
 
 Floats = NDArray[np.float64]
 
 
-class PowerParallelWrapper(BaseParallelWrapper[str, Any, Any]):
+class PowerParallelWrapper(CountedCopies, BaseParallelWrapper[str, Any, Any]):
     """Puts ``infos[agent]["power"]``, the agent's POWER in the current joint state, into every reset and step.
 
-    Around the parallel API; ``pettingzoo.utils.conversions.parallel_to_aec`` makes an AEC environment of it.
+    Around the parallel API; ``pettingzoo.utils.conversions.parallel_to_aec`` makes an AEC environment of it. Copies
+    that are made by pickling in the same process, as SuperSuit makes them, count for this one; those in other
+    processes, and deep copies, for themselves.
 
     Args:
         env: a parallel environment of powerenvs, wrapped or not.
@@ -47,6 +50,8 @@ class PowerParallelWrapper(BaseParallelWrapper[str, Any, Any]):
         >>> sorted(infos)
         ['ai', 'human']
     """
+
+    shared = ("joint", "counts")
 
     def __init__(self, env: Any, power: Any):
         game = parallel_game(env)
@@ -84,7 +89,9 @@ class PowerParallelWrapper(BaseParallelWrapper[str, Any, Any]):
     @property
     def visitation(self) -> Floats:
         """(S,) the share of steps so far that began in each joint state; nan before the first."""
-        return self.joint.visitation
+        found = self.joint.visitation
+        self._warn_if_lost(bool(np.isfinite(found[0])))
+        return found
 
     def tracker(self, agent: str, gamma: float | None = None) -> PowerTracker:
         """A `PowerTracker` for one agent in the world that the others make, as they have behaved so far.

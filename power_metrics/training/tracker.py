@@ -206,7 +206,10 @@ class PowerTracker:
         """
         if policies is None:
             if not self.counts.any():
-                raise ValueError("compare: nothing has been counted yet; step the environment, or give policies")
+                raise ValueError(
+                    "compare: nothing has been counted yet; step the environment (copies in other processes count for "
+                    "themselves), or give policies"
+                )
             counted = {"visited": Counted(self.counts.astype(np.float64), self._policy)}
             policies = {"visited": self._policy(counted["visited"].total)}
         else:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from power_metrics.agents.rollouts import current_state, first_action
 from power_metrics.comparison.result import PowerComparison
 from power_metrics.results.estimate import PowerEstimate
+from power_metrics.training.copies import CountedCopies
 from power_metrics.training.tracker import PowerTracker
 from powerenvs.sources.wrapped import check_numbering
 
@@ -39,8 +40,11 @@ class _PowerInfo(gym.Wrapper[Any, Any, Any, Any]):
         return {**info, "power": self._values[current_state(self.env, info)]}
 
 
-class PowerWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
+class PowerWrapper(CountedCopies, gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorArgs):
     """Puts ``info["power"]``, the POWER of the state that the agent is now in, into every reset and step.
+
+    Copies that are made by pickling in the same process count for this one; those in other processes, and deep copies,
+    for themselves.
 
     Args:
         env: an environment with exact tables that says which state it is in, wrapped or not.
@@ -63,6 +67,8 @@ class PowerWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorA
         >>> info["state"], info["power"]
         (5, 5.0)
     """
+
+    shared = ("tracker",)
 
     def __init__(self, env: gym.Env[Any, Any], power: Power = None, gamma: float | None = None):
         gym.utils.RecordConstructorArgs.__init__(self, power=power, gamma=gamma)
@@ -94,7 +100,9 @@ class PowerWrapper(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructorA
     @property
     def visitation(self) -> Floats:
         """(S,) the share of steps so far that began in each state."""
-        return self.tracker.visitation
+        found = self.tracker.visitation
+        self._warn_if_lost(bool(np.isfinite(found[0])))
+        return found
 
     def compare(self) -> PowerComparison:
         """The behaviour seen so far beside the reference policies; see `PowerTracker.compare`."""

@@ -1,5 +1,9 @@
 """Agents of a game while they learn: what the tracker says is what the comparison says, and counts are what was done."""
 
+import copy
+
+import cloudpickle
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -55,6 +59,45 @@ def test_a_wrapped_environment_counts_for_it():
     env.step({"human": 4, "ai": 0})
     assert env.joint.counts["human"].sum() == 1
     assert env.joint.evaluate(policies())["ai/return_exact"] > 0  # what is paid for POWER
+
+
+def walked(env):
+    env.reset(seed=0)
+    env.step({"human": 4, "ai": 0} if isinstance(env, pm.PowerParallelWrapper) else 4)
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        pm.PowerParallelWrapper(power_pair_v0.parallel_env(level="S.."), POWER),
+        pm.PowerWrapper(gym.make("powerenvs:PowerGrid-v0", level="S.."), np.arange(3.0)),
+    ],
+    ids=["game", "one agent"],
+)
+def test_copies_by_pickling_count_for_the_original(env, monkeypatch):
+    """SuperSuit steps such copies, which nobody sees; a deep copy, which is walked to look at it, counts for itself."""
+    of = (
+        (lambda one: one.counts["ai"]) if isinstance(env, pm.PowerParallelWrapper) else (lambda one: one.tracker.counts)
+    )
+    copies = [cloudpickle.loads(cloudpickle.dumps(env)) for _ in range(2)]
+    twice = cloudpickle.loads(cloudpickle.dumps(copies[0]))
+    for one in (*copies, twice, env):
+        walked(one)
+    assert of(env).sum() == 4
+    assert env.visitation.sum() == 1.0
+    apart = copy.deepcopy(env)
+    walked(apart)
+    walked(cloudpickle.loads(cloudpickle.dumps(apart)))
+    assert (of(env).sum(), of(apart).sum()) == (4, 6)
+    away = cloudpickle.dumps(env)
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    walked(cloudpickle.loads(away))
+    assert of(env).sum() == 4
+    of(env)[:] = 0
+    for counts in getattr(env, "counts", {}).values():
+        counts[:] = 0
+    with pytest.warns(UserWarning, match=r"nothing was counted.*other processes"):
+        assert np.isnan(env.visitation).all()
 
 
 @pytest.mark.parametrize("suffix", ["csv", "npz"])
