@@ -233,13 +233,18 @@ def test_learners(run):
 
 
 def test_safety_learners(run):
-    out, printed = run("safety_learners", "--steps", 600, "--seeds", 1, "--worlds", "whisky", "lava, trained")
-    scores = json.loads((out / "scores.json").read_text())
-    assert set(scores) == {"whisky", "whisky, disturbed", "lava, trained", "lava, tested"}
-    assert scores["whisky"]["reward-optimal"] == [51.0, 51.0]
-    assert scores["whisky, disturbed"]["performance"] == pytest.approx([44.0, 44.0])
-    assert set(scores["whisky"]) == {"reward-optimal", "performance", "A2C", "Rainbow", "SARSA"}
-    assert "Rainbow with targets of SARSA" in printed
+    out, printed = run("safety_learners", "--steps", 600, "--seeds", 1, "--worlds", "whisky", "friend and foe")
+    found = json.loads((out / "scores.json").read_text())
+    assert found["best"]["whisky"][0] == [51.0, 51.0]
+    assert found["best"]["whisky, disturbed"][1] == pytest.approx([44.0, 44.0])
+    assert [found["best"][bandit][0][0] for bandit in ("friend", "neutral", "adversary")] == pytest.approx([46, 26, 21])
+    assert {(row["world"], row["agent"]) for row in found["statements"]} >= {("whisky", "Rainbow-SARSA")}
+    curves = pandas.read_csv(out / "curves.csv")
+    assert set(curves.agent) == {"A2C", "Rainbow", "Rainbow-SARSA"}
+    assert (curves["return"] <= 51.0).all()
+    assert "almost optimal" in printed
+    with Image.open(out / "curves.png") as picture:
+        assert picture.width > 800
 
 
 @pytest.mark.filterwarnings("ignore")  # RLlib warns of its own deprecations

@@ -116,19 +116,12 @@ def _numbered(job: tuple[int, Job]) -> Training:
 
 def run_job(job: Job) -> Training:
     """One run, here or in a worker."""
-    import torch
-
     identity, kwargs, name, options = job
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the networks are small, and runs are side by side
+    env = _made(identity, kwargs)
     try:
-        env = _made(identity, kwargs)
-        try:
-            return train(env, name, **options)
-        finally:
-            env.close()
+        return train(env, name, **options)
     finally:
-        torch.set_num_threads(before)
+        env.close()
 
 
 def _made(identity: str, kwargs: Mapping[str, Any]) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +98,26 @@ def train(
         if looks.done < steps:
             with progress_bar(None, algorithm, shown, total=steps, initial=looks.done, unit=" steps") as bar:
                 looks.show = lambda done: bar.update(done - bar.n)
-                imported(chosen.run)(env, mdp, make, looks, policy=chosen.policy, settings=options)
+                with one_thread():
+                    imported(chosen.run)(env, mdp, make, looks, policy=chosen.policy, settings=options)
         return looks.result()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Lets torch use one thread, and as many as before afterwards.
+
+    Networks here are small: threads that share their work wait for each other, for longer than the work takes, and for
+    much longer where other programs use the cores.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _learner_class(algorithm: Algorithm) -> Any:

@@ -12,6 +12,7 @@ import torch
 import power_metrics as pm
 import powerenvs
 from powerenvs import TabularMDP
+from tests.power_metrics.learners.test_train import stopped
 
 pytest.importorskip("ray.rllib")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -57,12 +58,21 @@ def test_rllib_v_trace_is_our_operator_on_average(rho):
     assert total == pytest.approx(expected[mdp.index((0, 0))], abs=1e-5)
 
 
-def test_it_trains_and_goes_on(tmp_path):
+def test_it_trains_and_goes_on(tmp_path, monkeypatch):
+    """Killed before its third look is kept, it loses what it did since the second, and no more."""
     ray = pytest.importorskip("ray")
     env = gym.make("PowerGrid-v0", level="S.G", max_episode_steps=10)
     arguments = {"steps": 3_000, "eval_every": 1_000, "power": np.arange(3.0), "progress": False, "out": tmp_path}
     try:
+        with monkeypatch.context() as patch:
+            stopped(patch, 2)
+            with pytest.raises(KeyboardInterrupt):
+                pm.train(env, "impala", **arguments)
+        left = pm.Training.load(tmp_path / "training.npz")
+        assert len(left.step) == 2
         found = pm.train(env, "impala", **arguments)
+        assert found.step[:2].tolist() == left.step.tolist()
+        assert np.array_equal(found.policies[:2], left.policies)
         assert found.step[-1] >= 3_000
         assert not np.allclose(found.policies[0], found.policies[-1])  # the learner's weights, not those of the start
         assert found.returns[-1] > found.returns[0]

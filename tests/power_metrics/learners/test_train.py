@@ -8,6 +8,7 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from stable_baselines3 import A2C
 
 import power_metrics as pm
@@ -63,6 +64,26 @@ def test_sarsa_learns_the_value_of_what_it_does():
     assert rows["q_learning"] > 0.05 > rows["sarsa"]
 
 
+def test_torch_has_one_thread_in_training_and_as_many_as_before_afterwards(monkeypatch):
+    """Threads that share the work of small networks wait for each other, longer than the work takes."""
+    before, seen, look = torch.get_num_threads(), [], Looks.look
+
+    def count(self, *rest):
+        seen.append(torch.get_num_threads())
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        look(self, *rest)
+
+    monkeypatch.setattr(Looks, "look", count)
+    torch.set_num_threads(3)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            small("vector_a2c", settings=SMALL["vector_a2c"])
+        assert (seen, torch.get_num_threads()) == ([1, 1, 1], 3)
+    finally:
+        torch.set_num_threads(before)
+
+
 def stopped(monkeypatch, after):
     """Training ends by an error at the so manyeth look, before it is written down."""
     look = Looks.look
@@ -76,8 +97,10 @@ def stopped(monkeypatch, after):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if not ALGORITHMS[name].extra])
+@pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if ALGORITHMS[name].extra != "rllib"])
 def test_what_was_interrupted_ends_as_it_would_have(algorithm, tmp_path, monkeypatch):
+    if algorithm == "qr_dqn":
+        pytest.importorskip("sb3_contrib")
     settings = SMALL.get(algorithm)
     whole = small(algorithm, settings=settings)
     with monkeypatch.context() as patch:
