@@ -58,9 +58,11 @@ def serve_jobs(connection: Any) -> None:
             return
         answer: tuple[str, Any]
         try:
-            late, busy = False, True
-            answer = "done", JOBS[name](arguments, tell)
-            busy = False
+            try:
+                late, busy = False, True
+                answer = "done", JOBS[name](arguments, tell)
+            finally:
+                busy = sending = False  # an interrupt while the error below is put into words would end the process
         except KeyboardInterrupt:
             answer = "cancelled", None
         except (ValueError, MemoryError, OSError, ImportError, RuntimeError) as error:
@@ -70,8 +72,6 @@ def serve_jobs(connection: Any) -> None:
 
             traceback.print_exc()
             answer = "error", f"the job failed ({type(error).__name__}); the terminal of the server says more"
-        finally:
-            busy = sending = False
         try:
             connection.send(answer)
         except OSError:

@@ -2,6 +2,7 @@
 
 from powerenvs.authoring.family import Family, WorldEntry
 from powerenvs.authoring.styles import badge
+from powerenvs.worlds.labs.actions import EIGHT
 
 COLOURS = {
     "red": (190, 50, 50),
@@ -70,7 +71,7 @@ FAMILY = Family(
         ),
     ),
     tiles={
-        **{f"agent facing {heading}": badge(34, 98, 196) for heading in ("north", "east", "south", "west")},
+        **{f"agent facing {heading}": badge(34, 98, 196) for heading in EIGHT},
         **{f"door from {ends}": badge(146, 104, 62) for ends in ("north to south", "east to west")},
         **{f"{colour} {thing}": badge(*rgb) for colour, rgb in COLOURS.items() for thing in ("key", "door")},
         "apple": badge(196, 58, 52),

@@ -6,21 +6,22 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from powerenvs.authoring.enumeration import MAX_STATES, Found
 from powerenvs.authoring.level import Cell, Level
 from powerenvs.authoring.world import Outcome
-from powerenvs.model.checks import as_list, flag, mapped
+from powerenvs.model.checks import as_list, flag, mapped, real
 from powerenvs.model.labels import is_integer
 from powerenvs.render.first_person.scene import Door, Sprite
-from powerenvs.worlds.labs.actions import HEADINGS
 from powerenvs.worlds.labs.bulk import Parts, states_of
 from powerenvs.worlds.labs.lab_world import LabWorld
 from powerenvs.worlds.labs.pickups import Pickup, pickup_of
 from powerenvs.worlds.labs.sources import usual
-from powerenvs.worlds.labs.text import DOORS, SIDES, SPAWN
+from powerenvs.worlds.labs.text import DOORS, FLOOR, SIDES, SPAWN
 
-GOAL = "G"
-USUAL = {"A": "apple_reward", GOAL: "goal"}
+GOAL, APPLE = "G", "A"
+USUAL = {APPLE: "apple_reward", GOAL: "goal"}
 RANDOM = ("spawn", "goal")
 MOST_PICKUPS = 62
 """A state has a bit for each."""
@@ -33,7 +34,7 @@ class LabState(NamedTuple):
 
     Attributes:
         agent: (row, column).
-        heading: "north", "east", "south" or "west".
+        heading: "north", "east", "south" or "west"; with eight directions also "northeast" and so on.
         left: a bit for each pickup that is still there, in reading order, the first the lowest.
         goal: (row, column) where the goal is drawn anew for each episode; None elsewhere.
     """
@@ -65,7 +66,8 @@ class Lab(LabWorld[LabState]):
         "allo": up, down, left, right, on the map; the agent faces where it goes, also into a wall.
 
     Observation space:
-        The board shows everything, with the agent as '^', '>', 'v' or '<'.
+        The board shows everything, with the agent as '^', '>', 'v' or '<', and with eight directions as '9', '3', '1'
+        or '7' (as on a number pad) where it looks across corners.
 
     Rewards:
         Those of what is picked up: apple 1, lemon -1, strawberry 2, fungi -10, goal 10, watermelon_goal 20, mango_goal
@@ -93,7 +95,12 @@ class Lab(LabWorld[LabState]):
         heading: what the agent faces at the start; any of the four when None.
         variations: the variations layer of a text: 'A' to 'Z' for what walls, floor and ceiling look like.
         walls: "full" or "thin"; None for what is usual on the level, "full" for text.
-        seed: of generated levels.
+        seed: of generated levels, and of where apples are scattered.
+        scatter: the share of the floor that gets an apple ('A') besides those of the text, from 0 to 1. Where they are
+            is drawn once, with ``seed``. DeepMind Lab's nav_maze_random_goal levels have ``scatter=0.1,
+            min_distance=4``, and draw places anew in each episode.
+        directions: that the agent may face, 4 or 8. With 8 a turn is an eighth, and steps across corners go where the
+            way around the corner is free on both sides.
 
     States:
         Every heading in every cell that can be reached from a spawn, with everything there, and what follows from that.
@@ -120,16 +127,20 @@ class Lab(LabWorld[LabState]):
         variations: str | Sequence[str] | None = None,
         walls: str | None = None,
         seed: int = 0,
+        scatter: float = 0.0,
+        directions: int = 4,
     ):
         known = usual(level)
         wanted = known.pickups or USUAL if pickups is None else mapped("pickups", pickups, "{letter: name or reward}")
         kinds = {glyph: pickup_of(glyph, kind) for glyph, kind in wanted.items()}
         doors = {"H": "door from north to south", "I": "door from east to west"}
         things = {**doors, GOAL: "goal", **{glyph: kind.meaning for glyph, kind in kinds.items()}}
-        super().__init__(level, things, actions, strafe, heading, variations, walls, seed)
+        super().__init__(level, things, actions, strafe, heading, variations, walls, seed, directions)
         self.randomise = _chosen(known.randomise if randomise is None else randomise)
         self.renew = flag("renew", renew)
         self._doors = self.text.places("".join(DOORS))
+        if scatter != 0:
+            self._scatter(kinds, scatter, seed)
         self._find_things(kinds, num_pickups)
         self._find_starts(min_distance)
         there = {*self.places, *self.ends}
@@ -141,6 +152,20 @@ class Lab(LabWorld[LabState]):
                 f"up to {self._size:,} states, with {len(self.places)} pickups{drawn}; num_pickups=... has fewer, "
                 "renew=True has none to remember"
             )
+
+    def _scatter(self, kinds: Mapping[str, Pickup], share: float, seed: int) -> None:
+        """Puts apples on some of the floor that can be reached."""
+        if not 0 <= real(share) <= 1:
+            raise ValueError(f"scatter: expected a share of the floor from 0 to 1, found {share!r}")
+        if APPLE not in kinds:
+            raise ValueError(f"scatter: expected pickups with the letter {APPLE!r}, found {', '.join(kinds)} only")
+        if not is_integer(seed) or seed < 0:
+            raise ValueError(f"seed: expected a whole number of at least 0, found {seed!r}")
+        text = self.text
+        floor = [c for c in text.reached(text.places(SPAWN) or text.cells) if str(text.glyphs[c]) in FLOOR]
+        chosen = np.random.default_rng(int(seed)).permutation(len(floor))[: int(share * len(floor) + 0.5)]
+        self.text = text.with_things({floor[i]: APPLE for i in chosen.tolist()})
+        self.level = Level(self.text.drawn(self.legend), self.legend, self.text.name)
 
     def _find_things(self, kinds: Mapping[str, Pickup], num_pickups: int | None) -> None:
         """Goals and other pickups, with their places."""
@@ -207,7 +232,7 @@ class Lab(LabWorld[LabState]):
 
     @property
     def _size(self) -> int:
-        return len(self.region) * 4 * len(self.goals) * (1 << (0 if self.renew else len(self.places)))
+        return len(self.region) * len(self.compass) * len(self.goals) * (1 << (0 if self.renew else len(self.places)))
 
     def initial(self) -> list[tuple[float, LabState]]:
         """Spawns and goals, each as likely as any other; every other heading and cell has probability 0."""
@@ -219,7 +244,7 @@ class Lab(LabWorld[LabState]):
             for cell in self.region:
                 if self.bits.get(cell, 0):
                     continue
-                for heading in HEADINGS:
+                for heading in self.compass:
                     p = chance if cell in begins and heading in self.headings else 0.0
                     found.append((p, LabState(cell, heading, self.everything, goal)))
         return found
@@ -253,6 +278,7 @@ class Lab(LabWorld[LabState]):
             moves=self.moves,
             goals=self.goals,
             starts=self.starts_of,
+            compass=self.compass,
             headings=self.headings,
             bits=self.bits,
             pay=self.pay,

@@ -1,4 +1,4 @@
-"""`LabWorld`: what worlds share in which an agent walks through a lab and looks in one of four directions."""
+"""`LabWorld`: what worlds share in which an agent walks through a lab and looks in one of four directions, or eight."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from powerenvs.authoring.level import Cell, Level
 from powerenvs.authoring.world import World
 from powerenvs.model.checks import flag
 from powerenvs.render.first_person.scene import DEFAULT, Door, Scene, Sprite, Viewpoints
-from powerenvs.worlds.labs.actions import HEADINGS, motions, moved
+from powerenvs.worlds.labs.actions import COMPASS, EIGHT, HEADINGS, motions, moved
 from powerenvs.worlds.labs.sources import level_text
 from powerenvs.worlds.labs.text import SPAWN, LabText
 
@@ -19,12 +19,12 @@ State = TypeVar("State", bound=Hashable)
 
 MOST_ENUMERATED = 100_000
 """States of worlds that are enumerated one by one, above which environments make the rows that they visit."""
-AGENTS = dict(zip(HEADINGS, "^>v<", strict=True))
-"""The glyph of the agent on boards, by heading."""
+AGENTS = dict(zip(EIGHT, "^9>3v1<7", strict=True))
+"""The glyph of the agent on boards, by heading; where it may look across corners, as on the keys of a number pad."""
 LEGEND: Mapping[str, str] = {
     " ": "floor",
     SPAWN: "start",
-    **{glyph: f"agent facing {heading}" for heading, glyph in AGENTS.items()},
+    **{AGENTS[heading]: f"agent facing {heading}" for heading in HEADINGS},
 }
 
 
@@ -43,10 +43,13 @@ class LabWorld(World[State]):
         variations: the variations layer of a text.
         walls: "full" or "thin"; None for what is usual on the level.
         seed: of generated levels.
+        directions: that the agent may face, 4 or 8. With 8, a turn is an eighth, and steps across corners go where the
+            way around the corner is free on both sides.
 
     Attributes:
         text: the level as `powerenvs.worlds.labs.text.LabText`.
         level: what boards are drawn on.
+        compass: the headings that there are, clockwise.
         headings: that an episode may start with.
     """
 
@@ -63,22 +66,40 @@ class LabWorld(World[State]):
         variations: str | Sequence[str] | None = None,
         walls: str | None = None,
         seed: int = 0,
+        directions: int = 4,
     ):
-        if heading is not None and heading not in HEADINGS:
-            raise ValueError(f"heading: expected None or one of {', '.join(map(repr, HEADINGS))}, found {heading!r}")
-        self._motions = motions(actions, flag("strafe", strafe))
+        self._motions = motions(actions, flag("strafe", strafe), directions)
         self.actions = tuple(self._motions)
-        self.headings = HEADINGS if heading is None else (heading,)
+        self.compass = COMPASS[directions]
+        if heading is not None and heading not in self.compass:
+            known = ", ".join(map(repr, self.compass))
+            raise ValueError(f"heading: expected None or one of {known}, found {heading!r}")
+        self.headings = self.compass if heading is None else (heading,)
         self.text: LabText = level_text(level, variations, walls, seed, things)
-        self.legend = {**LEGEND, **things}  # type: ignore[misc]  # letters mean what the world says
+        agents = {AGENTS[name]: f"agent facing {name}" for name in self.compass}
+        self.legend = {**LEGEND, **agents, **things}  # type: ignore[misc]  # letters mean what the world says
         self.level = Level(self.text.drawn(things), self.legend, self.text.name)
-        self.moves = [[moved(motion, heading) for motion in self._motions.values()] for heading in range(4)]
+        every = range(directions)
+        self.moves = [[moved(motion, heading, directions) for motion in self._motions.values()] for heading in every]
 
     def go(self, cell: Cell, heading: str, action: str, shut: Collection[Cell] = ()) -> tuple[Cell, str]:
         """Where an action leads: (cell, heading). Walls stop the agent, and so do cells that are ``shut``."""
-        side, after = self.moves[HEADINGS.index(heading)][self.actions.index(action)]
-        there = None if side is None else self.text.neighbour(cell, side)
-        return cell if there is None or there in shut else there, HEADINGS[after]
+        side, after = self.moves[self.compass.index(heading)][self.actions.index(action)]
+        there = None if side is None else self._beyond(cell, side, shut)
+        return cell if there is None else there, self.compass[after]
+
+    def _beyond(self, cell: Cell, side: int, shut: Collection[Cell]) -> Cell | None:
+        if len(self.compass) == 8:
+            side, corner = divmod(side, 2)
+            if corner:
+                around = [self._beyond(cell, 2 * one % 8, shut) for one in (side, side + 1)]
+                last = [
+                    None if there is None else self._beyond(there, 2 * one % 8, shut)
+                    for there, one in zip(around, (side + 1, side), strict=True)
+                ]
+                return last[0] if last[0] == last[1] else None
+        there = self.text.neighbour(cell, side)
+        return None if there in shut else there
 
     def spawns(self) -> tuple[Cell, ...]:
         """The cells with a 'P'.
@@ -164,10 +185,10 @@ class LabWorld(World[State]):
         """Where the agent stands in these states and looks, and what is there."""
         scene, count = self.scene(), len(states)
         places = np.array([state.agent for state in states], dtype=np.int32).reshape(count, 2)
-        heading = np.array([HEADINGS.index(state.heading) for state in states], dtype=np.int32)
+        heading = np.array([self.compass.index(state.heading) for state in states], dtype=np.int32)
         there = np.array([self.present(state) for state in states], dtype=bool).reshape(count, len(scene.sprites))
         opened = np.array([self.opened(state) for state in states], dtype=bool).reshape(count, len(scene.doors))
-        return Viewpoints(places[:, 0], places[:, 1], heading, there, opened)
+        return Viewpoints(places[:, 0], places[:, 1], heading, there, opened, len(self.compass))
 
     def instruction(self, state: State) -> str:
         """What the agent is told: nothing in most labs, as in DeepMind Lab."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -135,6 +135,14 @@ class LabText:
                         f"{lines[r]}, column {c + 1}"
                     )
 
+    def with_things(self, things: Mapping[Cell, str]) -> LabText:
+        """The same level with these letters in these cells."""
+        rows = [list(row) for row in self.rows]
+        for cell, glyph in things.items():
+            r, c = self.on_text(cell)
+            rows[r][c] = glyph
+        return replace(self, rows=tuple("".join(row) for row in rows))
+
     @cached_property
     def _step(self) -> int:
         return 2 if self.walls == "thin" else 1
@@ -205,6 +213,22 @@ class LabText:
         beyond = np.pad(grid, 1, constant_values=-1)
         steps = np.stack([beyond[places[0] + 1 + r, places[1] + 1 + c] for r, c in SIDES], axis=1)
         return np.where(self.open[places], steps, -1)
+
+    @cached_property
+    def neighbours_of_eight(self) -> NDArray[np.int32]:
+        """(n, 8) `neighbours`, and between them those across a corner, clockwise from the north.
+
+        One can go across a corner where one can go around it on both sides.
+        """
+        straight = self.neighbours
+        found = np.full((len(self.cells), 8), -1, dtype=np.int32)
+        found[:, ::2] = straight
+        for side in range(4):
+            other = (side + 1) % 4
+            one, two = straight[:, side], straight[:, other]
+            around = np.where((one < 0) | (two < 0), -1, straight[one, other])
+            found[:, 2 * side + 1] = np.where(around == straight[two, side], around, -1)
+        return found
 
     def neighbour(self, cell: Cell, side: int) -> Cell | None:
         """The next cell on a side (0 north, 1 east, 2 south, 3 west); None where a wall is in the way."""

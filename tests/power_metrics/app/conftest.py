@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,11 +45,16 @@ def served(tmp_path_factory) -> Iterator[Served]:
         yield Served(address, folder, results, workers)
 
 
+def starts(path: str | None) -> bool:
+    """Whether there is a browser, and not only a script that says where to get one."""
+    return path is not None and subprocess.run([path, "--version"], capture_output=True, timeout=60).returncode == 0
+
+
 @pytest.fixture(scope="package")
 def browser(tmp_path_factory) -> Iterator[Any]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = next(filter(starts, map(shutil.which, BROWSERS)), None)
     if path is None:
-        pytest.skip(f"no browser to look at the page with: expected one of {', '.join(BROWSERS)}")
+        pytest.skip(f"no browser to look at the page with: expected one of {', '.join(BROWSERS)} that starts")
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as driver:
         made = driver.chromium.launch_persistent_context(

@@ -138,6 +138,21 @@ def messages(rng: random.Random, count: int) -> Iterator[str | bytes]:
         yield broken(text) if kind > 0.9 else text
 
 
+def work(rng: random.Random) -> dict[str, Any]:
+    """A message that is good, and of a world that was never measured before."""
+    rows = ["".join(rng.choice("....#") for _ in range(8)) for _ in range(8)]
+    source = {"kind": "level", "rows": [*rows[:7], rows[7][:7] + "G"], "noise": rng.choice((0.0, 0.1))}
+    settings = {"num_samples": 500, "seed": rng.randrange(1000)}
+    request = {"source": source, "measure": "power", "settings": settings}
+    kinds = (
+        {"do": "explore", "ask": {"request": request, "arrows": "task"}},
+        {"do": "equation", "ask": {"request": request, "state": 0, "sample": 0}},
+        {"do": "explore", "ask": {"request": {**request, "measure": "empowerment", "settings": {"steps": 2}}}},
+        {"do": "play", "id": "powerenvs/BoatRace-v0", "seed": rng.randrange(1000)},
+    )
+    return rng.choice(kinds)
+
+
 def main() -> None:
     """Sends them, and prints what came back and how memory grew."""
     import httpx
@@ -188,6 +203,13 @@ def main() -> None:
                             break
                     ws.close()
                     look()
+                elif sent % 20 == 0:  # the process has work in between that is done to the end
+                    ws.send(json.dumps({**work(rng), "n": sent}))
+                    while True:
+                        told = json.loads(ws.recv(timeout=300))
+                        found[told["event"]] += 1
+                        if told.get("n") == sent and told["event"] in ("done", "error", "frame"):
+                            break
             except ConnectionClosed:
                 found["closed"] += 1
                 sent += 200 - sent % 200

@@ -39,6 +39,25 @@ def test_everything_by_its_name():
     np.testing.assert_array_equal(env.step(names.index("forward"))[0]["DEBUG.POS.TRANS"], [150.0, 250.0, 50.0])
 
 
+@pytest.mark.parametrize(("heading", "yaw"), [("north", 90), ("east", 0), ("south", -90), ("west", -180)])
+def test_the_yaw_is_that_of_deepmind_lab(heading, yaw):
+    """Its docs/users/observations.md has (pitch, yaw, roll) in degrees. How yaws go is in its python/tests/utils.
+
+    An agent at p that looks to q has the yaw atan2(q.y - p.y, q.x - p.x) (game_controller.py, move_to), with y upwards
+    on the map (maze_game_controller.py); to look right makes it less, and it is in [-180, 180) (math_utils.py).
+    """
+    env = lab(("DEBUG.POS.TRANS", "DEBUG.POS.ROT"), "*****\n*   *\n* P *\n* G *\n*****", heading=heading)
+    names = list(env.unwrapped.world.actions)
+    before, _ = env.reset(seed=0)
+    np.testing.assert_array_equal(before["DEBUG.POS.ROT"], [0.0, yaw, 0.0])
+    x, y, _ = env.step(names.index("forward"))[0]["DEBUG.POS.TRANS"] - before["DEBUG.POS.TRANS"]
+    assert np.degrees(np.arctan2(y, x)) % 360 == yaw % 360
+    env.reset(seed=0)
+    right = env.step(names.index("turn_right"))[0]["DEBUG.POS.ROT"][1]
+    assert (yaw - right) % 360 == 90
+    assert -180 <= right < 180
+
+
 def test_thin_mazes_and_worlds_without_tables():
     thin = lab(level="small_maze")
     seen, _ = thin.reset(seed=0)

@@ -105,6 +105,9 @@ def test_shortest_paths_are_those_of_a_search_through_the_text(name):
         {"level": "small_maze", "actions": "allo", "min_distance": 2},
         {"level": "small_arena", "strafe": True, "heading": "east"},
         {"level": "explore_goal_locations_small"},
+        {"level": "make_map_from_text_demo", "directions": 8, "strafe": True},
+        {"level": "nav_maze_static_01", "directions": 8, "actions": "impala9", "renew": True},
+        {"level": "P S  \n G  W", "scatter": 0.5, "seed": 1, "pickups": {"A": 1.5, "S": -1.0, "G": "goal"}},
         {"level": "P S\nG W", "pickups": {"S": "strawberry_reward", "W": -2.5, "G": "mango_goal"}, "randomise": "goal"},
     ],
     ids=lambda kwargs: kwargs.get("level", "default"),
@@ -121,6 +124,32 @@ def test_tables_are_those_of_an_enumeration(kwargs):
     assert np.array_equal(bulk.action_rewards(), one_by_one.action_rewards()[place])
     assert np.array_equal(bulk.terminal, one_by_one.terminal[place])
     assert np.allclose(bulk.initial, one_by_one.initial[place], atol=1e-15)
+
+
+def test_eight_directions_go_across_free_corners_only():
+    lab = Lab(["*****", "*P  *", "* * *", "*  G*", "*****"], directions=8, heading="southeast")
+    (_, start), *_ = [one for one in lab.initial() if one[0]]
+    assert lab.step(start, "forward")[0].state == start  # the wall stands in the way
+    open_ = Lab(["P  ", "   ", " *G"], directions=8, heading="southeast")
+    (_, start), *_ = [one for one in open_.initial() if one[0]]
+    middle = open_.step(start, "forward")[0].state
+    assert (middle.agent, middle.heading) == ((1, 1), "southeast")
+    assert open_.step(middle, "forward")[0].state == middle  # one side of the corner is wall
+    turned = middle
+    for heading in ("south", "southwest", "west", "northwest", "north", "northeast", "east", "southeast"):
+        turned = open_.step(turned, "turn_right")[0].state
+        assert turned.heading == heading
+    four, eight = (Lab("nav_maze_static_03", renew=True, directions=n).tables() for n in (4, 8))
+    assert (four.num_states, eight.num_states) == (1040, 2080)
+
+
+def test_apples_are_scattered_by_the_seed():
+    boards = [Lab("nav_maze_random_goal_01", scatter=0.1, min_distance=4, seed=seed).level.rows for seed in (0, 0, 1)]
+    assert boards[0] == boards[1] != boards[2]
+    assert [sum(row.count("A") for row in board) for board in boards] == [5, 5, 5]  # a tenth of 50 cells
+    many = Lab("nav_maze_random_goal_02", scatter=0.1)
+    assert len(many.places) == 14
+    assert "14 pickups" in many.large
 
 
 def test_no_more_states_than_asked_for():
@@ -175,6 +204,11 @@ def test_doors_look_open_from_next_to_them():
         ({"actions": "gird"}, "actions: expected one of 'grid', 'impala9', 'allo'"),
         ({"actions": "allo", "strafe": True}, "strafe: expected False with actions='allo'"),
         ({"heading": "up"}, "heading: expected None or one of 'north'"),
+        ({"heading": "northeast"}, "heading: expected None or one of 'north', 'east', 'south', 'west', found"),
+        ({"directions": 6}, "directions: expected 4 or 8, found 6"),
+        ({"directions": 8, "actions": "allo"}, "directions: expected 4 with actions='allo'"),
+        ({"scatter": 1.5}, "scatter: expected a share of the floor from 0 to 1, found 1.5"),
+        ({"scatter": 0.1, "pickups": {"G": "goal"}}, "scatter: expected pickups with the letter 'A', found G only"),
         ({"randomise": "apple"}, r"randomise: expected 'spawn', 'goal', both or \(\)"),
         ({"randomise": 3}, r"randomise: expected 'spawn', 'goal', both or \(\)"),
         ({"pickups": {"A": "aple_reward"}}, "did you mean 'apple_reward'"),
