@@ -25,8 +25,10 @@ from powerenvs.progress import telling
 Tell = Callable[[str, Any], None]
 """Sends something to the page while a job goes on: what it is, and it."""
 
-PREVIEW = 300
-"""Reward functions of the first look at a map that takes longer than `QUICK`."""
+PREVIEW = (100, 300)
+"""At least and at most so many reward functions are behind the first look at a map that takes longer than `QUICK`."""
+LOOK = 40_000
+"""States times reward functions of that look, in between."""
 QUICK = 100_000
 """States times reward functions up to which there is no first look."""
 ARROWS = ("none", "task", "seeking")
@@ -55,9 +57,10 @@ def explore(given: Mapping[str, Any], tell: Tell) -> str:
     model = request.source.model
     view = {"model": model_view(model, request.source.world), "title": request.source.title}
     count = request.settings.get("num_samples")
-    if isinstance(count, int) and count > PREVIEW and model.num_states * count > QUICK and not _cached(wanted):
-        few = request_of({**wanted, "settings": {**request.settings, "num_samples": PREVIEW}})
-        tell("preview", encoded(view | _shown(few, few.result(), style) | {"preview": PREVIEW}))
+    first = max(PREVIEW[0], min(PREVIEW[1], LOOK // model.num_states))
+    if isinstance(count, int) and count > first and model.num_states * count > QUICK and not _cached(wanted):
+        few = request_of({**wanted, "settings": {**request.settings, "num_samples": first}})
+        tell("preview", encoded(view | _shown(few, few.result(), style) | {"preview": first}))
     result = result_of(wanted, request, tell)
     shown = view | _shown(request, result, style)
     return encoded(shown | {"seconds": time.perf_counter() - started})

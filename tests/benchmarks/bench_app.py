@@ -1,10 +1,11 @@
 """How long it takes from an edit to its picture on the page of the application, in the system's Chromium.
 
-python tests/benchmarks/bench_app.py [--edits 20]
+python tests/benchmarks/bench_app.py [--edits 20] [--levels open_20x20]
 
-Draws walls, each in another cell, in levels of 31, 220 and 399 states (2,000 reward functions), without noise and with it, and prints
-the median and the slowest of: the picture (from the edit to the first picture with new numbers, which is of 300 reward
-functions where all of them take longer), the whole (to the picture with all of them), and the work behind both.
+Draws walls, each in another cell, in levels of 31, 220 and 399 states (2,000 reward functions), without noise and with
+it, and prints the median and the slowest of: the picture (from the edit to the first picture with new numbers, which is of
+100 to 300 reward functions where all of them take longer), the whole (to the picture with all of them), and the work behind
+both.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edits", type=int, default=20, help="of each level")
+    parser.add_argument("--levels", nargs="+", default=LEVELS, choices=LEVELS)
     args = parser.parse_args()
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
@@ -67,7 +69,7 @@ def main() -> None:
     ):
         page = driver.chromium.launch(executable_path=path, args=FLAGS).new_page()
         page.set_default_timeout(120_000)
-        for name in LEVELS:
+        for name in args.levels:
             for noise in (0.0, 0.1):
                 source = level(name, noise)
                 found = measured(page, address, source, args.edits)

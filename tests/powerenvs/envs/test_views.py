@@ -68,6 +68,19 @@ def test_views_drawn_when_seen_are_those_that_would_be_kept(kind, monkeypatch):
     check_env(lab(kind).unwrapped)
 
 
+@pytest.mark.parametrize("kind", ["first_person", "rgbd:40x60", "top_down", "depth"])
+def test_stable_baselines_checker(kind):
+    from stable_baselines3.common.env_checker import check_env as check
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        check(lab(kind), skip_render_check=True)
+    words = [str(one.message) for one in told]
+    # distances are no bytes, and so no image for it: agents of them need a policy that flattens, or "rgbd"
+    assert len(words) == (kind == "depth"), words
+    assert all("unconventional shape" in one for one in words)
+
+
 def test_pictures_are_those_of_the_scene():
     table = ObservationTable(MDP, WORLD, "first_person")
     places = WORLD.viewpoints(MDP.state_labels)

@@ -4,6 +4,7 @@ import { css, ink } from "./colours.js";
 import { h, number, svg } from "./dom.js";
 
 const MEANINGS = { "#": "wall", ".": "floor", S: "start", G: "goal", " ": "floor" };
+const QUIET = 60; // milliseconds
 const UNIT = { up: [-1, 0], down: [1, 0], left: [0, -1], right: [0, 1], stay: [0, 0] };
 
 export class Board {
@@ -66,6 +67,7 @@ export class Board {
     this.cursor = to;
     const there = this.cells[to[0]]?.[to[1]]?.element;
     there?.setAttribute("tabindex", "0");
+    if (there) this.label(...to);
     if (focus) there?.focus();
   }
 
@@ -76,8 +78,10 @@ export class Board {
     const same = rows.length === this.rows.length && rows[0].length === this.rows[0]?.length;
     if (!same) this.build(rows.length, rows[0].length);
     this.rows = rows;
+    this.view = view;
     const size = this.size(rows.length, rows[0].length);
-    this.element.style.setProperty("--cell", `${size}px`);
+    if (size !== this.drawnSize || !same) this.element.style.setProperty("--cell", `${size}px`);
+    this.drawnSize = size;
     this.element.classList.toggle("small", size < 34);
     this.element.classList.toggle("tiny", size < 20);
     this.element.classList.toggle("stale", Boolean(view.stale));
@@ -85,6 +89,8 @@ export class Board {
     for (let r = 0; r < rows.length; r += 1) for (let c = 0; c < rows[0].length; c += 1) this.paint(r, c, view, digits, size);
     const [r, c] = this.cursor;
     this.move([Math.min(r, rows.length - 1), Math.min(c, rows[0].length - 1)], false);
+    clearTimeout(this.later); // what is read aloud follows the picture, which it would double the time of
+    this.later = setTimeout(() => rows.forEach((line, r) => [...line].forEach((_, c) => this.label(r, c))), QUIET);
   }
 
   size(rows, columns) {
@@ -149,10 +155,21 @@ export class Board {
       cell.text.textContent = text;
       this.marks(cell.marks, arrows, removed, places, colour ? ink(colour) : "currentColor");
     }
-    cell.element.setAttribute("aria-label", this.spoken(r, c, glyph, found, view, removed, places));
   }
 
-  spoken(r, c, glyph, found, view, removed, places) {
+  // What a screen reader says of a cell.
+  label(r, c) {
+    const cell = this.cells[r]?.[c];
+    if (!cell || !this.view) return;
+    const text = this.spoken(r, c, this.view);
+    if (text !== cell.spoken) cell.element.setAttribute("aria-label", (cell.spoken = text));
+  }
+
+  spoken(r, c, view) {
+    const glyph = view.rows[r][c];
+    const found = view.values(r, c);
+    const removed = view.removed?.(r, c) ?? [];
+    const places = view.places?.(r, c) ?? [];
     const kind = view.legend?.[glyph] ?? MEANINGS[glyph] ?? glyph;
     const parts = [`row ${r}, column ${c}, ${kind}`];
     if (found && found.value !== null) parts.push(`${view.name ?? "value"} ${number(found.value, 4)}`);

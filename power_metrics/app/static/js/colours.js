@@ -22,7 +22,7 @@ export function scale(low, high, difference) {
     return { low: -most, high: most, colour: (value) => along(DIVERGING, 0.5 + value / most / 2) };
   }
   const span = high - low;
-  if (!(span > 1e-9 * Math.max(1, Math.abs(high)))) return { low, high, colour: () => along(VIRIDIS, 0.6) };
+  if (!(span > 1e-9 * Math.max(1, Math.abs(high)))) return { low, high, flat: true, colour: () => along(VIRIDIS, 0.6) };
   return { low, high, colour: (value) => along(VIRIDIS, (value - low) / span) };
 }
 

@@ -35,10 +35,10 @@ export function put(element, ...children) {
 }
 
 let count = 0;
-export function field(label, input, help) {
+export function field(label, input, help, kind = "field") {
   input.id ||= `field-${(count += 1)}`;
   const parts = [h("label", { for: input.id, title: help }, label), input];
-  return h("div", { class: "field" }, parts);
+  return h("div", { class: kind }, parts);
 }
 
 export function options(select, entries, chosen) {

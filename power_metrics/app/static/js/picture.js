@@ -117,9 +117,14 @@ export class Picture {
       put(this.legend);
       return;
     }
-    const bar = h("canvas", { width: 240, height: 12, role: "img", "aria-label": `Colours from ${number(this.scale.low)} to ${number(this.scale.high)}` });
-    paintBar(bar, this.scale.low < this.scale.high ? this.scale : { ...this.scale, high: this.scale.low + 1 });
-    put(this.legend, h("span", {}, values.title), h("span", { class: "number" }, number(this.scale.low)), bar, h("span", { class: "number" }, number(this.scale.high)), difference ? h("span", { class: "quiet" }, "shown less pinned") : null);
+    const { low, high, flat } = this.scale;
+    const kind = `${difference} ${Boolean(flat)}`; // the colours from end to end are the same for all numbers
+    if (this.bar?.dataset.kind !== kind) {
+      this.bar = h("canvas", { width: 240, height: 12, role: "img", "data-kind": kind });
+      paintBar(this.bar, this.scale);
+    }
+    this.bar.setAttribute("aria-label", `Colours from ${number(low)} to ${number(high)}`);
+    put(this.legend, h("span", {}, values.title), h("span", { class: "number" }, number(low)), this.bar, h("span", { class: "number" }, number(high)), difference ? h("span", { class: "quiet" }, "shown less pinned") : null);
     this.note.textContent = this.notes(data, values).join("; ");
   }
 

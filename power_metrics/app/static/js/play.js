@@ -44,7 +44,7 @@ export class Play {
     this.view = h("select", { id: "play-view" });
     const begin = h("button", { type: "button", id: "play-start", class: "main", onclick: () => this.begin() }, "Start");
     this.about = h("p", { class: "quiet" });
-    const left = h("div", { class: "side" }, h("h2", {}, "Environment"), field("environment", this.chooser), this.about, this.kwargs, field("seed of the first episode", this.seed), field("seen", this.view), begin);
+    const left = h("div", { class: "side" }, h("h2", {}, "Environment"), field("environment", this.chooser, undefined, "field whole"), this.about, this.kwargs, field("seed of the first episode", this.seed), field("seen", this.view), begin);
     this.image = h("img", { id: "frame", alt: "", tabindex: "0" });
     this.text = h("pre", { id: "frame-text", hidden: true, tabindex: "0" });
     this.status = h("p", { class: "status", id: "play-status" });

@@ -54,7 +54,7 @@ export class Sidebar {
     }
     const world = h("select", { id: "world", onchange: (event) => this.choose(event.target.value) });
     options(world, entries, chosen);
-    const parts = [h("h2", {}, "World"), field("world", world)];
+    const parts = [h("h2", {}, "World"), field("world", world, undefined, "field whole")];
     if (source.kind === "level") parts.push(...this.editor(source));
     else if (source.kind === "id") parts.push(this.arguments(source));
     parts.push(this.filesPart());
