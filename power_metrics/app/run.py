@@ -12,10 +12,13 @@ import time
 import webbrowser
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from power_metrics.app.bounds import MAX_BODY
 from power_metrics.app.guard import is_loopback
+
+if TYPE_CHECKING:
+    from power_metrics.app.labelling import Labelling
 
 
 def link_of(state: Mapping[str, Any]) -> str:
@@ -75,6 +78,7 @@ def serve(
     state: Mapping[str, Any] | None = None,
     browser: bool = True,
     token: bool = False,
+    labelling: Labelling | None = None,
 ) -> None:
     """Serves until it is interrupted.
 
@@ -87,6 +91,7 @@ def serve(
         state: what the page begins with.
         browser: whether to open one.
         token: whether to ask for a token on this machine too; beyond it there always is one.
+        labelling: what raters compare.
 
     Raises:
         OSError: if the address cannot be had.
@@ -98,7 +103,8 @@ def serve(
 
     local = is_loopback(host)
     secret = secrets.token_urlsafe(24) if token or not local else None
-    app = make_app(folder, results, Workers(workers), None if not local else ("localhost", "127.0.0.1", "::1"), secret)
+    hosts = ("localhost", "127.0.0.1", "::1") if local else None
+    app = make_app(folder, results, Workers(workers), hosts, secret, labelling)
     with bound_socket(host, port) as listening:
         shown = host if host not in ("0.0.0.0", "::") else socket.gethostname()
         address = f"http://{f'[{shown}]' if ':' in shown else shown}:{listening.getsockname()[1]}/"

@@ -25,6 +25,7 @@ from power_metrics.app import bounds
 from power_metrics.app.catalogue import catalogue
 from power_metrics.app.folder import GRAPHS, WALKS, Folder, opened_bytes
 from power_metrics.app.guard import LOOPBACK, Guard
+from power_metrics.app.labelling import Labelling
 from power_metrics.app.requests import python_lines
 from power_metrics.app.sessions import Session
 from power_metrics.app.sources import edited_of
@@ -56,10 +57,11 @@ class App:
         folder: of saved files.
         results: the folder that is watched; None for none.
         workers: processes for long work.
+        labelling: what raters compare.
     """
 
-    def __init__(self, folder: Folder, results: Results | None, workers: Workers):
-        self.folder, self.results, self.workers = folder, results, workers
+    def __init__(self, folder: Folder, results: Results | None, workers: Workers, labelling: Labelling):
+        self.folder, self.results, self.workers, self.labelling = folder, results, workers, labelling
         self._pages = 0
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -157,6 +159,33 @@ class App:
             return FileResponse(path, media_type=PICTURES[suffix])
         raise ValueError(f"path: expected a table, a result or a picture, found {bounds.shown(path.name)}")
 
+    async def label(self, request: Request) -> Response:
+        """What raters are asked, and how far they have come."""
+        return JSONResponse(await asyncio.to_thread(self.labelling.about))
+
+    async def counts(self, request: Request) -> Response:
+        """How many answers there are."""
+        rater = request.query_params.get("rater", "")
+        return JSONResponse(await asyncio.to_thread(self.labelling.counts, rater))
+
+    async def agreement(self, request: Request) -> Response:
+        """How far raters agree."""
+        return JSONResponse(await asyncio.to_thread(self.labelling.agreement))
+
+    async def clip(self, request: Request) -> Response:
+        """The picture of a clip."""
+        name = request.query_params.get("name", "")
+        return Response(await asyncio.to_thread(self.labelling.clip, name), media_type="image/png")
+
+    def comparing(self, do: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
+        """A request of a rater's page."""
+
+        async def answer(request: Request) -> Response:
+            given = bounds.parsed(await _body(request))
+            return JSONResponse(await asyncio.to_thread(do, given))
+
+        return answer
+
     async def socket(self, socket: WebSocket) -> None:
         """One page's connection."""
         if self._pages >= MAX_PAGES:
@@ -190,12 +219,20 @@ class App:
             "/api/explore": self.explore,
             "/api/save": self.save,
             "/api/open": self.open,
+            "/api/label/next": self.comparing(self.labelling.next),
+            "/api/label/answer": self.comparing(self.labelling.answer),
+            "/api/label/undo": self.comparing(self.labelling.undo),
+            "/api/label/practice": self.comparing(self.labelling.practice),
         }
         return [
             Route("/", self.page),
             Route("/api/catalogue", _said(self.catalogue)),
             Route("/api/files", _said(self.files)),
             Route("/api/result", _said(self.result)),
+            Route("/api/label", _said(self.label)),
+            Route("/api/label/counts", _said(self.counts)),
+            Route("/api/label/agreement", _said(self.agreement)),
+            Route("/api/label/clip", _said(self.clip)),
             *(Route(path, _said(answer), methods=["POST"]) for path, answer in posts.items()),
             WebSocketRoute("/ws", self.socket),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -244,6 +281,7 @@ def make_app(
     workers: Workers | None = None,
     hosts: tuple[str, ...] | None = LOOPBACK,
     token: str | None = None,
+    labelling: Labelling | None = None,
 ) -> Any:
     """The ASGI application.
 
@@ -253,6 +291,8 @@ def make_app(
         workers: processes for long work; by default two.
         hosts: names by which it may be addressed; None for any, which needs a token.
         token: what requests have to bring.
+        labelling: what raters compare; None for made-up clips alone.
     """
-    known = App(Folder(folder), None if results is None else Results(results), workers or Workers())
+    watched = None if results is None else Results(results)
+    known = App(Folder(folder), watched, workers or Workers(), labelling or Labelling())
     return Guard(Starlette(routes=known.routes(), lifespan=known.lifespan), hosts, token)

@@ -29,16 +29,41 @@ def add_server_arguments(parser: argparse.ArgumentParser, folder: str = FOLDER) 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The folder of results, and the server."""
     parser.add_argument("--results", metavar="DIR", help="a folder of results to watch: sweeps, training runs, tables")
+    group = parser.add_argument_group("comparisons of clips by people")
+    group.add_argument("--labels", metavar="FILE", help="a store of preferences, into which people's answers go")
+    group.add_argument("--instructions", metavar="FILE", help="a text file that raters read")
+    group.add_argument("--label-environment", metavar="ID", help="draws the clips; default what the store notes")
     add_server_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Serves the page until it is interrupted."""
     args.folder = FOLDER if args.folder is None else args.folder
-    start(args, args.results, None)
+    start(args, args.results, {"view": "label"} if args.labels is not None else None, labelling=_labelling(args))
 
 
-def start(args: argparse.Namespace, results: str | None, state: Mapping[str, Any] | None) -> None:
+def _labelling(args: argparse.Namespace) -> Any:
+    """What raters compare.
+
+    Raises:
+        ValueError: for a file that is not there.
+    """
+    from power_metrics.app.labelling import Labelling
+
+    if args.labels is None and (args.instructions is not None or args.label_environment is not None):
+        raise ValueError("--instructions, --label-environment: go with --labels FILE only")
+    if args.labels is not None and not Path(args.labels).is_file():
+        raise ValueError(
+            f"--labels: expected a store of preferences, found no file {args.labels!r}; "
+            "power_metrics.preferences.Store makes one"
+        )
+    environment = None if args.label_environment is None else {"id": args.label_environment}
+    return Labelling(args.labels, environment, args.instructions)
+
+
+def start(
+    args: argparse.Namespace, results: str | None, state: Mapping[str, Any] | None, labelling: Any = None
+) -> None:
     """Checks the arguments of the server, and serves.
 
     Raises:
@@ -59,14 +84,16 @@ def start(args: argparse.Namespace, results: str | None, state: Mapping[str, Any
     if results is not None and not Path(results).is_dir():
         raise ValueError(f"--results: expected a folder, found {results!r}")
     serve(
-        args.host, args.port, str(folder), results, workers, state, browser=not args.no_browser, token=args.token
+        args.host, args.port, str(folder), results, workers, state, browser=not args.no_browser, token=args.token,
+        labelling=labelling,
     )  # fmt: skip
 
 
 COMMAND = Command(
     "app",
     "explore, play and watch in the browser",
-    "powerenvs app\n  powerenvs app --results results --port 0",
+    "powerenvs app\n  powerenvs app --results results --port 0\n"
+    "  powerenvs app --labels labels.db --instructions wanted.txt",
     add_arguments,
     run,
 )

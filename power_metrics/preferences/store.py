@@ -325,6 +325,18 @@ class Store(SqliteFile):
         query = "SELECT (SELECT COUNT(*) FROM pairs WHERE answered < wanted AND rater IS {0} NULL)"
         return sum(int(self._read(query.format(word)).fetchone()[0]) for word in ("", "NOT"))
 
+    def upcoming(self, count: int) -> list[Pair]:
+        """The pairs for anybody that come first, those that are shown to somebody now included; none is kept for it.
+
+        Args:
+            count: how many, at most.
+
+        Raises:
+            ValueError: for what is no such number.
+        """
+        query = f"{_PAIR} WHERE answered < wanted AND rater IS NULL ORDER BY priority DESC, answered, id LIMIT ?"
+        return [Pair(*row) for row in self._read(query, (check_count("count", count),))]
+
     def counts(self) -> dict[str, Any]:
         """How many pairs are "open", "leased" and "labelled", and answers by "labels" and "raters".
 

@@ -27,6 +27,13 @@ PATHS = (
     "/api/open",
     "/api/files",
     "/api/result",
+    "/api/label",
+    "/api/label/clip",
+    "/api/label/counts",
+    "/api/label/next",
+    "/api/label/answer",
+    "/api/label/undo",
+    "/api/label/practice",
     "/static/",
     "/ws",
 )
@@ -51,6 +58,7 @@ KEYS = (
     "request", "source", "measure", "settings", "keep", "kind", "rows", "noise", "walls", "pair", "removed", "places", "id",
     "kwargs", "name", "text", "bytes", "state", "sample", "arrows", "less", "format", "world", "edits", "op", "cell", "glyph",
     "actions", "times", "seed", "view", "suffix", "slot", "ask", "n", "path", "replace", "gamma", "num_samples", "level",
+    "rater", "pair", "label", "seconds", "comparison", "number",
 )  # fmt: skip
 GOOD = {
     "measure": ("power", "empowerment", "multiagent_power", "reachability"), "kind": ("level", "id", "file"),

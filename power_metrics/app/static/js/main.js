@@ -2,6 +2,7 @@
 
 import { put, h, say } from "./dom.js";
 import { Explore } from "./explore.js";
+import { Label } from "./label.js";
 import { read, restore, state, write } from "./link.js";
 import { Play } from "./play.js";
 import { Watch } from "./watch.js";
@@ -62,6 +63,7 @@ async function begin() {
   views.explore = new Explore(document.getElementById("explore"), catalogue);
   views.play = new Play(document.getElementById("play"), catalogue);
   views.watch = new Watch(document.getElementById("watch"));
+  views.label = new Label(document.getElementById("label"));
   for (const button of document.querySelectorAll("nav button")) button.addEventListener("click", () => show(button.dataset.view));
   addEventListener("hashchange", () => read() && show(state.view));
   addEventListener("keydown", (event) => {
