@@ -1,9 +1,11 @@
 """How long the page for comparisons takes to answer, with many comparisons in its store.
 
-python tests/benchmarks/bench_labelling.py [--comparisons 100000] [--answers 40]
+python tests/benchmarks/bench_labelling.py [--comparisons 1000 100000] [--answers 30] [--pause 1]
 
-Fills a store, and prints the median and the slowest of: the server, from an answer to the next pair, with its clips drawn
-and without; agreement; and the page in the system's Chromium, from the key to the frame in which the next pair is shown.
+Fills stores, and prints the median and the slowest of: the server, from an answer to the next pair, its two pictures, the
+counts and agreement; and the page in the system's Chromium, from the key to the frame in which the next pair is shown.
+Between two answers is a pause, as with people, in which the server draws ahead. The CPU time is that of server and client
+together; elapsed times mean little where other programs run.
 """
 
 from __future__ import annotations
@@ -54,14 +56,14 @@ def filled(path: Path, count: int) -> pm.preferences.Store:
     return store
 
 
-def timed(do: Callable[[], Any]) -> float:
-    """Milliseconds of a call."""
-    began = time.perf_counter()
+def timed(do: Callable[[], Any]) -> tuple[float, float]:
+    """Milliseconds of a call, and of CPU time."""
+    began, cpu = time.perf_counter(), time.process_time()
     do()
-    return 1000 * (time.perf_counter() - began)
+    return 1000 * (time.perf_counter() - began), 1000 * (time.process_time() - cpu)
 
 
-def of_server(address: str, answers: int) -> Iterator[tuple[str, list[float]]]:
+def of_server(address: str, answers: int, pause: float) -> Iterator[tuple[str, list[tuple[float, float]]]]:
     """The milliseconds of requests."""
     with httpx.Client(base_url=address, timeout=60) as client:
         shown = [client.post("/api/label/next", json={"rater": "bench"}).json()]
@@ -74,13 +76,17 @@ def of_server(address: str, answers: int) -> Iterator[tuple[str, list[float]]]:
             for side in ("left", "right"):
                 client.get("/api/label/clip", params={"name": shown[-1][side]["clip"]})
 
-        both = [(timed(answer), timed(clips)) for _ in range(answers)]
+        both = []
+        for _ in range(answers):
+            time.sleep(pause)
+            both.append((timed(answer), timed(clips)))
         yield "answer, and the next pair", [one for one, _ in both]
         yield "its two pictures", [one for _, one in both]
+        yield "counts", [timed(lambda: client.get("/api/label/counts")) for _ in range(5)]
         yield "agreement", [timed(lambda: client.get("/api/label/agreement")) for _ in range(5)]
 
 
-def of_page(address: str, answers: int) -> list[float]:
+def of_page(address: str, answers: int, pause: float) -> list[tuple[float, float]]:
     """The milliseconds from a key to the frame in which the next pair is shown, as the page has them."""
     from playwright.sync_api import sync_playwright
 
@@ -97,7 +103,8 @@ def of_page(address: str, answers: int) -> list[float]:
         for i in range(answers + 1):
             page.wait_for_selector("#label[data-state=ready]")
             if i:
-                found.append(float(page.get_attribute("#label", "data-took") or "nan"))
+                found.append((float(page.get_attribute("#label", "data-took") or "nan"), float("nan")))
+            page.wait_for_timeout(1000 * pause)
             page.keyboard.press("ArrowLeft")
             page.wait_for_selector(f"#label[data-answers='{i + 1}']")
         return found
@@ -106,20 +113,27 @@ def of_page(address: str, answers: int) -> list[float]:
 def main() -> None:
     """Measures, and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--comparisons", type=int, default=100_000)
-    parser.add_argument("--answers", type=int, default=40)
+    parser.add_argument("--comparisons", type=int, nargs="+", default=[1_000, 100_000])
+    parser.add_argument("--answers", type=int, default=30)
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between two answers")
     args = parser.parse_args()
+    for count in args.comparisons:
+        measured(count, args.answers, args.pause)
+
+
+def measured(count: int, answers: int, pause: float) -> None:
+    """Measures with so many comparisons, and prints."""
     with tempfile.TemporaryDirectory() as folder:
-        store = filled(Path(folder, "labels.db"), args.comparisons)
+        store = filled(Path(folder, "labels.db"), count)
         print(f"{store.num_labels():,} comparisons, {store.num_open():,} pairs open")
-        print(f"{'':28} median ms   slowest ms")
+        print(f"{'':28} median ms   slowest ms   median CPU ms")
         with running(make_app(folder, None, Workers(1), labelling=Labelling(store))) as address:
-            for name, found in (
-                *of_server(address, args.answers),
-                ("page: key to next pair", of_page(address, args.answers)),
-            ):
+            page = ("page: key to next pair", of_page(address, answers, pause))
+            for name, found in (*of_server(address, answers, pause), page):
                 if found:
-                    print(f"{name:28} {statistics.median(found):9.1f}   {max(found):10.1f}")
+                    elapsed, cpu = zip(*found, strict=True)
+                    shown = f"{statistics.median(cpu):14.1f}" if name != page[0] else ""
+                    print(f"{name:28} {statistics.median(elapsed):9.1f}   {max(elapsed):10.1f}  {shown}", flush=True)
 
 
 if __name__ == "__main__":
