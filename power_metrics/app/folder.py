@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -104,8 +103,3 @@ def opened_bytes(data: bytes, name: Any, settings: dict[str, Any]) -> dict[str, 
         path = Path(folder, f"file{Path(name).suffix}")
         path.write_bytes(data)
         return opened(path, name, settings)
-
-
-def log_text(log: dict[str, Any]) -> str:
-    """A trial log as JSON text."""
-    return json.dumps(log, indent=1, allow_nan=False) + "\n"

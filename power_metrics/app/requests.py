@@ -26,7 +26,6 @@ COUNTS = ("num_learners", "num_episodes", "num_runs", "steps", "plan_steps", "ro
 MAX_COUNT = 10_000_000
 KEPT = 2_000_000
 """POWER of so many states and pairs of reward functions is kept."""
-SCALARS = (str, int, float, bool, type(None))
 
 
 @dataclass(frozen=True)

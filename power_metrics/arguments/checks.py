@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -182,6 +184,18 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name}: expected one of {', '.join(choices)}, found {value!r}; {closest(value, choices)}")
     return value
+
+
+def check_suffix(name: str, path: str | os.PathLike[str], suffixes: tuple[str, ...]) -> str:
+    """The suffix of a path, in small letters.
+
+    Raises:
+        ValueError: for another than these.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in suffixes:
+        raise ValueError(f"{name}: expected a name that ends in {' or '.join(suffixes)}, found {os.fspath(path)!r}")
+    return suffix
 
 
 def check_seed(seed: int | None) -> int:

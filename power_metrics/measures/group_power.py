@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_rewards
 from power_metrics.expectation.alignment import GroupSums, alignment
+from power_metrics.expectation.draws import Draws
 from power_metrics.expectation.expect import Work
 from power_metrics.expectation.sampling import GIVEN, Sampling
 from power_metrics.expectation.statistic import Block, Largest, Mean, Reduction, Statistic, Sum
@@ -161,13 +162,9 @@ class GroupStatistic(Statistic):
         yield "policies", found.iterations
 
 
-def group_power(
-    game: TabularGame, statistic: GroupStatistic, sampling: Sampling, work: Work, correlation: float
-) -> GroupPower:
-    """Averages, and puts the result together."""
-    agents, N = statistic.agents, len(statistic.agents)
-    found, draws = sampling.average(statistic, game, work, statistic.parts)
-    shared: dict[str, Any] = {
+def shared_facts(game: TabularGame, sampling: Sampling, work: Work, found: Mapping[str, Any], draws: Draws) -> Any:
+    """What the POWER of all agents has in common."""
+    return {
         "model": game,
         "num_samples": draws.count,
         "residual": float(found["residual"].value),
@@ -175,6 +172,15 @@ def group_power(
         **sampling.facts,
         **work.times,
     }
+
+
+def group_power(
+    game: TabularGame, statistic: GroupStatistic, sampling: Sampling, work: Work, correlation: float
+) -> GroupPower:
+    """Averages, and puts the result together."""
+    agents, N = statistic.agents, len(statistic.agents)
+    found, draws = sampling.average(statistic, game, work, statistic.parts)
+    shared = shared_facts(game, sampling, work, found, draws)
     most, policies = found["most policies"].value, found["policies"].value
     estimates = [
         PowerEstimate(

@@ -16,7 +16,7 @@ from power_metrics.expectation.alignment import GroupSums, alignment
 from power_metrics.expectation.expect import Work
 from power_metrics.expectation.sampling import GIVEN, Identical, Sampling
 from power_metrics.expectation.statistic import Block, Largest, Mean, Reduction, Statistic, Sum
-from power_metrics.measures.group_power import GroupStatistic, given_groups, group_power
+from power_metrics.measures.group_power import GroupStatistic, given_groups, group_power, shared_facts
 from power_metrics.measures.registry import measure
 from power_metrics.results.estimate import PowerEstimate
 from power_metrics.results.group import GroupPower
@@ -174,14 +174,7 @@ def multiagent_power(
     two, policy = (names[0], names[1]), seeds[names[1]]
     statistic = PairStatistic(two, policy, gamma_h, gamma_a, ties, rounds, keep or not drawn, sampling.unseen)
     found, draws = sampling.average(statistic, game, work, PARTS)
-    shared: dict[str, Any] = {
-        "model": game,
-        "num_samples": draws.count,
-        "residual": float(found["residual"].value),
-        "replicates": draws.replicates,
-        **sampling.facts,
-        **work.times,
-    }
+    shared = shared_facts(game, sampling, work, found, draws)
     most, policies = found["most policies"].value, found["policies"].value
     estimates = [
         PowerEstimate(

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from power_metrics.arguments.checks import check_choice
+from power_metrics.arguments.checks import check_choice, check_suffix
 from power_metrics.preferences.schema import LABELS, put_answer, put_segment, unpacked
 from power_metrics.preferences.segments import Segment
 from powerenvs.model.files import atomic_path, read_text
@@ -32,7 +32,7 @@ COLUMNS = (
 
 def save(db: sqlite3.Connection, path: str | os.PathLike[str]) -> None:
     """Writes a store; see `power_metrics.preferences.Store.save`."""
-    suffix = _suffix(path)
+    suffix = check_suffix("path", path, (".jsonl", ".csv"))
     with atomic_path(path) as temporary, Path(temporary).open("w", encoding="utf-8", newline="") as out:
         if suffix == ".jsonl":
             for line in _lines(db):
@@ -45,20 +45,13 @@ def save(db: sqlite3.Connection, path: str | os.PathLike[str]) -> None:
 
 def load(db: sqlite3.Connection, path: str | os.PathLike[str], now: float) -> int:
     """Takes a file in; see `power_metrics.preferences.Store.load`."""
-    suffix, text = _suffix(path), read_text(os.fspath(path))
+    suffix, text = check_suffix("path", path, (".jsonl", ".csv")), read_text(os.fspath(path))
     try:
         return _take_lines(db, text) if suffix == ".jsonl" else _take_rows(db, text, now)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, sqlite3.Error, zlib.error) as error:
         raise ValueError(
             f"path: expected preferences in {os.fspath(path)!r}, found something else ({error!r})"
         ) from None
-
-
-def _suffix(path: str | os.PathLike[str]) -> str:
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".jsonl", ".csv"):
-        raise ValueError(f"path: expected a name that ends in .jsonl or .csv, found {os.fspath(path)!r}")
-    return suffix
 
 
 def _lines(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from power_metrics.arguments.checks import check_suffix
 from powerenvs.model.files import atomic_path, read_text
 from powerenvs.model.labels import closest
 
@@ -148,7 +149,7 @@ class TrialLog:
         Raises:
             ValueError: for another suffix.
         """
-        suffix = _suffix(path)
+        suffix = check_suffix("path", path, (".jsonl", ".csv"))
         about = {"task": self.task, "subject": self.subject, "seed": self.seed}
         if suffix == ".jsonl":
             text = "".join(json.dumps(row) + "\n" for row in [{"about": about}, *self.rows])
@@ -170,7 +171,7 @@ class TrialLog:
         Raises:
             ValueError: for a file that is none.
         """
-        suffix, text = _suffix(path), read_text(os.fspath(path))
+        suffix, text = check_suffix("path", path, (".jsonl", ".csv")), read_text(os.fspath(path))
         try:
             if suffix == ".jsonl":
                 about, *rows = [json.loads(line) for line in text.splitlines() if line.strip()]
@@ -188,10 +189,3 @@ class TrialLog:
             raise ValueError(
                 f"path: expected a log of trials in {os.fspath(path)!r}, found something else ({error})"
             ) from None
-
-
-def _suffix(path: str | os.PathLike[str]) -> str:
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".jsonl", ".csv"):
-        raise ValueError(f"path: expected a name that ends in .jsonl or .csv, found {os.fspath(path)!r}")
-    return suffix

@@ -11,8 +11,8 @@ import numpy as np
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
-from powerenvs.authoring.compile import compile_game
 from powerenvs.authoring.game_world import TableGameWorld
+from powerenvs.envs.loading import load_game
 from powerenvs.envs.observations import ObservationTable
 from powerenvs.envs.stepper import GameStepper
 from powerenvs.model.game import TabularGame
@@ -67,15 +67,7 @@ class GameVectorEnv:
         observation: str = "state",
         max_cycles: int | None = 100,
     ):
-        if not isinstance(world, (TableGameWorld, TabularGame)):
-            raise ValueError(f"world: expected a TableGameWorld or a TabularGame, found {world!r}")
-        self.world = None if isinstance(world, TabularGame) else world
-        self.game = world if isinstance(world, TabularGame) else compile_game(world)
-        if not self.game.independent_actions:
-            raise ValueError(
-                "world: expected a game in which all combinations of available actions exist, found one in which they "
-                "do not, as after without_overlaps(); use with_bumping() for games that are played"
-            )
+        self.game, self.world = load_game(world)
         self._stepper = GameStepper(self.game, num_envs, max_cycles)
         self.num_envs, self.max_cycles = num_envs, max_cycles
         self.observation_table = ObservationTable(self.game, self.world, observation)

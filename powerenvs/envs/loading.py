@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from powerenvs.authoring.compile import compile_world
+from powerenvs.authoring.compile import compile_game, compile_world
+from powerenvs.authoring.game_world import TableGameWorld
 from powerenvs.authoring.world import TableWorld
 from powerenvs.model.base import Model
+from powerenvs.model.game import TabularGame
 from powerenvs.model.labels import closest, label_text
 from powerenvs.model.mdp import TabularMDP
 
@@ -78,6 +80,23 @@ class View(NamedTuple):
         own = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         world = build_world(self.world, {k: v for k, v in kwargs.items() if k not in own}, (*own, "observation"))
         return self.env(world, render_mode=render_mode, **{k: v for k, v in kwargs.items() if k in own})
+
+
+def load_game(world: Any) -> tuple[TabularGame, TableGameWorld[Any] | None]:
+    """The tables of a game that is played, and the world they come from if there is one.
+
+    Raises:
+        ValueError: for anything else, and for a game in which some combinations of available actions do not exist.
+    """
+    if not isinstance(world, (TableGameWorld, TabularGame)):
+        raise ValueError(f"world: expected a TableGameWorld or a TabularGame, found {world!r}")
+    game = world if isinstance(world, TabularGame) else compile_game(world)
+    if not game.independent_actions:
+        raise ValueError(
+            "world: expected a game in which all combinations of available actions exist, found one in which they "
+            "do not, as after without_overlaps(); use with_bumping() for games that are played"
+        )
+    return game, None if isinstance(world, TabularGame) else world
 
 
 def view_of(world: WorldLike, observation: str | None) -> View | None:

@@ -16,10 +16,9 @@ from gymnasium.utils.seeding import np_random
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from powerenvs.authoring.compile import compile_game
 from powerenvs.authoring.game_world import TableGameWorld
 from powerenvs.envs.game_views import GamePictures
-from powerenvs.envs.loading import start_state
+from powerenvs.envs.loading import load_game, start_state
 from powerenvs.envs.observations import ObservationTable
 from powerenvs.envs.stepper import GameStepper
 from powerenvs.model.checks import flag
@@ -94,15 +93,7 @@ class GameEnv(ParallelEnv[str, Any, int]):
             raise ValueError(f"render_mode: unknown mode {render_mode!r}; {closest(render_mode, modes)}")
         if max_cycles is not None and max_cycles < 1:
             raise ValueError(f"max_cycles: expected at least 1, or None for no limit, found {max_cycles}")
-        if not isinstance(world, (TableGameWorld, TabularGame)):
-            raise ValueError(f"world: expected a TableGameWorld or a TabularGame, found {world!r}")
-        self.world = None if isinstance(world, TabularGame) else world
-        self.game = world if isinstance(world, TabularGame) else compile_game(world)
-        if not self.game.independent_actions:
-            raise ValueError(
-                "world: expected a game in which all combinations of available actions exist, found one in which they "
-                "do not, as after without_overlaps(); use with_bumping() for games that are played"
-            )
+        self.game, self.world = load_game(world)
         self.metadata = {**self.metadata, "name": name}  # type: ignore[misc]
         self.render_mode, self.max_cycles = render_mode, max_cycles
         self._pictures = GamePictures(self.game, self.world)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from powerenvs.model.checks import checked_board
 from powerenvs.model.formats import MODELS, format_of
 from powerenvs.model.labels import Lookup, closest, features, label_text
 from powerenvs.model.npz import load_arrays, save_arrays
-from powerenvs.model.rows import content_fingerprint, entry_rows
+from powerenvs.model.rows import content_fingerprint, entry_rows, frozen, start_distribution
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -51,11 +52,21 @@ class Model(ABC):
     terminal: NDArray[np.bool_]
     initial: NDArray[np.float64]
     state_labels: tuple[Hashable, ...]
+    board: tuple[str, ...] | None
 
     content: ClassVar[tuple[str, ...]]
     """The arrays that say which model it is; pictures are left out."""
     pictures: ClassVar[tuple[str, ...]]
     """The arrays, or None, that only pictures and observations need."""
+
+    def _freeze_states(self, num_states: int) -> None:
+        """Checks what every model says of its states, and puts it in its place: ends, starts and the board."""
+        terminal = np.zeros(num_states, dtype=bool) if self.terminal is None else self.terminal
+        object.__setattr__(self, "terminal", frozen("terminal", terminal, np.bool_, (num_states,)))
+        initial = start_distribution(self.initial, self.state_labels, self.terminal)
+        object.__setattr__(self, "initial", frozen("initial", initial, np.float64, (num_states,)))
+        if self.board is not None:
+            object.__setattr__(self, "board", checked_board(self.board))
 
     if not TYPE_CHECKING:  # else type checkers would take any name for one of a model's
 

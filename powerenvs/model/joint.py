@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from powerenvs.model import rows
 from powerenvs.model.base import Model
-from powerenvs.model.checks import array_of, as_list, checked_board
+from powerenvs.model.checks import array_of, as_list
 from powerenvs.model.labels import check_labels, closest, decode_label, encode_label, label_text
 
 AnyJointTables = TypeVar("AnyJointTables", bound="JointTables")
@@ -66,12 +66,7 @@ class JointTables(Model):
         put("reward", rows.frozen("reward", reward, np.float64, (len(agents), count)))
         hidden = self.reward if self.performance is None else self.performance
         put("performance", rows.frozen("performance", hidden, np.float64, (len(agents), count)))
-        terminal = np.zeros(num_states, dtype=bool) if self.terminal is None else self.terminal
-        put("terminal", rows.frozen("terminal", terminal, np.bool_, (num_states,)))
-        initial = rows.start_distribution(self.initial, self.state_labels, self.terminal)
-        put("initial", rows.frozen("initial", initial, np.float64, (num_states,)))
-        if self.board is not None:
-            put("board", checked_board(self.board))
+        self._freeze_states(num_states)
         if self.cells is not None:
             put("cells", rows.frozen("cells", self.cells, np.int32, (num_states, len(agents), 2)))
         self._check()

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from powerenvs.model import rows
 from powerenvs.model.arrays import Pairs, arrays_of, pairs_of, read_arrays
 from powerenvs.model.base import Model
-from powerenvs.model.checks import checked_board, flag
+from powerenvs.model.checks import flag
 from powerenvs.model.given import plain
 from powerenvs.model.labels import Lookup, check_labels, closest, decode_label, encode_label, label_text
 from powerenvs.model.seen import Seen
@@ -117,12 +117,7 @@ class TabularMDP(Model):
             if self.performance is None
             else rows.frozen("performance", self.performance, np.float64, count),
         )
-        terminal = np.zeros(num_states, dtype=bool) if self.terminal is None else self.terminal
-        put("terminal", rows.frozen("terminal", terminal, np.bool_, (num_states,)))
-        initial = rows.start_distribution(self.initial, self.state_labels, self.terminal)
-        put("initial", rows.frozen("initial", initial, np.float64, (num_states,)))
-        if self.board is not None:
-            put("board", checked_board(self.board))
+        self._freeze_states(num_states)
         if self.cells is not None:
             put("cells", rows.frozen("cells", self.cells, np.int32, (num_states, 2)))
         if self.observation is not None:

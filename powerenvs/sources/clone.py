@@ -158,14 +158,14 @@ def _seen(env: Any, subject: Copied, found: Found, mdp: TabularMDP) -> Seen:
         except (ValueError, KeyError) as error:
             problem = f"env: the observations of {subject.name} are no arrays of one shape ({error})"
     locate, first_action = Locator(subject, found), int(env.action_space.start)
-    return Seen(values, env.observation_space, locate, Rebuild(subject, mdp, locate), first_action, problem)
+    return Seen(values, env.observation_space, locate, Rebuild(subject, mdp), first_action, problem)
 
 
 class Rebuild:
     """Makes copies of an environment in any of its states."""
 
-    def __init__(self, subject: Copied, mdp: TabularMDP, locate: Locator):
-        self._subject, self._locate = subject, locate
+    def __init__(self, subject: Copied, mdp: TabularMDP):
+        self._subject = subject
         self._A, self._indptr, self._successor, self._initial = mdp.num_actions, mdp.indptr, mdp.successor, mdp.initial
         self._labels = mdp.state_labels
 

@@ -47,7 +47,6 @@ POLYGONS: dict[str, tuple[tuple[float, float], ...]] = {
         for i in range(10)
     ),
 }  # fmt: skip
-SHAPES = ("disc", "ring", *POLYGONS)
 
 
 class Item(NamedTuple):
