@@ -32,12 +32,12 @@ def learn(env: Any, mdp: TabularMDP, make: Any, looks: Looks, *, policy: str, se
                 model.load_replay_buffer(archive.extract(REPLAY, folder))
     else:
         options = {**settings, "gamma": looks.tracker.gamma, "seed": looks.seed, "device": "cpu"}
-        model = make(_policy(env, policy, options), env, **options)
+        model = make(policy_of(env, policy, options), env, **options)
     left = looks.record["steps"] - model.num_timesteps
     model.learn(left, callback=_Watch(env, looks), reset_num_timesteps=False)
 
 
-def _policy(env: Any, policy: str, options: dict[str, Any]) -> Any:
+def policy_of(env: Any, policy: str, options: dict[str, Any]) -> Any:
     """The policy's class or name; observations that are dictionaries need another reader of them."""
     several = isinstance(env.observation_space, gym.spaces.Dict)
     if not policy:

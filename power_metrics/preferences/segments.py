@@ -308,6 +308,33 @@ def walks(
     return found[:count]
 
 
+def candidates(
+    mdp: TabularMDP, policy: Floats, steps: int, length: int, limit: int, most: int, rng: np.random.Generator
+) -> tuple[list[Segment], int]:
+    """Segments of a walk of at least so many steps, at most ``most`` of them, drawn evenly; and the steps taken."""
+    walked: list[tuple[NDArray[np.int64], NDArray[np.int64], Floats, bool]] = []
+    taken = 0
+    while taken < steps:
+        together = min(1000, max(1, -(-(steps - taken) // limit)))
+        for one in episodes(mdp, policy, together, limit, rng):
+            walked.append(one)
+            taken += len(one[1])
+    pieces = [
+        (i, start)
+        for i, (_, actions, _, ended) in enumerate(walked)
+        for start in range(0, len(actions), length)
+        if start + length <= len(actions) or ended or not start
+    ]
+    chosen = np.sort(rng.permutation(len(pieces))[:most]).tolist()
+    found = []
+    for i, start in (pieces[k] for k in chosen):
+        states, actions, rewards, ended = walked[i]
+        some = slice(start, start + length)
+        over = ended and start + length >= len(actions)
+        found.append(Segment(actions[some], states[start : start + length + 1], rewards=rewards[some], ended=over))
+    return found, taken
+
+
 def episodes(
     mdp: TabularMDP, policy: Floats, count: int, limit: int, rng: np.random.Generator
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Floats, bool]]:
@@ -383,14 +410,14 @@ class _Piece:
         self._env, self._keep = env, frames
         self.actions: list[Any] = []
         self.rewards: list[float] = []
-        self.observations = [_flat(env, seen)]
+        self.observations = [flat_observation(env.observation_space, seen)]
         self.states = [info.get("state")]
         self.frames: list[Any] = [env.render()] if frames else []
 
     def add(self, action: Any, seen: Any, reward: float, info: dict[str, Any]) -> None:
         self.actions.append(action)
         self.rewards.append(reward)
-        self.observations.append(_flat(self._env, seen))
+        self.observations.append(flat_observation(self._env.observation_space, seen))
         self.states.append(info.get("state"))
         if self._keep:
             self.frames.append(self._env.render())
@@ -403,8 +430,8 @@ class _Piece:
         )  # fmt: skip
 
 
-def _flat(env: gym.Env[Any, Any], seen: Any) -> NDArray[Any]:
+def flat_observation(space: Any, seen: Any) -> NDArray[Any]:
     """An observation as an array; those with parts, one after the other."""
     if isinstance(seen, np.ndarray | np.generic | int | float):
         return np.asarray(seen).copy()
-    return np.asarray(gym.spaces.flatten(env.observation_space, seen))
+    return np.asarray(gym.spaces.flatten(space, seen))

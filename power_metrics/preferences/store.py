@@ -320,6 +320,12 @@ class Store(SqliteFile):
         """How many answers count."""
         return int(self._read("SELECT COUNT(*) FROM comparisons WHERE undone IS NULL").fetchone()[0])
 
+    def num_pairs(self, schedule: str | None = None) -> int:
+        """How many pairs there are; of one schedule, where it is given."""
+        if schedule is None:
+            return int(self._read("SELECT COUNT(*) FROM pairs").fetchone()[0])
+        return int(self._read("SELECT COUNT(*) FROM pairs WHERE schedule = ?", (schedule,)).fetchone()[0])
+
     def num_open(self) -> int:
         """How many pairs want more answers, those that are shown to somebody now included."""
         query = "SELECT (SELECT COUNT(*) FROM pairs WHERE answered < wanted AND rater IS {0} NULL)"
