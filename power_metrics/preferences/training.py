@@ -33,7 +33,7 @@ from power_metrics.preferences.result import PreferenceTraining
 from power_metrics.preferences.segments import candidates, time_limit
 from power_metrics.preferences.store import Store
 from power_metrics.preferences.teachers import CHANNELS, SyntheticTeacher, answer_of
-from power_metrics.sweeps.folder import locked
+from power_metrics.resumed.folder import locked
 from powerenvs.model.checks import flag, real
 from powerenvs.progress import progress_bar
 from powerenvs.sources.wrapped import check_numbering
