@@ -42,6 +42,12 @@
     return COLOURS[low].map((value, i) => Math.round(value + (COLOURS[low + 1][i] - value) * (at - low)));
   }
 
+  // Relative luminance of WCAG 2.
+  function luminance(...parts) {
+    const [red, green, blue] = parts.map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  }
+
   function layOut() {
     board.style.setProperty("--columns", rows[0].length);
     board.replaceChildren(...rows.map((row, y) => {
@@ -113,7 +119,7 @@
     }
     const [red, green, blue] = colour(share);
     cell.style.background = `rgb(${red} ${green} ${blue})`;
-    cell.style.color = 0.299 * red + 0.587 * green + 0.114 * blue > 130 ? "black" : "white";
+    cell.style.color = luminance(red, green, blue) > 0.179 ? "black" : "white";  // whichever has more contrast
     cell.textContent = power.toFixed(3);
     cell.dataset.power = power;
     cell.title = `POWER ${power.toFixed(5)} ± ${error.toFixed(5)} standard error`;
