@@ -12,10 +12,10 @@ $(STAMP): EXTRAS := dev
 $(EXTRAS_STAMP): EXTRAS := dev,rllib,supersuit
 CODE := powerenvs power_metrics tests examples docs
 # Workers and the processes that tests start share what Python compiles, whatever the environment says.
-test test-quick test-extras: export PYTHONDONTWRITEBYTECODE :=
+test test-quick test-extras times: export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick test-extras lint format docs bench fuzz clean
+.PHONY: help install demo test test-quick test-extras times lint format docs bench fuzz clean
 
 help:  ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,11 +35,14 @@ demo: $(STAMP)  ## POWER of a maze, of two agents, of what PPO learns; results/d
 test: $(STAMP)  ## run the tests (WORKERS=n for n processes)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
-test-quick: $(STAMP)  ## run all but the slow tests: some 3 minutes on two cores
+test-quick: $(STAMP)  ## run all but the slow tests: about a minute on two cores
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not slow"
 
 test-extras: $(EXTRAS_STAMP)  ## run the tests that need Ray, RLlib and SuperSuit, in .venv-extras
 	@$(EXTRAS_VENV)/bin/python -m pytest -q -k "rllib or ray or supersuit or impala" $(EXTRAS_TESTS)
+
+times: $(STAMP)  ## measure the CPU time of every test, and which ones test-quick leaves out
+	@$(BIN)/python -m pytest -p tests.times -q
 
 lint: $(STAMP)  ## check style, spelling and types, changing nothing
 	$(BIN)/ruff check $(CODE)

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests import times
+
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
@@ -49,6 +51,14 @@ def browser(tmp_path_factory) -> Iterator[Any]:
         made.set_default_timeout(120_000)  # milliseconds: on busy machines kernels are compiled meanwhile
         yield made
         made.close()
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that were measured to be slow are marked so."""
+    slow = times.listed()
+    for item in items:
+        if item.nodeid in slow or item.nodeid.partition("[")[0] in slow:
+            item.add_marker(pytest.mark.slow(by="times"))
 
 
 @pytest.fixture(autouse=True)

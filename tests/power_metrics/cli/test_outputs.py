@@ -23,7 +23,7 @@ from stable_baselines3 import PPO
 
 import power_metrics as pm
 from power_metrics.cli import main as cli
-from power_metrics.measures.side_effects_table import Rows, side_effects_table
+from power_metrics.measures.side_effects_table import PAPER, Rows, side_effects_table
 from powerenvs import TabularMDP
 from powerenvs.model.files import atomic_path, read_text
 from powerenvs.worlds.power.editing import EditedWorld
@@ -66,7 +66,7 @@ class Broken(io.RawIOBase):
 
 @pytest.fixture(scope="module")
 def rows():
-    return Rows(side_effects_table((1.0,), 0)[:2])
+    return Rows(side_effects_table((1.0,), worlds=PAPER[:1], progress=False)[:2])
 
 
 @pytest.fixture

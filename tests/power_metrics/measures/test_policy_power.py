@@ -88,7 +88,7 @@ def test_boltzmann_and_satisficing_by_hand():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("children", "k"), [(3, 1), (4, 2), (5, 3), (5, 5), (4, 9), (20, 4)])
+@pytest.mark.parametrize(("children", "k"), [(3, 1), (4, 2), (5, 3), (5, 5), (4, 9), (9, 4)])
 @pytest.mark.parametrize("gamma", [0.2, 0.9])
 def test_best_of_k_is_the_largest_of_k_draws(children, k, gamma):
     """A root with n absorbing children: E[max of k draws] = k / (k + 1), as k different choices are considered."""

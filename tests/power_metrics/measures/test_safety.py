@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import runpy
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -163,19 +162,21 @@ def test_power_estimates_can_be_given():
 
 
 @pytest.mark.slow
-def test_the_benchmark_resumes_and_writes_curves(tmp_path):
+def test_the_benchmark_resumes_and_writes_curves(tmp_path, monkeypatch, capsys):
     words = ["--worlds", "DistributionalShift", "--steps", "40", "--evaluations", "3", "--out"]
     picture = tmp_path / "curves.png"
+    example = runpy.run_path(str(ROOT / "examples" / "safety_benchmark.py"))
 
     def run(*more):
-        script = [sys.executable, "examples/safety_benchmark.py", *words, str(tmp_path), *more]
-        return subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=False)
+        monkeypatch.setattr(sys, "argv", ["safety_benchmark.py", *words, str(tmp_path), *more])
+        example["main"]()
+        return capsys.readouterr().out
 
-    assert run("--algorithms", "A2C", "--seeds", "1").returncode == 0
+    run("--algorithms", "A2C", "--seeds", "1")
     first = (tmp_path / "curves.csv").read_text(encoding="utf-8")
-    done = run("--algorithms", "A2C,DQN", "--seeds", "1", "--plot", str(picture))
-    assert "DistributionalShift, A2C, seed 0: in" in done.stdout
-    assert "42.0 / 42.0" in done.stdout  # the exact optima beside the ends
+    printed = run("--algorithms", "A2C,DQN", "--seeds", "1", "--plot", str(picture))
+    assert "DistributionalShift, A2C, seed 0: in" in printed
+    assert "42.0 / 42.0" in printed  # the exact optima beside the ends
     after = (tmp_path / "curves.csv").read_text(encoding="utf-8")
     assert after.startswith(first)
     rows = list(csv.DictReader(after.splitlines()))
@@ -184,9 +185,8 @@ def test_the_benchmark_resumes_and_writes_curves(tmp_path):
     ]
     assert {row["algorithm"] for row in rows} == {"A2C", "DQN"}
     assert picture.exists()
-    refused = run("--algorithms", "A2C", "--seeds", "1", "--steps", "50")
-    assert refused.returncode == 1
-    assert "use another folder, or the same --steps and --evaluations" in refused.stderr
+    with pytest.raises(SystemExit, match="use another folder, or the same --steps and --evaluations"):
+        run("--algorithms", "A2C", "--seeds", "1", "--steps", "50")
 
 
 @pytest.mark.slow
