@@ -48,7 +48,6 @@ def browser(tmp_path_factory) -> Iterator[Any]:
             tmp_path_factory.mktemp("profile"), executable_path=path, args=FLAGS, headless=True,
             viewport={"width": 1280, "height": 800}, accept_downloads=True,
         )  # fmt: skip
-        made.set_default_timeout(120_000)  # milliseconds: on busy machines kernels are compiled meanwhile
         yield made
         made.close()
 

@@ -36,6 +36,7 @@ def page(browser, tmp_path_factory):
         encoding="utf-8",
     )
     opened = browser.new_page()
+    opened.set_default_timeout(120_000)
     opened.errors = []
     opened.on("pageerror", lambda error: opened.errors.append(str(error)))
     opened.goto((folder / "live.html").as_uri())

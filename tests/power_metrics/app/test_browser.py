@@ -24,7 +24,7 @@ def state_of(rows=ROWS, **more):
 @pytest.fixture
 def page(served, browser):
     made = browser.new_page()
-    made.set_default_timeout(30_000)
+    made.set_default_timeout(120_000)  # milliseconds: on busy machines kernels are compiled meanwhile
     problems, addresses = [], []
     made.on("console", lambda told: problems.append(told.text) if told.type in ("error", "warning") else None)
     made.on("pageerror", lambda error: problems.append(str(error)))

@@ -26,7 +26,7 @@ class Rater:
     def __init__(self, context: Any, address: str, name: str | None):
         self.page, self.given = context.new_page(), []
         self.problems: list[str] = []
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(120_000)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.goto(f"{address}/#{link_of({'view': 'label'})}")
         if name is not None:
