@@ -74,6 +74,54 @@ def test_lab_ppo(run):
     assert "of the optimum" in printed
 
 
+def test_psych_target_size(run):
+    """A run ends at the goal, is not done again, and its accuracy is that of trials."""
+    options = ("--scales", 1, "--seeds", 1, "--steps", 30_000, "--goal", 0.5)
+    out, printed = run("psych_target_size", *options)
+    again, skipped = run("psych_target_size", *options)
+    assert printed.count("accuracy") == 2
+    assert skipped == f"2 runs in {again / 'target_size.jsonl'}\n"
+    for line in (out / "target_size.jsonl").read_text().splitlines():
+        found = json.loads(line)
+        assert found["reached"]
+        assert found["curve"][0][1] < 0.45  # too late, or wrong, or pressed by chance
+        assert found["curve"][-1][1] >= 0.5
+
+
+def test_exact_accuracy_on_screens_is_that_of_trials():
+    """Of a network that has learned nothing, and presses and looks about: within 4 standard errors."""
+    example = runpy.run_path(str(EXAMPLES / "psych_target_size.py"))
+    torch.manual_seed(3)
+    envs = [example["make_env"](0.5, True) for _ in range(32)]
+    network = example["Network"](7)
+    with torch.no_grad():
+        network.actor.weight.mul_(400)
+    exact, draws = example["Exact"](envs[0])(network), torch.Generator().manual_seed(0)
+    observation = np.stack([env.reset(seed=k)[0] for k, env in enumerate(envs)])
+    right, done = np.zeros(32), np.zeros(32)
+    while done.min() < 30:
+        with torch.no_grad():
+            chances = network(torch.as_tensor(observation))[0].softmax(1)
+        steps = [
+            env.step(a) for env, a in zip(envs, chances.multinomial(1, generator=draws).flatten().tolist(), strict=True)
+        ]
+        observation = np.stack([step[0] for step in steps])
+        ended = np.array(["trial" in step[4] for step in steps]) & (done < 30)
+        done += ended
+        right += ended * np.array([step[1] for step in steps])
+    share = right.sum() / done.sum()
+    assert abs(share - exact) < 4 * np.sqrt(exact * (1 - exact) / done.sum())
+
+
+def test_psych_search(run):
+    out, printed = run("psych_search", "--sizes", 1, 4, "--steps", 8_000, "--seeds", 2)
+    found = json.loads((out / "search.json").read_text())
+    assert found["ideal"] == {"present": [1.0, 2.5], "absent": [1.0, 4.0]}
+    assert np.shape(found["looks"]["absent"]) == (2, 2)
+    assert np.min(found["accuracy"]) > 0.7
+    assert printed.count("set size") == 4
+
+
 def test_reward_hacking(run):
     out, printed = run("reward_hacking", "--steps", 4_096)
     returns = {name: pm.Result.load(out / f"{name}.npz") for name in ("CorruptReward", "TomatoWatering")}

@@ -105,6 +105,11 @@ def is_sb3(value: Any) -> bool:
     return any(kind.__module__.split(".")[0] in ("stable_baselines3", "sb3_contrib") for kind in type(value).__mro__)
 
 
+def is_rllib(value: Any) -> bool:
+    """Whether something is of RLlib, told without importing it."""
+    return any(kind.__module__.startswith("ray.rllib.") for kind in type(value).__mro__)
+
+
 def _base_observations(env: Any) -> StateObservations:
     base = getattr(env, "unwrapped", env)
     mdp = resolve_model(env)

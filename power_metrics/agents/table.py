@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.agents.joint_observations import among_random, game_of, joint_observations
-from power_metrics.agents.observations import StateObservations, is_sb3, state_observations
+from power_metrics.agents.observations import StateObservations, is_rllib, is_sb3, state_observations
 from power_metrics.arguments.checks import as_float64, check_count, resolve_model
 from powerenvs.model.checks import flag, real
 from powerenvs.model.joint import agent_position
@@ -110,7 +110,7 @@ def policy_table(
             from power_metrics.agents.sb3 import policy_scores
 
             scores, kind = policy_scores(policy, observed, batch_size)
-        elif _is_rllib(policy):
+        elif is_rllib(policy):
             _refuse("algorithms and modules of RLlib", kind=kind, num_samples=num_samples, preprocess=preprocess)
             from power_metrics.agents.rllib import policy_scores as rllib_scores
 
@@ -267,11 +267,6 @@ def _needed(kind: str | None) -> str:
             'kind: expected "logits", "probabilities" or "q", what the torch module gives for each action; found None'
         )
     return kind
-
-
-def _is_rllib(value: Any) -> bool:
-    """Whether something is of RLlib, told without importing it."""
-    return any(kind.__module__.startswith("ray.rllib.") for kind in type(value).__mro__)
 
 
 def _is_torch(value: Any, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from power_metrics.cli.command import Command, check_outputs, check_writable, show
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from power_metrics.psych.staircases import Staircase
     from powerenvs.worlds.psychology.task import Task
 
-STAIRCASES = ("psychlab", "1-up-2-down", "quest")
+STAIRCASES = ("psychlab", "1-up-2-down", "quest", "pairs")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--levels",
         metavar="LEVEL",
-        help="difficulty: a number from 1, 'all', or 'own' for the task's settings; default all",
+        help="difficulty: a number from 1, 'all', 'pairs' (of two variables), or 'own' for the settings; default all",
     )
     parser.add_argument("--staircase", metavar="NAME", help=f"chooses the levels instead: {', '.join(STAIRCASES)}")
     add_setting_arguments(parser, "--kwarg", "a setting of the task, such as set_size=16")
@@ -107,6 +108,8 @@ def _lines(log: TrialLog, task: Task[Any]) -> list[dict[str, float | None]]:
     """For each value of the variable, trials, accuracy, time of correct answers, and those of the ideal observer."""
     from power_metrics.psych.observers import ideal
 
+    if len(log) and task.second and len({str(one) for one in log.column(task.second)}) > 1:
+        return _pair_lines(log, task)
     in_block = task.variable not in log.names
     variable = "trial" if in_block else task.variable
     whole = ideal(task) if in_block else None
@@ -131,15 +134,27 @@ def _lines(log: TrialLog, task: Task[Any]) -> list[dict[str, float | None]]:
     return found
 
 
+def _pair_lines(log: TrialLog, task: Task[Any]) -> list[dict[str, float | None]]:
+    """The same for each pair of values that there were."""
+    found = []
+    for value, part in log.by(task.variable).items():
+        for other, cell in part.by(task.second).items():
+            lines = _lines(cell, replace(task, **{task.second: other}))  # type: ignore[type-var]
+            found += [{task.variable: float(value), task.second: float(other), **line} for line in lines]
+    return found
+
+
 def _levels(given: str | None) -> Any:
     if given in (None, "all"):
         return "all"
     if given == "own":
         return None
+    if given == "pairs":
+        return given
     try:
         return int(given)  # type: ignore[arg-type]
     except ValueError:
-        raise ValueError(f"--levels: expected a number, 'all' or 'own', found {given!r}") from None
+        raise ValueError(f"--levels: expected a number, 'all', 'pairs' or 'own', found {given!r}") from None
 
 
 def _staircase(name: str, task: Task[Any]) -> Staircase:
@@ -148,6 +163,10 @@ def _staircase(name: str, task: Task[Any]) -> Staircase:
 
     if name not in STAIRCASES:
         raise ValueError(f"--staircase: unknown name {name!r}; {closest(name, STAIRCASES)}")
+    if name == "pairs":
+        if not task.second:
+            raise ValueError(f"--staircase: expected one of a single variable for {type(task).__name__}, found 'pairs'")
+        return psych.PairStaircase((len(task.values), len(task.seconds)))
     if name == "quest":
         return psych.Quest(task.values, guess=1 / len(task.answers))
     return psych.LevelStaircase(len(task.values)) if name == "psychlab" else psych.UpDown(len(task.values))

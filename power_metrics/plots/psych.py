@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -202,27 +203,33 @@ def plot_trials(log: TrialLog, title: str | None = None, with_ideal: bool = True
     variable = task.variable if task.variable in log.names else "trial"
     figure = Picture(figsize=(8.6, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2)
-    split = "target" if "target" in log.names else None
+    pairs = bool(task.second) and len(set(log.column(task.second).tolist())) > 1
+    split = task.second if pairs else "target" if "target" in log.names else None
     groups = log.by(split) if split else {"": log}
     for i, (name, part) in enumerate(groups.items()):
-        label = f"{log.subject} {name}".strip()
+        label = f"{_words(task.second)} {name:g}" if pairs else f"{log.subject} {name}".strip()
         colour = COLOURS[i % len(COLOURS)]
         x, share, low, high = _shares(part, variable)
         left.errorbar(x, share, [share - low, high - share], fmt="o-", color=colour, capsize=2, label=label)
         x, mean, error = _times(part, variable)
         right.errorbar(x, mean, 1.96 * error, fmt="o-", color=colour, capsize=2)
-    if with_ideal:
+    if with_ideal and pairs:
+        for i, (name, part) in enumerate(groups.items()):
+            one = replace(task, **{task.second: name})  # type: ignore[type-var]
+            _draw_ideal(left, right, one, part, variable, [], COLOURS[i % len(COLOURS)], "ideal" if i == 0 else None)
+    elif with_ideal:
         _draw_ideal(left, right, task, log, variable, list(groups) if split else [])
     left.set_ylabel("share of correct answers", fontsize=NORMAL)
     right.set_ylabel("time of correct answers (s)", fontsize=NORMAL)
     left.set_ylim(-0.03, 1.03)
-    right.set_ylim(bottom=0)
+    right.set_ylim(bottom=0, top=None if log.column("reaction_time").any() else 1)
     for ax in (left, right):
         ax.set_xlabel("trial of the block" if variable == "trial" else _words(variable), fontsize=NORMAL)
         plain(ax)
     figure.suptitle(_words(type(task).__name__) if title is None else title, fontsize=LARGE)
     figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", fontsize=SMALL, frameon=False)
-    add_note(figure, [f"{len(log)} trials", f"seed {log.seed}", "95 % intervals"])
+    who = [log.subject] if pairs else []
+    add_note(figure, [*who, f"{len(log)} trials", f"seed {log.seed}", "95 % intervals"])
     return figure
 
 
@@ -270,23 +277,26 @@ def _numbers(found: dict[Any, TrialLog]) -> Floats:
     return np.array([float(value) for value in found])
 
 
-def _draw_ideal(left: Axes, right: Axes, task: Task[Any], log: TrialLog, variable: str, kinds: list[str]) -> None:
+def _draw_ideal(
+    left: Axes, right: Axes, task: Task[Any], log: TrialLog, variable: str, kinds: list[str], colour: str = OPTIMAL,
+    label: str | None = "ideal",
+) -> None:  # fmt: skip
     """The ideal observer at the levels of the log, dashed."""
     seconds = task.frames_per_tick / 60
     if variable == "trial":
         exact = ideal(task)
-        left.plot(np.arange(len(exact.accuracy_in_block)), exact.accuracy_in_block, "--", color=OPTIMAL, label="ideal")
+        left.plot(np.arange(len(exact.accuracy_in_block)), exact.accuracy_in_block, "--", color=colour, label=label)
         return
     levels = [level for level, value in enumerate(task.values, start=1) if value in log.by(variable)]
     if not 0 < len(levels) <= MOST_LEVELS:
         return
     found = [ideal(task.at(level)) for level in levels]
     x = [float(task.values[level - 1]) for level in levels]
-    left.plot(x, [one.accuracy for one in found], "--", color=OPTIMAL, label="ideal")
+    left.plot(x, [one.accuracy for one in found], "--", color=colour, label=label)
     for i, kind in enumerate(kinds or [""]):
         ticks = [one.ticks_given.get(kind, np.nan) if kind else one.ticks for one in found]
-        colour = COLOURS[i % len(COLOURS)] if kinds else OPTIMAL
-        right.plot(x, np.array(ticks) * seconds, "--", color=colour)
+        shade = COLOURS[i % len(COLOURS)] if kinds else colour
+        right.plot(x, np.array(ticks) * seconds, "--", color=shade)
 
 
 def _words(name: str) -> str:

@@ -8,6 +8,7 @@ from .observers import (
     observer as observer,
     tradeoff as tradeoff,
 )
+from .pairs import PairStaircase as PairStaircase
 from .procedure import run as run
 from .signals import choice_accuracy as choice_accuracy, yes_no_accuracy as yes_no_accuracy
 from .staircases import (

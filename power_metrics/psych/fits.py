@@ -194,13 +194,30 @@ def _check_rates(guess: float, lapse: float | None) -> None:
         raise ValueError(f"guess, lapse: expected at least 0 and a sum below 1, found {guess!r}, {lapse!r}")
 
 
+def check_one_condition(log: TrialLog, name: str) -> None:
+    """Refuses logs in which the task's other variable changes: over all its values there is no one function.
+
+    Raises:
+        ValueError: for them.
+    """
+    task = task_of(log)
+    for other in {task.variable, task.second} - {name, ""}:
+        values = set(log.column(other).tolist()) if other in log.names else set()
+        if name in (task.variable, task.second) and len(values) > 1:
+            raise ValueError(
+                f"log: expected trials of one {other}, found {len(values)}; take log.where({other}={min(values)!r})"
+            )
+
+
 def _guess(log: TrialLog) -> float:
     return 1 / len(task_of(log).answers)
 
 
 def _counts(log: TrialLog, x: str | None) -> tuple[str, Floats, Floats, Floats]:
     """The variable's name; its values in order, correct answers and trials at each."""
-    name = task_of(log).variable if x is None else x
+    task = task_of(log)
+    name = task.variable if x is None else x
+    check_one_condition(log, name)
     values = as_float64(f"x={name}", log.column(name))
     correct = log.column("correct").astype(np.float64)
     levels, place = np.unique(values, return_inverse=True)

@@ -30,8 +30,8 @@ class TrialLog:
     """The trials of one subject, a line for each.
 
     Every line has what Psychlab logs: reaction_time (seconds from when answers count), step_count, response ("" for
-    none in time), correct, difficulty_level (None for the task's own settings), and the task's variables; besides these
-    block, trial and probe.
+    none in time), correct, difficulty_level (None for the task's own settings, a pair where two variables have levels),
+    and the task's variables; besides these block, trial and probe.
 
     Args:
         rows: the lines.

@@ -43,7 +43,7 @@ class Person:
         self._font: Any = None
         self._clock = pygame.time.Clock()
 
-    def __call__(self, number: int, level: int | None) -> list[dict[str, Any]]:
+    def __call__(self, number: int, level: int | tuple[int, int] | None) -> list[dict[str, Any]]:
         """The lines of one block; none if the person ends it before."""
         env = self._env
         env.reset(seed=self._seed, options={"trial": number, "level": level})

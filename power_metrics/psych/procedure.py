@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from power_metrics.arguments.checks import check_count, check_progress, check_seed
 from power_metrics.psych.logs import TrialLog
 from power_metrics.psych.named import Tables, task as task_named
+from power_metrics.psych.pairs import PairStaircase
 from power_metrics.psych.person import Person
 from power_metrics.psych.staircases import Staircase, as_staircase
 from power_metrics.psych.subjects import NoisyIdeal, PolicyOf, screen_subject, table_subject
@@ -22,6 +23,7 @@ from powerenvs.worlds.psychology.screen import ScreenEnv
 from powerenvs.worlds.psychology.task import FRAMES_PER_SECOND, Block, Task
 
 Row = dict[str, Any]
+Level = int | tuple[int, int] | None
 
 
 def run(
@@ -30,7 +32,7 @@ def run(
     trials: int = 100,
     seed: int | None = 0,
     *,
-    levels: int | str | None = None,
+    levels: int | tuple[int, int] | str | None = None,
     staircase: Staircase | None = None,
     screen: Mapping[str, Any] | None = None,
     progress: bool | None = None,
@@ -40,8 +42,8 @@ def run(
 
     The same seed gives the same trials to every subject; where a staircase chooses the levels, the same at the same
     level. Subjects that know what the belief MDP knows ("ideal", "noisy", "random", `NoisyIdeal`, a policy (S, A),
-    models of Stable-Baselines3 trained on states) take time in ticks of the model. All others (models trained on
-    screens, functions from observations to actions, "person") look at a `ScreenEnv`.
+    models of Stable-Baselines3 and RLlib trained on states, by number or one-hot) take time in ticks of the model. All
+    others (models trained on screens, functions from observations to actions, "person") look at a `ScreenEnv`.
 
     Args:
         task: as for `power_metrics.psych.task`.
@@ -49,8 +51,9 @@ def run(
         trials: how many, at least; a block is done to its end.
         seed: of the trials, and of what chance there is in the subject.
         levels: the difficulty: a level from 1 (easiest), "all" for any by chance (the method of constant stimuli), or
-            None for the settings of the task.
-        staircase: chooses the levels instead: an `UpDown`, a `LevelStaircase` or a `Quest`.
+            None for the settings of the task; where a task has two variables, such as set size and delay, also a pair
+            of levels, or "pairs" for any by chance.
+        staircase: chooses the levels instead: an `UpDown`, a `LevelStaircase`, a `PairStaircase` or a `Quest`.
         screen: arguments of the `ScreenEnv`, for those who look at one.
         progress: show a progress bar: True, False, or None to show one on a terminal after two seconds.
         **settings: of the task.
@@ -74,7 +77,7 @@ def run(
     policy = table_subject(subject)
     if policy is not None and screen is not None:
         raise ValueError("screen: expected None for a subject that knows what the belief MDP knows")
-    session: Callable[[int, int | None], list[Row]]
+    session: Callable[[int, Level], list[Row]]
     if policy is not None:
         session = _Beliefs(base, policy, seed)
     else:
@@ -93,7 +96,7 @@ def run(
             if not found:  # the person has closed the window
                 break
             for row in found:
-                rows.append({"block": block, **row, "difficulty_level": level, "probe": probe})
+                rows.append({"block": block, **row, "difficulty_level": _written(level), "probe": probe})
                 if stairs is not None and not probe and level is not None:
                     stairs.record(level, bool(row["correct"]))
             bar.update(len(found))
@@ -101,15 +104,17 @@ def run(
     return TrialLog([_ordered(row) for row in rows], repr(base), _name(subject), seed)
 
 
-def _levels(
-    task: Task[Any], levels: Any, stairs: Staircase | None, seed: int
-) -> Callable[[int], tuple[int | None, bool]]:
+def _levels(task: Task[Any], levels: Any, stairs: Staircase | None, seed: int) -> Callable[[int], tuple[Level, bool]]:
     """From the number of a block to its level, and whether it is a probe."""
     rng = np.random.default_rng([seed, 2**31])
     if stairs is not None:
+        if isinstance(stairs, PairStaircase):
+            task.at(stairs.levels)
+            most = 0
+        else:
+            most = getattr(stairs, "levels", len(getattr(stairs, "intensities", task.values)))
         if levels is not None:
             raise ValueError(f"levels: expected None with a staircase, which chooses them, found {levels!r}")
-        most = getattr(stairs, "levels", len(getattr(stairs, "intensities", task.values)))
         if most > len(task.values):
             raise ValueError(f"staircase: expected at most the {len(task.values)} levels of the task, found {most}")
         return lambda block: stairs.next(rng)
@@ -117,8 +122,18 @@ def _levels(
         return lambda block: (None, False)
     if levels == "all":
         return lambda block: (int(np.random.default_rng([seed, block, 1]).integers(len(task.values))) + 1, False)
+    if levels == "pairs":
+        if not task.second:
+            raise ValueError(f"levels: expected 'all' or a number, as {type(task).__name__} has one variable")
+        most_of = len(task.values), len(task.seconds)
+        return lambda block: (_drawn_pair(np.random.default_rng([seed, block, 1]), most_of), False)
     task.at(levels)
-    return lambda block: (int(levels), False)
+    level = tuple(map(int, levels)) if isinstance(levels, tuple | list) else int(levels)
+    return lambda block: (level, False)
+
+
+def _drawn_pair(rng: np.random.Generator, most: tuple[int, int]) -> tuple[int, int]:
+    return int(rng.integers(most[0])) + 1, int(rng.integers(most[1])) + 1
 
 
 class _Beliefs:
@@ -126,10 +141,10 @@ class _Beliefs:
 
     def __init__(self, task: Task[Any], policy: PolicyOf, seed: int):
         self._task, self._policy, self._seed = task, policy, seed
-        self._known: dict[int | None, tuple[Tables, NDArray[np.float64], dict[Hashable, int]]] = {}
+        self._known: dict[Level, tuple[Tables, NDArray[np.float64], dict[Hashable, int]]] = {}
         self._outcomes: dict[Any, list[Any]] = {}
 
-    def __call__(self, number: int, level: int | None) -> list[Row]:
+    def __call__(self, number: int, level: Level) -> list[Row]:
         """The lines of one block."""
         task = self._task if level is None else self._task.at(level)
         if level not in self._known:
@@ -193,7 +208,7 @@ class _Screens:
         self._env = ScreenEnv(task, **options)
         self._act, self._seed = act, seed
 
-    def __call__(self, number: int, level: int | None) -> list[Row]:
+    def __call__(self, number: int, level: Level) -> list[Row]:
         """The lines of one block."""
         observation, _ = self._env.reset(seed=self._seed, options={"trial": number, "level": level})
         rows: list[Row] = []
@@ -209,6 +224,11 @@ class _Screens:
                     "subject: expected one that fixates and answers, found 100,000 steps without an answer"
                 )
         return rows
+
+
+def _written(level: Level) -> Any:
+    """As files have it, which know no tuples."""
+    return list(level) if isinstance(level, tuple) else level
 
 
 def _ordered(row: Row) -> Row:

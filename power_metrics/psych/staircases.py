@@ -22,11 +22,11 @@ class Staircase(ABC):
     """What `power_metrics.psych.run` asks of a staircase."""
 
     @abstractmethod
-    def next(self, rng: np.random.Generator) -> tuple[int, bool]:
+    def next(self, rng: np.random.Generator) -> tuple[Any, bool]:
         """The level of the next trial, and whether it is a probe, which counts for nothing."""
 
     @abstractmethod
-    def record(self, level: int, correct: bool) -> None:
+    def record(self, level: Any, correct: bool) -> None:
         """Takes the answer of a trial that is no probe."""
 
 
@@ -159,9 +159,8 @@ class LevelStaircase(FiniteStaircase):
         self, levels: int, promote: float = 0.75, demote: float = 0.5, probe: float = 0.1, start: int = 1,
         legacy: bool = False,
     ):  # fmt: skip
-        if not 0 <= real(demote) < real(promote) <= 1:
-            raise ValueError(f"promote, demote: expected 0 <= demote < promote <= 1, found {promote!r}, {demote!r}")
-        self.promote, self.demote, self.legacy = float(promote), float(demote), bool(legacy)
+        self.promote, self.demote = check_shares(promote, demote)
+        self.legacy = bool(legacy)
         super().__init__(levels, start, probe)
 
     def first(self, level: int) -> tuple[int, ...]:
@@ -177,6 +176,17 @@ class LevelStaircase(FiniteStaircase):
         up = right == level if self.legacy else right >= self.promote * level
         down = right <= level // 2 if self.legacy else right <= self.demote * level
         return self._moved(level, 1 if up else -1 if down else 0)
+
+
+def check_shares(promote: float, demote: float) -> tuple[float, float]:
+    """The shares of correct answers for going up and down.
+
+    Raises:
+        ValueError: for numbers out of range.
+    """
+    if not 0 <= real(demote) < real(promote) <= 1:
+        raise ValueError(f"promote, demote: expected 0 <= demote < promote <= 1, found {promote!r}, {demote!r}")
+    return float(promote), float(demote)
 
 
 class Settled(NamedTuple):
@@ -334,5 +344,7 @@ def as_staircase(value: Any) -> Staircase | None:
         ValueError: for anything else.
     """
     if value is not None and not isinstance(value, Staircase):
-        raise ValueError(f"staircase: expected an UpDown, a LevelStaircase, a Quest or None, found {value!r}")
+        raise ValueError(
+            f"staircase: expected an UpDown, LevelStaircase, PairStaircase, Quest or None, found {value!r}"
+        )
     return value

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from power_metrics.agents.observations import is_sb3
+from power_metrics.agents.observations import StateObservations, is_rllib, is_sb3
 from power_metrics.agents.table import policy_table
 from power_metrics.arguments.checks import check_policy
 from power_metrics.psych.named import Tables
@@ -87,10 +87,12 @@ def table_subject(subject: Any) -> PolicyOf | None:
         return subject.policy
     if isinstance(subject, np.ndarray | list):
         return lambda tables: check_policy(subject, tables.mdp, "subject")
-    if is_sb3(subject):
-        if isinstance(subject.observation_space, gym.spaces.Discrete):
-            return lambda tables: policy_table(subject, TabularEnv(tables.task))
-        return None
+    if is_sb3(subject) or is_rllib(subject):
+        space = subject.observation_space if is_sb3(subject) else _trained_on(subject)
+        if len(space.shape or ()) == 3:
+            return None
+        kind = "state" if isinstance(space, gym.spaces.Discrete) else "onehot"
+        return lambda tables: policy_table(subject, TabularEnv(tables.task, observation=kind))
     if callable(subject) or hasattr(subject, "predict"):
         return None
     raise ValueError(
@@ -99,8 +101,48 @@ def table_subject(subject: Any) -> PolicyOf | None:
     )
 
 
+def _trained_on(agent: Any) -> Any:
+    """The observations of an algorithm of RLlib, before its connectors; or of a module."""
+    runner = getattr(agent, "env_runner", None)
+    return agent.observation_space if runner is None else runner._env_to_module.input_observation_space
+
+
+class _Numbered(NamedTuple):
+    """What is needed of tables where there is one observation at a time."""
+
+    num_actions: int
+    num_states: int = 1
+
+    @property
+    def available(self) -> NDArray[np.bool_]:
+        """All actions."""
+        return np.ones((1, self.num_actions), dtype=bool)
+
+
+class _RLlib:
+    """The best action of an algorithm of RLlib, or of a module, for an observation."""
+
+    def __init__(self, agent: Any):
+        self._agent, self._space = agent, _trained_on(agent)
+        self.__name__ = type(agent).__name__
+
+    def __call__(self, observation: NDArray[np.uint8]) -> int:
+        from power_metrics.agents.rllib import policy_scores
+
+        actions: Any = self._agent.env_runner.module if hasattr(self._agent, "env_runner") else self._agent
+        seen: Any = StateObservations(
+            _Numbered(int(actions.action_space.n)),  # type: ignore[arg-type]
+            observation[None],
+            self._space,
+        )
+        scores, _ = policy_scores(self._agent, seen, 1, check=False)
+        return int(scores[0].argmax())
+
+
 def screen_subject(subject: Any) -> Callable[[Any], Any]:
     """What acts on screens as a function from observations to actions."""
+    if is_rllib(subject):
+        return _RLlib(subject)
     if hasattr(subject, "predict"):
         return lambda observation: subject.predict(observation, deterministic=True)[0]
     return subject  # type: ignore[no-any-return]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import as_float64, check_count, check_level, check_seed
+from power_metrics.psych.fits import check_one_condition
 from power_metrics.psych.logs import TrialLog
 from power_metrics.psych.named import task_of
 from power_metrics.results.base import Result
@@ -113,6 +114,7 @@ def chronometric(
         raise ValueError(f"log: expected a TrialLog, found {log!r}")
     check_level(confidence, "confidence")
     name = task_of(log).variable if x is None else x
+    check_one_condition(log, name)
     right = log.column("correct").astype(bool)
     values = as_float64(f"x={name}", log.column(name))[right]
     times = as_float64("reaction_time", log.column("reaction_time"))[right]

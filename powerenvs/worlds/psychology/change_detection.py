@@ -63,6 +63,8 @@ class ChangeDetection(Held):
     answers: ClassVar[tuple[str, ...]] = ("different", "same")
     variable: ClassVar[str] = "set_size"
     values: ClassVar[tuple[int, ...]] = tuple(range(1, 10))
+    second: ClassVar[str] = "delay"
+    seconds: ClassVar[tuple[int, ...]] = (1, 2, 4, 8, 16, 32)
     frames_per_tick: ClassVar[int] = 8
 
     def __post_init__(self) -> None:

@@ -152,10 +152,8 @@ class MotionDiscrimination(Task[Walk]):
         answer = self.answers.index(str(truth))
         way = rng.integers(self.directions, size=(TICKS, self.dots))
         way = np.where(rng.random(way.shape) < self.coherence, answer, way)
-        angles = 2 * np.pi * np.arange(self.directions) / self.directions
-        steps = SPEED * self.frames_per_tick * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         begin = rng.uniform(-FIELD, FIELD, (self.dots, 2))
-        paths = np.concatenate([begin[None], begin + np.cumsum(steps[way], axis=0)]).astype(np.float32)
+        paths = Paths(begin, way.astype(np.int8), SPEED * self.frames_per_tick, self.directions)
         places, arrows = arrows_around(self.directions)
         frames = None if self.deadline is None else self.deadline * self.frames_per_tick
         draw = partial(_draw, paths, self.frames_per_tick, arrows)
@@ -176,14 +174,35 @@ TICKS = 120
 """How long dots move before they do the same again."""
 
 
-def _draw(paths: NDArray[np.float32], per_tick: int, arrows: tuple[Item, ...], size: int, frame: int) -> Any:
+class Paths:
+    """Where dots are after each tick, as far as anybody has looked: most trials end long before they do the same again.
+
+    Args:
+        begin: (n, 2) places.
+        way: (ticks, n) the direction of each dot in each tick.
+        length: of a step.
+        directions: how many there are.
+    """
+
+    def __init__(self, begin: NDArray[np.float64], way: NDArray[np.int8], length: float, directions: int):
+        angles = 2 * np.pi * np.arange(directions) / directions
+        self._steps = length * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        self._way, self._places = way, [begin]
+
+    def at(self, tick: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(n, 2) the places at a tick, and the steps that dots take in it."""
+        tick %= len(self._way)
+        while len(self._places) <= tick:
+            self._places.append(self._places[-1] + self._steps[self._way[len(self._places) - 1]])
+        return self._places[tick], self._steps[self._way[tick]]
+
+
+def _draw(paths: Paths, per_tick: int, arrows: tuple[Item, ...], size: int, frame: int) -> Any:
     """The dots at a frame, wrapped around in their field."""
     tick, part = divmod(frame, per_tick)
-    last = len(paths) - 1
-    here = paths[tick % last] + (paths[tick % last + 1] - paths[tick % last]) * (part / per_tick)
-    dots = (here + FIELD) % (2 * FIELD) - FIELD
-    dots = dots[(dots**2).sum(axis=1) < FIELD**2]
-    canvas = draw_dots(size, dots.astype(np.float64) + 0.5)
+    here, step = paths.at(tick)
+    dots = (here + step * (part / per_tick) + FIELD) % (2 * FIELD) - FIELD
+    canvas = draw_dots(size, dots[(dots**2).sum(axis=1) < FIELD**2] + 0.5)
     for arrow in arrows:
         put(canvas, arrow)
     return canvas

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from powerenvs.worlds.psychology.paint import BLUE, COLOURS, Item, draw_items
+from powerenvs.worlds.psychology.paint import BLUE, COLOURS, Item, draw_dots, draw_items
 from powerenvs.worlds.psychology.task import CORRECT, WRONG, Change, Part, Place, Scene, Task
 
-KINDS = ("colour", "shape", "orientation")
+KINDS = ("colour", "shape", "orientation", "motion")
+WINDOW, DOTS, DRIFT = 0.07, 12, 0.003
+"""Of an item that differs in motion: half its width, how many dots, and how far they go in a frame."""
 COLUMNS = 5
 """Items stand on a lattice of so many columns and rows, none in its middle."""
 
@@ -44,7 +47,8 @@ class OddOneOut(Task[Odd]):
 
     Arguments:
         set_size: how many items, at least 3.
-        kind: what the odd one differs in: "colour", "shape" or "orientation".
+        kind: what the odd one differs in: "colour", "shape", "orientation" or "motion" (dots of the item drift another
+            way).
         known: whether one knows beforehand what the odd item looks like, so that a single look tells.
         cost: of a look.
 
@@ -142,14 +146,22 @@ class OddOneOut(Task[Odd]):
         items, places = [], []
         for i, cell in enumerate(cells.tolist()):
             x, y = (0.1 + 0.2 * (cell % COLUMNS), 0.1 + 0.2 * (cell // COLUMNS))
+            places.append(Place(x, y, 0.08))
+            if self.kind == "motion":
+                continue
             item = {
                 "colour": Item("disc", x, y, 0.12, second if i == odd else first),
                 "shape": Item(shapes[i == odd], x, y, 0.12, BLUE),
                 "orientation": Item("bar", x, y, 0.13, BLUE, angle=angle + 45.0 * (i == odd)),
             }[self.kind]
             items.append(item)
-            places.append(Place(x, y, 0.08))
         part = Part("array", None, partial(_draw, tuple(items)), open=True)
+        if self.kind == "motion":
+            turns = np.where(np.arange(self.set_size) == odd, angle + 180.0, angle)
+            dots = rng.uniform(-WINDOW, WINDOW, (self.set_size, DOTS, 2))
+            discs = tuple(Item("disc", place.x, place.y, 2.3 * WINDOW, BLUE) for place in places)
+            draw = partial(_drift, discs, dots, np.radians(turns))
+            part = Part("array", None, draw, moving=True, open=True)
         return (Scene(odd, tuple(places), (part,), {"set_size": self.set_size, "kind": self.kind}),), None
 
     def hidden(self) -> Mapping[Hashable, float]:
@@ -176,6 +188,21 @@ class OddOneOut(Task[Odd]):
         glyph = {"differ": "|", "found": "x"}.get(state.says, "x")
         row = glyph * state.looks + "?" * (self.set_size - state.looks)
         return (row[: state.looks - 1] + "o" + row[state.looks :] if state.says == "found" else row,)
+
+
+@lru_cache(maxsize=32)
+def _ground(discs: tuple[Item, ...], size: int) -> NDArray[np.uint8]:
+    return draw_items(size, discs)
+
+
+def _drift(
+    discs: tuple[Item, ...], dots: NDArray[np.float64], turns: NDArray[np.float64], size: int, frame: int
+) -> Any:
+    """Dots that drift within each item: in a picture that stands still all are alike."""
+    way = np.stack([np.cos(turns), np.sin(turns)], axis=1)[:, None]
+    off = (dots + DRIFT * frame * way + WINDOW) % (2 * WINDOW) - WINDOW
+    places = np.array([(disc.x, disc.y) for disc in discs])[:, None] + off
+    return draw_dots(size, places[(off**2).sum(axis=2) < WINDOW**2], width=0.022, on=_ground(discs, size).copy())
 
 
 def _draw(items: tuple[Item, ...], size: int, frame: int) -> Any:

@@ -123,10 +123,15 @@ def blank(size: int, colour: RGB = GREY) -> Picture:
     return canvas
 
 
+def pixels_of(height: float, size: int) -> int:
+    """How many pixels a shape of this height is drawn with."""
+    return max(2, round(height * size))
+
+
 def put(canvas: Picture, item: Item) -> None:
     """Draws a shape on a screen; what lies beyond its edge is left out."""
     size = len(canvas)
-    pixels = max(2, round(item.height * size))
+    pixels = pixels_of(item.height, size)
     mask = shape_mask(item.shape, pixels, item.angle)
     target, part = _overlap(canvas, mask, item.x, item.y)
     alpha = part[..., None].astype(np.float32) * np.float32(item.contrast)
@@ -157,19 +162,15 @@ def draw_items(size: int, items: Iterable[Item], colour: RGB = GREY) -> Picture:
     return canvas
 
 
-def draw_dots(size: int, dots: NDArray[np.float64], colour: RGB = WHITE, width: float = 0.022) -> Picture:
-    """A screen with round dots at (n, 2) places, smooth to a fraction of a pixel: fast, for motion."""
-    reach = max(1, math.ceil(width * size / 2 + 0.5))
-    around = np.arange(-reach, reach + 1)
-    places = dots * size - 0.5
-    middle = np.rint(places).astype(np.int64)
-    away = around[None, :] - (places - middle)[:, :, None]  # (n, 2, K), from the dot's middle along each axis
-    distance = np.sqrt(away[:, 0, None, :] ** 2 + away[:, 1, :, None] ** 2)
-    cover = np.clip(width * size / 2 + 0.5 - distance, 0, 1)
-    columns, rows = middle[:, 0, None, None] + around[None, None, :], middle[:, 1, None, None] + around[None, :, None]
-    inside = (rows >= 0) & (rows < size) & (columns >= 0) & (columns < size)
-    flat = np.broadcast_to(rows * size + columns, cover.shape)[inside]
-    total = np.bincount(flat, weights=cover[inside], minlength=size * size)
-    alpha = np.minimum(total, 1.0).reshape(size, size, 1)
-    ground = np.array(GREY)
-    return (ground + alpha * (np.array(colour) - ground) + 0.5).astype(np.uint8)
+def draw_dots(
+    size: int, dots: NDArray[np.float64], colour: RGB = WHITE, width: float = 0.022, on: Picture | None = None
+) -> Picture:
+    """A screen with round dots at (n, 2) places, smooth to a fraction of a pixel: fast, for motion.
+
+    They are drawn on grey, or on a picture (size, size, 3), which changes.
+    """
+    from powerenvs.worlds.psychology.dots import dotted  # which imports numba
+
+    canvas = blank(size) if on is None else on
+    dotted(canvas, np.asarray(dots, dtype=np.float64), width * size / 2, np.array(colour, dtype=np.float64))
+    return canvas

@@ -49,9 +49,13 @@ class ScreenEnv(RenderedEnv):
         frames_per_step: frames that go by in a step, at 60 a second.
         timeout: frames until a trial ends without fixation; or without an answer, from when answers count.
         foveal: None, or how the periphery is coarser: "mosaic", "grid", or "log-polar"; see `FovealMap`.
-        level: the difficulty of all trials, 1 for the easiest; None for the settings of the task, "random" for any.
+        level: the difficulty of all trials, 1 for the easiest, or a pair where the task has two variables; None for the
+            settings of the task, "random" for any level.
         blocks: of an episode.
         render_mode: "rgb_array", "ansi", "human" (needs pygame), or None.
+
+    Attributes:
+        cross: (size, size, 3) the screen of fixation.
 
     Raises:
         ValueError: for an argument that does not fit.
@@ -84,7 +88,7 @@ class ScreenEnv(RenderedEnv):
         frames_per_step: int = 4,
         timeout: int = 600,
         foveal: str | None = None,
-        level: int | str | None = None,
+        level: int | tuple[int, int] | str | None = None,
         blocks: int = 1,
         render_mode: str | None = None,
     ):
@@ -125,7 +129,7 @@ class ScreenEnv(RenderedEnv):
         self._mask = None if gaze == "pixels" else np.ones(len(self.action_labels), dtype=np.int8)
         self._canvas = np.empty((2 * size, 2 * size, 3), dtype=np.uint8)
         self._canvas[:] = GREY
-        self._cross = draw_items(size, [Item("cross", *FIXATION, 0.07, INK)])
+        self.cross = draw_items(size, [Item("cross", *FIXATION, 0.07, INK)])
         self._seed: int | None = None
         self._trial = -1
         self._ended = True
@@ -240,7 +244,7 @@ class ScreenEnv(RenderedEnv):
         self._part = None
         self._number, self._clock, self._waited, self._dwelt, self._steps, self._on = -1, 0, 0, 0, 0, -1
         self._gaze = [FIXATION[0], FIXATION[1]]
-        self._paste(self._cross)
+        self._paste(self.cross)
 
     def _enter(self, number: int) -> None:
         self._part = self.scene.parts[number]

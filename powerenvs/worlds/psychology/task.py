@@ -111,6 +111,8 @@ class Task(World[State]):
         fresh: whether every trial of a block has a truth of its own.
         variable: the field that makes trials harder.
         values: of this field, by level, easiest first.
+        second: another field that makes trials harder; "" for none.
+        seconds: its values, easiest first.
         frames_per_tick: how long a tick of the model is on the screen.
         cost: what a tick costs.
 
@@ -126,6 +128,8 @@ class Task(World[State]):
     answers: ClassVar[tuple[str, ...]]
     variable: ClassVar[str]
     values: ClassVar[tuple[Any, ...]]
+    second: ClassVar[str] = ""
+    seconds: ClassVar[tuple[Any, ...]] = ()
     frames_per_tick: ClassVar[int] = 4
     views: ClassVar[Mapping[str, str]] = {"screen": "powerenvs.worlds.psychology.screen:ScreenEnv"}
     fresh: ClassVar[bool] = False
@@ -240,13 +244,25 @@ class Task(World[State]):
         """How many ticks an action takes: none to answer, one for everything else."""
         return int(self.effective(state, action) not in self.answers)
 
-    def at(self, level: int) -> Task[State]:
-        """The task at a level, 1 for the easiest.
+    def at(self, level: int | tuple[int, int]) -> Task[State]:
+        """The task at a level, 1 for the easiest; or at a pair of levels, of ``variable`` and of ``second``.
 
         Raises:
             ValueError: if there is no such level.
         """
-        if level not in range(1, len(self.values) + 1):
+        if isinstance(level, tuple | list):
+            if not self.second:
+                raise ValueError(
+                    f"level: expected a number, as {type(self).__name__} has one variable, found {level!r}"
+                )
+            if len(level) != 2 or not (_in(level[0], self.values) and _in(level[1], self.seconds)):
+                raise ValueError(
+                    f"level: expected a pair of 1 to {len(self.values)} ({self.variable}) and 1 to {len(self.seconds)} "
+                    f"({self.second}), found {level!r}"
+                )
+            changes = {self.variable: self.values[level[0] - 1], self.second: self.seconds[level[1] - 1]}
+            return replace(self, **changes)  # type: ignore[type-var]
+        if not _in(level, self.values):
             raise ValueError(f"level: expected 1 to {len(self.values)}, found {level!r}")
         return replace(self, **{self.variable: self.values[level - 1]})  # type: ignore[type-var]
 
@@ -305,6 +321,10 @@ class Task(World[State]):
         """
         if getattr(self, name) not in kinds:
             raise ValueError(f"{name}: unknown kind {getattr(self, name)!r}; {closest(getattr(self, name), kinds)}")
+
+
+def _in(level: Any, values: tuple[Any, ...]) -> bool:
+    return level in range(1, len(values) + 1)
 
 
 def ended(state: Any, correct: bool) -> Change:

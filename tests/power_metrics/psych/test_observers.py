@@ -77,6 +77,14 @@ def test_targets_that_pop_out_take_one_look():
         assert found.ticks_given == {"present": 1.0, "absent": 1.0}
 
 
+@pytest.mark.parametrize("size", [1, 8, 24])
+def test_search_of_three_kinds(size):
+    """Each kind in a third of the trials: one look, one look, and (N+1)/2 or N."""
+    found = pm.psych.ideal("VisualSearch", kind="interleaved", set_size=size)
+    looks = {"present": (2 + (size + 1) / 2) / 3, "absent": (2 + size) / 3}
+    assert found.ticks_given == pytest.approx(looks, abs=1e-12)
+
+
 def test_noisy_search_against_bayes_by_hand():
     """After each pass in vain the target is less likely; two passes miss it with probability (1 - hit)²."""
     hit = 0.6

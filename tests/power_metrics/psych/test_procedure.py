@@ -349,6 +349,8 @@ def test_the_command(tmp_path, capsys):
     assert paths["found.png"].stat().st_size > 5000
     assert main(["psych"]) == 0
     assert "Harlow" in capsys.readouterr().out
+    assert main(["psych", "LandoltC", "--trials", "60", "--staircase", "pairs"]) == 0
+    assert "scale  contrast  trials" in capsys.readouterr().out
     for stairs in ("psychlab", "1-up-2-down", "quest"):
         assert main(["psych", "MotionDiscrimination", "--trials", "20", "--staircase", stairs]) == 0
         assert "the staircase is at" in capsys.readouterr().out
@@ -357,6 +359,7 @@ def test_the_command(tmp_path, capsys):
     for bad, message in (
         (["psych", "Hallow"], "did you mean 'Harlow'"),
         (["psych", "Harlow", "--levels", "hard"], "--levels: expected a number"),
+        (["psych", "Harlow", "--staircase", "pairs"], "expected one of a single variable for Harlow"),
         (["psych", "Harlow", "--staircase", "quests"], "did you mean 'quest'"),
         (["psych", "Harlow", "--subject", "idea"], "did you mean 'ideal'"),
         (["psych", "Harlow", "--levels", "1", "--staircase", "quest"], "expected one of them"),
@@ -366,3 +369,74 @@ def test_the_command(tmp_path, capsys):
     ):
         assert main(bad) == 2
         assert message in capsys.readouterr().err
+
+
+def test_two_variables_have_levels_in_pairs(tmp_path):
+    """Along both at once: fixed, by chance, by a staircase; the same trials for everybody, and one line a pair."""
+    ideal, guess = (pm.psych.run("ChangeDetection", who, 60, seed=3, levels="pairs") for who in ("ideal", "random"))
+    assert stimuli(ideal) == stimuli(guess)
+    assert len(set(ideal.column("delay"))) == 6
+    assert ideal.rows[0]["difficulty_level"] == [
+        ideal.rows[0]["set_size"], 1 + [1, 2, 4, 8, 16, 32].index(ideal.rows[0]["delay"])
+    ]  # fmt: skip
+    fixed = pm.psych.run("LandoltC", "ideal", trials=5, levels=(2, 3))
+    assert {(row["scale"], row["contrast"]) for row in fixed} == {(0.5, 0.25)}
+    seen = pm.psych.run("LandoltC", looking, trials=3, levels=(2, 3), screen={"timeout": 40, "size": 32})
+    assert stimuli(seen) == stimuli(fixed)[:3]
+    for suffix in (".csv", ".jsonl"):
+        ideal.save(tmp_path / f"log{suffix}")
+        assert pm.psych.TrialLog.load(tmp_path / f"log{suffix}") == ideal
+    with pytest.raises(ValueError, match=r"expected trials of one delay, found 6; take log.where\(delay=1\)"):
+        pm.psych.psychometric(ideal)
+    with pytest.raises(ValueError, match=r"level: expected a pair of 1 to 6 \(scale\) and 1 to 6 \(contrast\)"):
+        pm.psych.run("LandoltC", "ideal", trials=5, levels=(7, 1))
+    with pytest.raises(ValueError, match="level: expected a number, as Harlow has one variable"):
+        pm.psych.run("Harlow", "ideal", trials=5, levels=(1, 1))
+    with pytest.raises(ValueError, match="levels: expected 'all' or a number"):
+        pm.psych.run("Harlow", "ideal", trials=5, levels="pairs")
+    with pytest.raises(ValueError, match="has one variable"):
+        pm.psych.run("Harlow", "ideal", staircase=pm.psych.PairStaircase((1, 1)))
+    figure = plot_trials(ideal)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["ideal", *(f"delay {delay}" for delay in (1, 2, 4, 8, 16, 32))]
+
+
+def test_a_staircase_of_pairs_walks_along_the_edge():
+    """Of an observer who sees what is large and strong enough together: base right, every advance that leads on wrong."""
+    stairs, rng = pm.psych.PairStaircase((6, 6), probe=0.1), np.random.default_rng(0)
+    probes = 0
+    for _ in range(1_500):
+        pair, probe = stairs.next(rng)
+        probes += probe
+        if not probe:
+            stairs.record(pair, sum(pair) <= 7)
+        else:
+            assert all(1 <= level <= now for level, now in zip(pair, stairs.level, strict=True))
+    assert 90 < probes < 220
+    assert {sum(pair) for pair in stairs.history[20:]} == {7}  # no further, and never back
+    climbing = pm.psych.PairStaircase((2, 3), probe=0.0, trials=1)
+    for _ in range(40):
+        climbing.record(climbing.next(rng)[0], True)
+    assert climbing.level == (2, 3)
+    for _ in range(40):
+        climbing.record(climbing.next(rng)[0], False)
+    assert climbing.level == (1, 1)
+    for wrong in (
+        {"levels": 6},
+        {"levels": (0, 2)},
+        {"start": (7, 1)},
+        {"probe": 1.0},
+        {"trials": 0},
+        {"promote": 0.4},
+    ):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            pm.psych.PairStaircase(**{"levels": (6, 6), **wrong})
+
+
+def test_interleaved_search_has_the_slopes_of_its_kinds():
+    log = pm.psych.run("VisualSearch", "ideal", trials=600, seed=0, levels="all", kind="interleaved")
+    assert set(log.column("kind")) == {"conjunction", "colour", "shape"}
+    slopes = pm.psych.set_size_slopes(log.where(target="absent"), by="kind", num_bootstrap=20).slope
+    assert slopes == pytest.approx({"conjunction": 0.25, "colour": 0, "shape": 0}, abs=1e-12)
+    looked = pm.psych.run("VisualSearch", looking, 4, screen={"timeout": 40, "size": 32}, kind="interleaved")
+    assert stimuli(looked) == stimuli(pm.psych.run("VisualSearch", "ideal", trials=4, kind="interleaved"))

@@ -24,6 +24,8 @@ WORLDS = {entry.name: load(entry.world) for entry in family_named("psychology").
 CASES = [(name, {}) for name in WORLDS] + [
     ("VisualSearch", {"hit": 0.7, "passes": 2, "set_size": 3, "present": 0.3}),
     ("VisualSearch", {"kind": "colour", "hit": 0.8, "passes": 3}),
+    ("VisualSearch", {"kind": "interleaved", "set_size": 3, "hit": 0.8, "passes": 2}),
+    ("OddOneOut", {"set_size": 5, "kind": "motion"}),
     ("MotionDiscrimination", {"directions": 8, "bound": None, "deadline": 3, "coherence": 0.4}),
     ("MotionDiscrimination", {"directions": 4, "bound": 2, "deadline": 4}),
     ("MotionDiscrimination", {"deadline": 5, "coherence": 1.0}),
@@ -266,6 +268,38 @@ def test_dots_move_as_the_model_has_it():
     assert len(seen) >= 4
     sign = 1 if block.truth == "right" else -1
     assert seen[:, 1].mean() == pytest.approx(sign * 0.012 * 200, abs=0.4)
+
+
+@pytest.mark.parametrize("size", [40, 84])
+def test_all_pictures_of_a_ring(size):
+    """Those of blocks are among them, as often as they say."""
+    task = WORLDS["LandoltC"](scale=0.5, directions=2)
+    pictures = task.pictures(size)
+    assert sum(p for p, _, _ in pictures) == pytest.approx(1, abs=1e-12)
+    known = {picture.tobytes(): (p, answer) for p, answer, picture in pictures}
+    assert len(known) == len(pictures)
+    counts: dict = {}
+    for trial in range(600):
+        scene = task.block(0, trial).scenes[0]
+        shown = scene.parts[0].draw(size, 0).tobytes()
+        assert known[shown][1] == scene.answer
+        counts[shown] = counts.get(shown, 0) + 1
+    for shown, (p, _) in known.items():
+        assert abs(counts.get(shown, 0) / 600 - p) < 4.5 * np.sqrt(p * (1 - p) / 600)
+    with pytest.raises(ValueError, match="eccentricity: expected 0"):
+        replace(task, eccentricity=1.0).pictures(size)
+
+
+def test_the_screen_as_it_is_seen_from_anywhere():
+    """`seen` shows what a step would, and changes nothing."""
+    env = ScreenEnv(WORLDS["VisualSearch"](), size=40, foveal="grid", dwell=1)
+    env.reset(seed=0)
+    first, *_ = env.step(0)
+    elsewhere = env.seen(env.block.scenes[0].parts[0].draw(40, 0), 0.5 + 1 / 9, 0.5)
+    assert np.array_equal(env._observe(), first)
+    assert np.array_equal(env.step(4)[0], elsewhere)
+    with pytest.raises(ValueError, match=r"picture: expected shape \(40, 40, 3\)"):
+        env.seen(np.zeros((84, 84, 3), np.uint8), 0.5, 0.5)
 
 
 @pytest.mark.parametrize("kind", ["mosaic", "grid", "log-polar"])
