@@ -128,7 +128,7 @@ def _levels(task: Task[Any], levels: Any, stairs: Staircase | None, seed: int) -
         most_of = len(task.values), len(task.seconds)
         return lambda block: (_drawn_pair(np.random.default_rng([seed, block, 1]), most_of), False)
     task.at(levels)
-    level = tuple(map(int, levels)) if isinstance(levels, tuple | list) else int(levels)
+    level: Level = (int(levels[0]), int(levels[1])) if isinstance(levels, tuple | list) else int(levels)
     return lambda block: (level, False)
 
 

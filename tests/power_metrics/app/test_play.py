@@ -50,6 +50,21 @@ def test_what_an_agent_observes_is_a_picture_too():
     assert image_of(seen._observation) is not None
 
 
+def test_psychology_on_the_page():
+    """A screen in real time, whose trials are those of everybody else; its answers have names of their own."""
+    kwargs = {"observation": "screen", "response": "button", "blocks": 4}
+    played = Episode({"id": "powerenvs/GlassPatterns-v0", "kwargs": kwargs, "seed": 5})
+    shown = played.shown()
+    assert shown["actions"] == [["stay", "up", "down", "left", "right", "press left", "press right"]]
+    assert shown["real_time"]
+    assert shown["rate"] == 15
+    while not played.over:
+        played.act([5 if played.log and played.log[-1]["info"]["phase"] == "pattern" else 0])
+    trials = [line["info"]["trial"] for line in played.log if "trial" in line["info"]]
+    ideal = pm.psych.run("GlassPatterns", "ideal", trials=4, seed=5)
+    assert [trial["pattern"] for trial in trials] == ideal.column("pattern").tolist()
+
+
 def test_walks_are_what_measures_read(tmp_path):
     name = "powerenvs/Vase-v0"
     episode = Episode({"id": name, "kwargs": {}, "seed": 0})

@@ -330,6 +330,10 @@ def test_a_person_at_a_window(monkeypatch):
     log = pm.psych.run("Harlow", "person", trials=6, seed=4)
     assert set(log.column("response")) == {"left"}
     assert stimuli(log) == stimuli(pm.psych.run("Harlow", "ideal", trials=6, seed=4))
+    for name in ("VisualSearch", "GlassPatterns"):
+        waiting = iter([[]] + [[pygame.K_1], []] * 200)
+        log = pm.psych.run(name, "person", trials=4, seed=4, levels="all")
+        assert stimuli(log) == stimuli(pm.psych.run(name, "ideal", trials=4, seed=4, levels="all"))
     waiting = iter([[], [pygame.K_ESCAPE]])
     assert len(pm.psych.run("Harlow", "person", trials=6, seed=4)) == 0
     with pytest.raises(ValueError, match="screen: expected gaze='grid'"):
