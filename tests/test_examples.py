@@ -295,6 +295,37 @@ def test_safety_learners(run):
         assert picture.width > 800
 
 
+def test_learner_budgets_and_noisy_exploration(run):
+    out, printed = run("learner_budgets", "--steps", 300, "--seeds", 2, "--algorithms", "q_learning", "vector_ppo")
+    found = pandas.read_csv(out / "budgets.csv")
+    assert found.world.tolist() == ["open 3x3"] * 2 + ["four_rooms"] * 2 + ["island"] * 2
+    assert found.score[0] > 0.95
+    assert (found.score <= 1.0 + 1e-9).all()
+    assert '"initial_value": 0.5' in printed
+    out, _ = run("noisy_exploration", "--level", "S...G", "--steps", 640, "--seeds", 1, "--windows", 2)
+    found = json.loads((out / "noisy_exploration.json").read_text())
+    assert all(1 <= counts[0] <= counts[1] <= found["states"] for (counts,) in found["seen"].values())
+    with Image.open(out / "noisy_exploration.png") as picture:
+        assert picture.width > 500
+
+
+def test_many_worlds(run):
+    """The joined table is each world's own: what is optimal there scores 100 and what is random 0."""
+    out, printed = run("many_worlds", "--steps", 1_024, "--seeds", 1, "--worlds", "wall", "island")
+    found = json.loads((out / "many_worlds.json").read_text())
+    assert set(found["scores"]) == {"wall", "island"}
+    assert "capped mean" in printed
+    script = runpy.run_path(str(EXAMPLES / "many_worlds.py"))
+    _, alone = script["joined"](["wall", "island"], 0.9, ["wall", "island"])
+    for policy, score in ((lambda mdp: mdp.available / mdp.available.sum(axis=1, keepdims=True), 0.0), (best, 100.0)):
+        for name, mdp in alone.items():
+            assert script["scored"](alone, policy(mdp), 0.9)[name] == pytest.approx(score, abs=1e-6)
+
+
+def best(mdp):
+    return np.eye(mdp.num_actions)[pm.solve_task(mdp, 0.9).policy[0]]
+
+
 @pytest.mark.filterwarnings("ignore")  # RLlib warns of its own deprecations
 @pytest.mark.parametrize("game", ["power_pair", "one_key"])
 def test_games_rllib(run, game):

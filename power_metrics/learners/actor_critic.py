@@ -136,6 +136,11 @@ class VectorActorCritic:
         self._parameters = [*self.actor.parameters(), *self.critic.parameters()]
         self._optimizer = OPTIMIZERS[optimizer](self._parameters, lr=learning_rate, eps=optimizer_eps)
 
+    @property
+    def visits(self) -> NDArray[np.int64]:
+        """(S,) how often it has taken an action in each state, since it was made."""
+        return self._copies.visits
+
     def policy(self) -> Floats:
         """(S, A) action probabilities."""
         with torch.no_grad():

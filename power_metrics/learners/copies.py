@@ -43,6 +43,7 @@ class Copies:
         available: (S, A) which actions there are.
         scale: the factor of rewards.
         state: (N,) the states that the copies are in.
+        visits: (S,) how often an action was taken in each state.
 
     Raises:
         ValueError: for observations that are not a function of the state, and arguments that do not fit.
@@ -60,6 +61,7 @@ class Copies:
             _world(env, mdp), self.num_envs, max_episode_steps=time_limit(env), autoreset_mode=AutoresetMode.SAME_STEP
         )
         self.state = np.zeros(self.num_envs, dtype=np.int64)
+        self.visits = np.zeros(mdp.num_states, dtype=np.int64)
 
     def reset(self, seed: int) -> None:
         """Starts an episode in every copy."""
@@ -67,6 +69,7 @@ class Copies:
 
     def step(self, actions: NDArray[np.int64]) -> Step:
         """Takes an action in every copy; an episode that has ended begins anew within the step."""
+        np.add.at(self.visits, self.state, 1)
         state, reward, terminated, truncated, told = self._envs.step(actions)
         reached = state
         if "final_obs" in told:

@@ -155,6 +155,11 @@ class Rainbow:
         self._optimizer = torch.optim.Adam(self.network.parameters(), lr=learning_rate, eps=adam_eps, fused=True)
         self._done = 0  # gradient steps
 
+    @property
+    def visits(self) -> NDArray[np.int64]:
+        """(S,) how often it has taken an action in each state, since it was made."""
+        return self._copies.visits
+
     def policy(self) -> Floats:
         """(S, A) greedy in the means, without noise or ε; ties split evenly."""
         self.network.eval()
