@@ -7,7 +7,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +52,7 @@ class Clips:
         self._store, self._lock, self._making = store, threading.Lock(), threading.Lock()
         self._given = environment if isinstance(environment, dict) else None
         self._env: Any = None if isinstance(environment, dict) else environment
-        self._known: OrderedDict[str, Clip] = OrderedDict()
+        self._known: OrderedDict[str, Future[Clip]] = OrderedDict()
         self._ahead = ThreadPoolExecutor(1, "clips")
 
     def get(self, name: str) -> Clip:
@@ -63,15 +63,21 @@ class Clips:
         """
         with self._lock:
             known = self._known.get(name)
-            if known is not None:
-                self._known.move_to_end(name)
-                return known
-        made = self._drawn(name)  # outside of the lock: others are not to wait for it
-        with self._lock:
-            self._known[name] = made
-            while len(self._known) > MAX_CLIPS:
-                self._known.popitem(last=False)
-        return made
+            mine = known is None
+            if known is None:
+                known = self._known[name] = Future()
+            self._known.move_to_end(name)
+        if mine:  # outside of the lock: who wants another clip does not wait for this one
+            try:
+                known.set_result(self._drawn(name))
+            except BaseException as error:
+                with self._lock:
+                    self._known.pop(name, None)  # it may be there another time
+                known.set_exception(error)
+            with self._lock:
+                while len(self._known) > MAX_CLIPS:
+                    self._known.popitem(last=False)
+        return known.result()
 
     def prepare(self, names: Iterable[str]) -> None:
         """Draws clips that are likely to be wanted soon, in a thread of its own."""

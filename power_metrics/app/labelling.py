@@ -16,7 +16,9 @@ from power_metrics.preferences.store import Taken
 MAX_SECONDS = 1e6
 MAX_INSTRUCTIONS = 20_000
 AHEAD = 8
-"""Pairs whose clips are drawn before anybody asks, those that are shown now included."""
+"""Pairs whose clips are drawn before anybody asks."""
+FETCHED = 3
+"""Pairs whose clips a page fetches before it shows them."""
 INSTRUCTIONS = """You see two clips of an agent, side by side. Which of them does better what is wanted?
 
 Choose the clip in which more of it happens, or less goes wrong. If both are equally good, or equally bad, it is a \
@@ -144,7 +146,9 @@ class Labelling:
         if pair is not None:
             found |= self._of_pair(pair)
             soon = self.store.upcoming(AHEAD)
-            self.clips.prepare(f"segment-{number}" for one in soon for number in (one.left, one.right))
+            names = [f"segment-{number}" for one in soon for number in (one.left, one.right)]
+            self.clips.prepare(names)
+            found["soon"] = names[: 2 * FETCHED]
         return found
 
     def _of_pair(self, pair: Pair) -> dict[str, Any]:

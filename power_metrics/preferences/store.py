@@ -332,7 +332,7 @@ class Store(SqliteFile):
         return sum(int(self._read(query.format(word)).fetchone()[0]) for word in ("", "NOT"))
 
     def upcoming(self, count: int) -> list[Pair]:
-        """The pairs for anybody that come first, those that are shown to somebody now included; none is kept for it.
+        """The pairs for anybody that come next and are shown to nobody now; none is kept for it.
 
         Args:
             count: how many, at most.
@@ -340,8 +340,12 @@ class Store(SqliteFile):
         Raises:
             ValueError: for what is no such number.
         """
-        query = f"{_PAIR} WHERE answered < wanted AND rater IS NULL ORDER BY priority DESC, answered, id LIMIT ?"
-        return [Pair(*row) for row in self._read(query, (check_count("count", count),))]
+        query = (
+            f"{_PAIR} AS p WHERE answered < wanted AND rater IS NULL "
+            "AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.pair = p.id AND l.until > ?) "
+            "ORDER BY priority DESC, answered, id LIMIT ?"
+        )
+        return [Pair(*row) for row in self._read(query, (self._clock(), check_count("count", count)))]
 
     def counts(self) -> dict[str, Any]:
         """How many pairs are "open", "leased" and "labelled", and answers by "labels" and "raters".

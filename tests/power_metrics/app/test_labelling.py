@@ -66,6 +66,9 @@ def test_an_answer_that_comes_twice_counts_once_and_so_does_undoing(labelling):
 def test_no_pair_is_shown_to_two_unless_its_two_minutes_are_over(labelling, clock):
     mine, other = labelling.next(ANN)["pair"], labelling.next(BOB)["pair"]
     assert mine != other
+    coming = {pair.id for pair in labelling.store.upcoming(10)}
+    assert len(coming) == 3
+    assert not coming & {mine, other}
     assert labelling.next(ANN)["pair"] == mine  # after a reload
     clock.now += 121
     assert labelling.next(BOB)["pair"] == mine

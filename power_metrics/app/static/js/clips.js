@@ -66,7 +66,33 @@ export class Clips {
   }
 }
 
+const fetched = new Map(); // names to images on their way, the newest last
+const MOST = 40;
+
+// Fetches clips that may come next, one after the other, so that they are there when they do.
+export async function ahead(names) {
+  for (const name of names) {
+    try {
+      await load(name);
+    } catch {
+      // it is asked for again when it is shown
+    }
+  }
+}
+
 function load(name) {
+  const known = fetched.get(name) ?? fetch_(name);
+  fetched.delete(name);
+  fetched.set(name, known);
+  known.catch(() => fetched.delete(name));
+  for (const old of fetched.keys()) {
+    if (fetched.size <= MOST) break;
+    fetched.delete(old);
+  }
+  return known;
+}
+
+function fetch_(name) {
   return new Promise((resolve, reject) => {
     const image = new Image();
     image.addEventListener("load", () => resolve(image));

@@ -1,6 +1,6 @@
 // Label: two clips side by side, and which is better, by keys or by touch. Answers are sent until the server has them.
 
-import { Clips } from "./clips.js";
+import { ahead, Clips } from "./clips.js";
 import { field, h, number, put, say } from "./dom.js";
 import { state } from "./link.js";
 import { get, post } from "./wire.js";
@@ -252,6 +252,7 @@ export class Label {
     this.root.dataset.answers = this.answers;
     this.to("ready");
     this.tally();
+    ahead(found.soon ?? []);
     if (found.lease) this.timer = setTimeout(() => this.release(), 1000 * found.lease);
   }
 
