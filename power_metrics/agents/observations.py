@@ -20,6 +20,9 @@ from powerenvs.sources.wrapped import check_numbering
 CHECK_STEPS = 64
 """Steps of the walk that compares what wrappers show with the table."""
 
+MASK = "action_mask"
+"""The name of a mask in observations."""
+
 _VEC_ENV = "stable_baselines3.common.vec_env"
 _NORMALIZE = f"{_VEC_ENV}:VecNormalize"
 
@@ -48,6 +51,14 @@ class StateObservations:
     def part(self, index: Any) -> Any:
         """A copy of the observations of some states, or of one."""
         return taken(self.values, index)
+
+    def without_mask(self) -> StateObservations:
+        """Without the mask of actions that is shown beside it, for policies that are given masks in another way."""
+        space = self.space
+        if not isinstance(space, gym.spaces.Dict) or MASK not in space.spaces or len(space.spaces) != 2:
+            return self
+        name = next(key for key in space.spaces if key != MASK)
+        return replace(self, values=self.values[name], space=space[name])
 
     @property
     def discrete(self) -> bool:

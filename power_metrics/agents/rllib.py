@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -32,6 +32,7 @@ try:
     from ray.rllib.core.rl_module.apis import QNetAPI
     from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
     from ray.rllib.core.rl_module.rl_module import RLModule
+    from ray.rllib.env.multi_agent_episode import MultiAgentEpisode
     from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 except ImportError as error:
     raise ImportError(
@@ -66,15 +67,20 @@ def policy_scores(
         ValueError: for several agents, memory, the old API stack, and other observation or action spaces.
     """
     mdp = observed.mdp
+    seat: _Seat | None = None
+    if isinstance(agent, RLModule) and not isinstance(agent.observation_space, gym.spaces.Dict):
+        observed = observed.without_mask()
     space = gym.spaces.Discrete(mdp.num_states) if observed.space is None else observed.space
-    if isinstance(agent, Algorithm) and agent.config.is_multi_agent and name is not None:
-        agent = module_of(agent, name)
     if isinstance(agent, Algorithm):
-        check_algorithm(agent)
+        several = agent.config.is_multi_agent and name is not None
+        check_algorithm(agent, several)
         runner = agent.env_runner
-        module: Any = learned_module(agent)
         connectors: Any = agent.env_to_module_connector if runner is None else runner._env_to_module
         trained = connectors.input_observation_space
+        if several and name is not None:
+            seat = _Seat(name, module_name(agent, name), agent.config.policy_mapping_fn, runner and runner.module)
+            trained = trained[name] if isinstance(trained, gym.spaces.Dict) and name in trained.spaces else trained
+        module: Any = learned_module(agent) if seat is None else learned_module(agent, seat.module)
     elif isinstance(agent, RLModule) and not isinstance(agent, MultiRLModule):
         module = agent.unwrapped()
         pieces = [AddObservationsFromEpisodesToBatch(), BatchIndividualItems(), NumpyToTensor()]
@@ -100,7 +106,7 @@ def policy_scores(
             "it was trained in, with the same level, observation=... and wrappers; and the algorithm rather than its "
             "module where connectors change observations"
         )
-    way = _Connectors(connectors, module, observed, space)
+    way = _Connectors(connectors, module, observed, space, seat)
     scores, kind = np.empty(mdp.available.shape), ""
     with evaluation(module) as device:
         for start in range(0, mdp.num_states, batch_size):
@@ -112,24 +118,35 @@ def policy_scores(
     return scores, kind
 
 
-def module_of(algorithm: Any, name: str) -> Any:
-    """The module that an agent of an algorithm of several has in training.
+class _Seat(NamedTuple):
+    """The place of an agent in an algorithm of several.
+
+    Attributes:
+        agent: its name.
+        module: the name of its module.
+        mapping: RLlib's function from agents to modules.
+        modules: all of them; None without an environment runner.
+    """
+
+    agent: str
+    module: str
+    mapping: Any
+    modules: Any
+
+
+def module_name(algorithm: Any, name: str) -> str:
+    """The name of the module that an agent of an algorithm of several has in training.
 
     Raises:
-        ValueError: for connectors of one's own, which only the algorithm knows, and agents whose modules change.
+        ValueError: for agents whose modules change.
     """
-    if algorithm.config._env_to_module_connector is not None:
-        raise ValueError(
-            "agent: expected an algorithm of several agents without env_to_module_connector, which may change what a "
-            "module sees; give what the module gives for each observation as a callable with kind"
-        )
     try:
         modules = {algorithm.config.policy_mapping_fn(name, None) for _ in range(8)}
     except Exception as error:  # whatever a function of the user's raises without an episode
         raise ValueError(f"agent: could not tell the module of {name!r} ({error}); give it: get_module(...)") from error
     if len(modules) > 1:
         raise ValueError(f"agent: expected one module of {name!r}, found that it changes: {sorted(map(str, modules))}")
-    return learned_module(algorithm, modules.pop())
+    return str(modules.pop())
 
 
 def learned_module(algorithm: Any, name: str = "default_policy") -> Any:
@@ -148,12 +165,15 @@ def learned_module(algorithm: Any, name: str = "default_policy") -> Any:
     return module
 
 
-def check_algorithm(algorithm: Any) -> None:
-    """Raises a ValueError for algorithms of the old API stack, of several agents, and trained on recorded data."""
+def check_algorithm(algorithm: Any, several: bool = False) -> None:
+    """Raises a ValueError for algorithms of the old API stack, trained on recorded data, and of several agents.
+
+    With ``several`` those are expected.
+    """
     config, name = algorithm.config, type(algorithm).__name__
     if not (config.enable_rl_module_and_learner and config.enable_env_runner_and_connector_v2):
         raise ValueError(f"agent: expected an algorithm on RLlib's new API stack, found {name} on the old one")
-    if config.is_multi_agent:
+    if config.is_multi_agent and not several:
         raise ValueError(
             f"agent: expected an algorithm of one agent, found {name} of several. Say whose policy it is: "
             "policy_table(algorithm, env, agent=NAME), with the game's environment as that agent sees it"
@@ -168,9 +188,16 @@ def check_algorithm(algorithm: Any) -> None:
 class _Connectors:
     """The way from observations of states to the inputs of a module, on a copy that no longer learns statistics."""
 
-    def __init__(self, connectors: Any, module: Any, observed: StateObservations, space: gym.Space[Any]):
+    def __init__(
+        self,
+        connectors: Any,
+        module: Any,
+        observed: StateObservations,
+        space: gym.Space[Any],
+        seat: _Seat | None = None,
+    ):
         self.connectors = copy.deepcopy(connectors)
-        self.module, self.observed, self.space = module, observed, space
+        self.module, self.observed, self.space, self.seat = module, observed, space, seat
         for connector in self.connectors.connectors:
             if hasattr(connector, "_update_stats"):  # MeanStdFilter would go on learning
                 connector._update_stats = False
@@ -206,9 +233,15 @@ class _Connectors:
             entry = int(rng.choice(np.arange(row.start, row.stop), p=mdp.probability[row]))
             state = int(mdp.successor[entry])
             seen, info = self._seen(state)
-            episode.add_env_step(
-                seen, action, float(mdp.reward[entry]), info, terminated=bool(mdp.terminal[state]), truncated=False
-            )
+            reward, over = float(mdp.reward[entry]), bool(mdp.terminal[state])
+            if self.seat is None:
+                episode.add_env_step(seen, action, reward, info, terminated=over, truncated=False)
+            else:
+                name = self.seat.agent
+                episode.add_env_step(
+                    {name: seen}, {name: action}, {name: reward}, {name: info},
+                    terminateds={name: over, "__all__": over}, truncateds={"__all__": False},
+                )  # fmt: skip
 
     def _seen(self, state: int) -> tuple[Any, dict[str, Any]]:
         value, mdp = self.observed.part(state), self.observed.mdp
@@ -217,14 +250,25 @@ class _Connectors:
 
     def _episode(self, state: int) -> Any:
         seen, info = self._seen(state)
+        if self.seat is not None:  # alone in an episode: what others see is not looked at
+            name = self.seat.agent
+            episode = MultiAgentEpisode(
+                observation_space=gym.spaces.Dict({name: self.space}),
+                action_space=gym.spaces.Dict({name: self.module.action_space}),
+                agent_to_module_mapping_fn=self.seat.mapping,
+            )
+            episode.add_env_reset(observations={name: seen}, infos={name: info})
+            return episode
         episode = SingleAgentEpisode(observation_space=self.space, action_space=self.module.action_space)
         episode.add_env_reset(seen, info)
         return episode
 
     def _through(self, episodes: list[Any]) -> Any:
-        return self.connectors(
-            rl_module=self.module, batch={}, episodes=episodes, explore=False, shared_data={}, metrics=None
+        modules = self.module if self.seat is None else self.seat.modules
+        found = self.connectors(
+            rl_module=modules, batch={}, episodes=episodes, explore=False, shared_data={}, metrics=None
         )
+        return found if self.seat is None else found[self.seat.module]
 
 
 def _forward(module: Any, batch: Any, device: Any, num_actions: int) -> tuple[Any, str]:

@@ -66,6 +66,8 @@ def _forward(policy: Any, observations: Any) -> tuple[Any, str]:
 def _as_trained(agent: Any, policy: Any, observed: StateObservations) -> StateObservations:
     """The observations in the form that the model was trained on."""
     trained = policy.observation_space
+    if not isinstance(trained, spaces.Dict):
+        observed = observed.without_mask()
     statistics = getattr(agent, "get_vec_normalize_env", lambda: None)()
     if statistics is not None and not observed.normalized:
         observed = normalized_observations(statistics, observed)

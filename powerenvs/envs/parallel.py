@@ -31,6 +31,9 @@ __all__ = ["GameEnv", "GameStepper"]
 
 Infos = dict[str, dict[str, Any]]
 
+MASKED = ("observation", "observations")
+"""What learners call what is seen, beside its "action_mask"."""
+
 
 class GameEnv(ParallelEnv[str, Any, int]):
     """Steps through the joint tables of a game; there are no dynamics besides them.
@@ -43,8 +46,9 @@ class GameEnv(ParallelEnv[str, Any, int]):
         world: a `TableGameWorld`, or a `TabularGame`.
         name: what PettingZoo calls the environment.
         observation: what agents see: "state", "onehot", "board" or "rgb"; see `ObservationTable`.
-        masked: show an agent {"observation": that, "action_mask": (A_i,) int8}, as PettingZoo's classic games do, for
-            learners that read masks from there.
+        masked: True to show an agent {"observation": that, "action_mask": (A_i,) int8}, as PettingZoo's classic games
+            do, for learners that read masks from there; "observations" for that name instead, which RLlib's module
+            with masks reads.
         render_mode: "rgb_array", "ansi", "human" (needs pygame), or None.
         max_cycles: truncates episodes of this many steps; None for no limit.
 
@@ -84,7 +88,7 @@ class GameEnv(ParallelEnv[str, Any, int]):
         *,
         name: str = "game",
         observation: str = "state",
-        masked: bool = False,
+        masked: bool | str = False,
         render_mode: str | None = None,
         max_cycles: int | None = 100,
     ):
@@ -105,7 +109,9 @@ class GameEnv(ParallelEnv[str, Any, int]):
         self.state_space = copy.deepcopy(space)  # every space has a random state of its own
         self.possible_agents = list(self.game.agents)
         self.agents: list[str] = []
-        self._masked = flag("masked", masked)
+        if isinstance(masked, str) and masked not in MASKED:
+            raise ValueError(f"masked: expected True, False or one of {', '.join(MASKED)}, found {masked!r}")
+        self._masked = masked if isinstance(masked, str) else MASKED[0] if flag("masked", masked) else None
         counts = zip(self.possible_agents, self.game.num_actions, strict=True)
         self._action_spaces: dict[str, gym.spaces.Discrete[Any]] = {
             agent: gym.spaces.Discrete(count) for agent, count in counts
@@ -118,10 +124,10 @@ class GameEnv(ParallelEnv[str, Any, int]):
 
     def _space(self, agent: str) -> gym.spaces.Space[Any]:
         own = copy.deepcopy(self.observation_table.space)
-        if not self._masked:
+        if self._masked is None:
             return own
         mask = gym.spaces.Box(0, 1, (self._masks[agent].shape[1],), np.int8)
-        return gym.spaces.Dict({"observation": own, "action_mask": mask})
+        return gym.spaces.Dict({self._masked: own, "action_mask": mask})
 
     def observation_space(self, agent: str) -> gym.spaces.Space[Any]:
         """The space of what an agent sees; the same object every time."""
@@ -254,10 +260,10 @@ class GameEnv(ParallelEnv[str, Any, int]):
     def _observe(self, state: int) -> dict[str, Any]:
         values = self.observation_table.values
         seen = {agent: values[state] if values.ndim == 1 else values[state].copy() for agent in self.possible_agents}
-        if not self._masked:
+        if self._masked is None:
             return seen
         return {
-            agent: {"observation": shown, "action_mask": self._masks[agent][state].copy()}
+            agent: {self._masked: shown, "action_mask": self._masks[agent][state].copy()}
             for agent, shown in seen.items()
         }
 

@@ -6,9 +6,10 @@ import functools
 
 import numpy as np
 import pytest
+import torch
 
 import power_metrics as pm
-from tests.power_metrics.training.rllib_runs import POWER
+from tests.power_metrics.training.rllib_runs import POWER, softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # RLlib warns of its own deprecations
 
@@ -85,3 +86,57 @@ def test_games_go_on_from_checkpoints(rllib, tmp_path, suffix):
     again.stop()
     with pytest.raises(ValueError, match="save_path"):
         rllib.GamePowerCallback(env, save_path="history.txt")
+
+
+@pytest.mark.parametrize("form", ["states, flattened", "masks, flattened", "masks, RLlib's module"])
+def test_networks_see_what_they_saw_in_training(rllib, form):
+    """Observations that connectors change, and dictionaries with a mask: tables by hand, from single forward passes."""
+    from ray.rllib.algorithms.ppo import PPOConfig
+    from ray.rllib.connectors.env_to_module import FlattenObservations
+    from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
+    from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+    from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
+    from ray.rllib.examples.rl_modules.classes.action_masking_rlm import ActionMaskingTorchRLModule
+    from ray.tune.registry import register_env
+
+    from powerenvs.multi import power_pair_v0
+
+    masks = form.startswith("masks")
+    options = {"observation": "onehot", "masked": "observations", "walls": "absent"} if masks else {}
+    if form == "masks, flattened":
+        options["walls"] = "bump"  # these networks have no masks
+    env = power_pair_v0.parallel_env(level="S..", max_cycles=9, **options)
+    register_env("pair", lambda config: ParallelPettingZooEnv(env))
+    config = PPOConfig().environment("pair", disable_env_checking=True).debugging(seed=0)
+    config = config.multi_agent(policies=set(GAME), policy_mapping_fn=lambda agent, *rest, **more: agent)
+    config = config.training(gamma=0.8, train_batch_size=40, minibatch_size=20, num_epochs=1)
+    if "flattened" in form:
+        config = config.env_runners(
+            num_env_runners=0, env_to_module_connector=lambda *_, **__: FlattenObservations(multi_agent=True)
+        )
+    else:
+        spec = RLModuleSpec(module_class=ActionMaskingTorchRLModule)
+        config = config.env_runners(num_env_runners=0).rl_module(
+            rl_module_spec=MultiRLModuleSpec(rl_module_specs=dict.fromkeys(GAME, spec))
+        )
+    algorithm = config.callbacks(functools.partial(rllib.GamePowerCallback, env, power=GAME)).build_algo()
+    try:
+        algorithm.train()
+        for agent in env.possible_agents:
+            available, found = env.game.available[agent], pm.policy_table(algorithm, env, agent=agent)
+            module, rows = algorithm.get_module(agent), []
+            for s in range(9):
+                onehot, mask = torch.eye(9)[s : s + 1], torch.as_tensor(available[s : s + 1]).float()
+                if form == "states, flattened":
+                    seen = onehot
+                elif form == "masks, flattened":
+                    seen = torch.cat([mask, onehot], dim=1)  # dictionaries go by the order of their names
+                else:
+                    seen = {"action_mask": mask, "observations": onehot}
+                with torch.no_grad():
+                    rows.append(module.forward_inference({"obs": seen})["action_dist_inputs"][0].double().numpy())
+            assert found == pytest.approx(softmax(np.array(rows), available), abs=1e-6)
+            assert algorithm.callbacks[0].tracker.policies[agent] == pytest.approx(found, abs=1e-12)
+            assert np.all(algorithm.callbacks[0].tracker.counts[agent][~available] == 0)
+    finally:
+        algorithm.stop()
