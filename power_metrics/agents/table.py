@@ -67,7 +67,9 @@ def policy_table(
             environment showed that `powerenvs.compile_env` found it in. With ``agent``, one of PettingZoo around a
             game, parallel or AEC, or a `powerenvs.TabularGame`.
         agent: in a game, the name of the one whose policy it is.
-        kind: what an array, a module or a callable gives: "probabilities", "logits", "q" or "counts".
+        kind: what an array, a module or a callable gives: "probabilities", "logits", "q" or "counts". Not needed for
+            modules that give a distribution, and for those of torchrl that name what they give. Of a tuple, as
+            (logits, value), the one entry with a number for each action is taken.
         deterministic: the most probable action instead of the distribution; ties are split evenly.
         epsilon: probability of a uniform random action instead, as in ε-greedy behaviour.
         temperature: softmax of Q-values or logits divided by this. None: greedy for Q-values, 1 for logits.
@@ -117,11 +119,11 @@ def policy_table(
             scores, kind = rllib_scores(policy, observed, batch_size, check, agent)
         elif _is_torch(policy, "nn.Module"):
             _refuse("a torch module", num_samples=num_samples)
-            scores, kind = _module_scores(policy, observed, _needed(kind), preprocess, batch_size), _needed(kind)
+            scores, kind = _module_scores(policy, observed, kind, preprocess, batch_size)
         elif callable(policy) and kind is not None:
             _refuse("a callable with kind", num_samples=num_samples)
-            scores = _batched(
-                lambda part: policy(part if preprocess is None else preprocess(part)), observed, batch_size
+            scores, kind = _batched(
+                lambda part: policy(part if preprocess is None else preprocess(part)), observed, batch_size, kind
             )
         elif callable(policy):
             _refuse("a callable without kind", preprocess=preprocess)
@@ -276,11 +278,15 @@ def _is_torch(value: Any, name: str) -> bool:
 
 
 def _module_scores(
-    module: Any, observed: StateObservations, kind: str, preprocess: Callable[..., Any] | None, batch_size: int
-) -> Floats:
+    module: Any,
+    observed: StateObservations,
+    kind: str | None,
+    preprocess: Callable[..., Any] | None,
+    batch_size: int,
+) -> tuple[Floats, str]:
     import torch
 
-    from power_metrics.agents.torch import evaluation
+    from power_metrics.agents.torch import asked, evaluation
 
     floating = (p.dtype for p in module.parameters() if p.is_floating_point())
     dtype = torch.int64 if observed.discrete else next(floating, torch.get_default_dtype())
@@ -293,24 +299,30 @@ def _module_scores(
         return torch.as_tensor(part).to(device, dtype)
 
     def forward(part: Any) -> Any:
-        return module(tensors(part) if preprocess is None else preprocess(part))
+        return asked(module, tensors(part) if preprocess is None else preprocess(part))
 
     with evaluation(module) as device:
-        return _batched(forward, observed, batch_size)
+        if kind is None and not hasattr(module, "in_keys"):
+            try:
+                forward(observed.part(slice(0, 1)))
+            except Exception:  # whatever it is: what is missing is the kind
+                _needed(kind)
+        return _batched(forward, observed, batch_size, kind)
 
 
-def _batched(forward: Callable[[Any], Any], observed: StateObservations, batch_size: int) -> Floats:
-    """(S, A) what a function of a batch of observations gives."""
+def _batched(
+    forward: Callable[[Any], Any], observed: StateObservations, batch_size: int, kind: str | None
+) -> tuple[Floats, str]:
+    """(S, A) what a function of a batch of observations gives, and of which kind that is."""
     S, A = observed.mdp.available.shape
-    scores = np.empty((S, A))
+    scores, told = np.empty((S, A)), kind
     for start in range(0, S, batch_size):
         count = min(batch_size, S - start)
         given = forward(observed.part(slice(start, start + count)))
         if isinstance(given, (tuple, dict)) or hasattr(given, "log_prob"):
-            raise ValueError(
-                f"agent: expected one number for each observation and action, found a {type(given).__name__}; give a "
-                'function that picks them, such as lambda seen: module(seen)[0] with kind="logits"'
-            )
+            from power_metrics.agents.torch import scores_of
+
+            given, told = scores_of(given, (count, A), kind)
         given = as_float64("agent", given)
         if given.shape != (count, A):
             raise ValueError(
@@ -318,7 +330,7 @@ def _batched(forward: Callable[[Any], Any], observed: StateObservations, batch_s
                 f"for each action, found {given.shape}"
             )
         scores[start : start + batch_size] = given
-    return scores
+    return scores, _needed(told)
 
 
 def _ask(agent: Callable[[Any], Any], observed: StateObservations, num_samples: int | None) -> Floats:

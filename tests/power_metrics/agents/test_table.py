@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -167,3 +168,68 @@ def test_nothing_left_on_available_actions():
     env = make(walls="absent")
     with pytest.raises(ValueError, match=r"available actions of state 0 \(\(0, 0\)\).*action masks"):
         pm.policy_table(lambda s: 1, env)  # up does not exist in a corner
+
+
+class Gives(nn.Module):
+    """A network, and what a module makes of its logits."""
+
+    def __init__(self, form):
+        super().__init__()
+        self.network, self.form = nn.Linear(9, 5), form
+
+    def forward(self, seen):
+        return self.form(self.network(seen))
+
+
+ONEHOT = gym.make("powerenvs:PowerGrid-v0", level="open_3x3", observation="onehot")
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [
+        (lambda logits: torch.distributions.Categorical(logits=logits), None),
+        (lambda logits: torch.distributions.OneHotCategorical(logits=logits), "probabilities"),
+        (lambda logits: (logits, logits[:, :1]), "logits"),
+        (lambda logits: (logits.sum(dim=1), None, logits.softmax(dim=1).double()), "probabilities"),
+        (lambda logits: {"action_value": logits}, None),
+    ],
+    ids=["a distribution", "one of one-hot actions", "with a value", "last of three", "Q-values by name"],
+)
+def test_what_modules_give(form, kind):
+    module = Gives(form)
+    with torch.no_grad():
+        right = module.network(torch.eye(9)).softmax(dim=1).double().numpy()
+    found = pm.policy_table(module, ONEHOT, kind=kind)
+    if kind is None and isinstance(form(torch.zeros(1, 5)), dict):
+        right = np.eye(5)[right.argmax(axis=1)]  # greedy
+    assert found == pytest.approx(right, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "message"),
+    [
+        (lambda logits: (logits, logits), "logits", "one array .* in the tuple.* found 2"),
+        (lambda logits: (logits[:, :2], None), "logits", "in the tuple.* found 0"),
+        (lambda logits: torch.distributions.Normal(logits, 1.0), None, "a distribution over actions"),
+        (lambda logits: torch.distributions.Categorical(logits=logits), "q", "for kind='q'"),
+        (lambda logits: {"value": logits}, None, "by name, found"),
+        (lambda logits: logits, None, "kind: expected"),
+    ],
+)
+def test_what_modules_give_has_to_be_clear(form, kind, message):
+    with pytest.raises(ValueError, match=message):
+        pm.policy_table(Gives(form), ONEHOT, kind=kind)
+
+
+def test_actors_of_torchrl():
+    modules, tensordict = pytest.importorskip("torchrl.modules"), pytest.importorskip("tensordict.nn")
+    network = nn.Linear(9, 5)
+    with torch.no_grad():
+        right = network(torch.eye(9)).softmax(dim=1).numpy()
+    named = tensordict.TensorDictModule(network, in_keys=["observation"], out_keys=["logits"])
+    for kind in (torch.distributions.Categorical, modules.OneHotCategorical):
+        actor = modules.ProbabilisticActor(named, in_keys=["logits"], distribution_class=kind)
+        assert pm.policy_table(actor, ONEHOT) == pytest.approx(right, abs=1e-6)
+    assert pm.policy_table(named, ONEHOT) == pytest.approx(right, abs=1e-6)
+    values = modules.QValueActor(network, in_keys=["observation"], action_space="one-hot")
+    assert np.array_equal(pm.policy_table(values, ONEHOT), np.eye(5)[right.argmax(axis=1)])
