@@ -179,7 +179,7 @@ def test_requirements_are_imported():
     assert asked - used - NOT_BY_US == set()
     benchmarks = (ROOT / "tests" / "benchmarks").glob("*.py")
     assert set(EXTRAS["bench"]) <= {name for path in benchmarks for name, _ in third_party(path)}
-    assert set(EXTRAS) == {*RUNTIME_EXTRAS, "supersuit", "bench", "docs", "dev"}  # SuperSuit is for an example
+    assert set(EXTRAS) == {*RUNTIME_EXTRAS, "supersuit", "minari", "bench", "docs", "dev"}  # what users bring along
 
 
 @pytest.mark.slow

@@ -41,8 +41,8 @@ def parallel_game(env: Any) -> TabularGame:
     game = getattr(getattr(env, "unwrapped", env), "game", None)
     if not isinstance(game, TabularGame) or not hasattr(env, "possible_agents") or hasattr(env, "agent_iter"):
         raise ValueError(
-            f"env: expected a parallel environment of powerenvs, found {type(env).__name__}; parallel_to_aec of PettingZoo "
-            "goes around the wrapper"
+            f"env: expected a parallel environment of powerenvs, found {type(env).__name__}; parallel_to_aec of "
+            "PettingZoo goes around the wrapper"
         )
     return game
 

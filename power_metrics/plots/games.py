@@ -90,5 +90,9 @@ def _groups(ax: Axes, comparison: GameComparison, values: Floats, gaps: Floats |
             ax.bar(at, gaps[p], width, values[p], fill=False, hatch="////", edgecolor=colour, linewidth=0.6)
     if gaps is not None:
         ax.axhline(0.0, color="0.3", linewidth=0.6)
+        ends = float(min(values.min(), 0.0)), float(max((values + gaps).max(), 0.0))
+        if ends[0] < ends[1]:  # bars would end at the frame where their gaps are 0
+            room = 0.05 * (ends[1] - ends[0])
+            ax.set_ylim(ends[0] - room * (ends[0] < 0), ends[1] + room * (ends[1] > 0))
     ax.set_xticks(places, [agent_title(name) for name in comparison.model.agents])
     plain(ax)

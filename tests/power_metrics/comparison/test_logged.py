@@ -193,3 +193,25 @@ def test_intervals_cover(steps, episodes):
         low, high = pm.measure_behaviour(log, mdp, power=power).confidence_interval()
         held += low <= true <= high
     assert held >= 13
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_data_sets_of_minari_itself(tmp_path, monkeypatch):
+    minari = pytest.importorskip("minari")
+    pytest.importorskip("jax")  # which Minari needs to record
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    env = gym.make("powerenvs:PowerGrid-v0", level="open_3x3", observation="onehot", max_episode_steps=10)
+    recorder, steps = minari.DataCollector(env), []
+    for episode in range(4):
+        seen, _ = recorder.reset(seed=episode)
+        ended = False
+        while not ended:
+            steps.append((int(seen.argmax()), int(recorder.action_space.sample())))
+            seen, _, terminated, truncated, _ = recorder.step(steps[-1][1])
+            ended = terminated or truncated
+    recorder.create_dataset("powerenvs/open-v0")
+    found = pm.measure_behaviour(minari.load_dataset("powerenvs/open-v0"), env, 0.9, np.arange(9.0))
+    assert (found.num_episodes, found.num_steps) == (4, 40)
+    counts = np.zeros((9, 5))
+    np.add.at(counts, tuple(np.array(steps).T), 1)
+    assert found.visitation == pytest.approx(counts.sum(axis=1) / 40)
