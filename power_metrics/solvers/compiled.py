@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from power_metrics.solvers.discounted import SOLVERS
 from power_metrics.solvers.duplicates import distinct
-from power_metrics.solvers.ordering import locality_order, neighbours
+from power_metrics.solvers.ordering import locality_order, neighbours, scattered
 from power_metrics.solvers.solver import SolverTables
 from powerenvs.model.mdp import TabularMDP
 
@@ -41,21 +41,23 @@ def prepare_tables(mdp: TabularMDP, action_rewards: NDArray[np.float64] | None =
     else:
         reward = np.asarray(action_rewards, dtype=np.float64).reshape(-1)[rows]
     signature = row_signatures(matrix.indptr, matrix.indices, matrix.data, rows)
-    order = locality_order(neighbours(np.repeat(np.arange(S), A), matrix))
+    as_it_is = not mdp.deterministic and scattered(matrix.indptr, matrix.indices, A)
+    order = np.arange(S) if as_it_is else locality_order(neighbours(np.repeat(np.arange(S), A), matrix))
     position = np.empty(S, dtype=np.int64)
     position[order] = np.arange(S)
     kept, kept_as = distinct_rows(position[rows // A], signature, reward)
     choice_of = np.full(S * A, -1, dtype=np.int32)
     choice_of[rows] = kept_as
     rows, reward = rows[kept], reward[kept]
-    matrix = matrix[rows]
+    if len(rows) < S * A or not as_it_is:
+        matrix = matrix[rows]
     choices = np.zeros(S + 1, dtype=np.int32)
     np.cumsum(np.bincount(position[rows // A], minlength=S), out=choices[1:])
     return SolverTables(
         order=order.astype(np.int32),
         choices=choices,
         entries=matrix.indptr.astype(np.int32),
-        successor=position[matrix.indices].astype(np.int32),
+        successor=matrix.indices.astype(np.int32) if as_it_is else position[matrix.indices].astype(np.int32),
         probability=np.ascontiguousarray(matrix.data, dtype=np.float64),
         action_reward=reward,
         action=(rows % A).astype(np.int32),

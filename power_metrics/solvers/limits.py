@@ -13,10 +13,22 @@ MAX_ITERATIONS = 10_000
 """Policy iteration takes a handful; this only bounds a loop."""
 
 DIRECT_MAX_STATES = 4096
-"""Elimination is not looked into above this many states,"""
+"""An order with little fill is looked for up to this many states; above, where the order at hand fills up little,"""
 
 DIRECT_MAX_ENTRIES = 1 << 20
-"""or this many entries."""
+"""and up to this many entries of the table."""
+
+DIRECT_MAX_FILL = 1 << 21
+"""What fills up, in the order at hand, up to which elimination of more states is looked into: 128 MB for all lanes."""
 
 DIRECT_MAX_WORK = 2000
-"""It is used up to this many multiplications for each entry of a policy: there iteration becomes faster."""
+"""Elimination is used up to this many multiplications for each entry of a policy: there iteration becomes faster."""
+
+DIRECT_ALWAYS = 10_000_000
+"""Up to this many multiplications an order is worked out whatever policies have."""
+
+BAND_MAX_WORK = 4000
+"""Elimination in a band is used up to this many multiplications for each entry of a policy,"""
+
+BAND_MAX_NUMBERS = 1 << 25
+"""and up to this many numbers: 256 MB."""

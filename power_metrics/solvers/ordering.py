@@ -11,7 +11,10 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from power_metrics.solvers.jit import Ints, kernel
-from power_metrics.solvers.limits import DIRECT_MAX_WORK
+from power_metrics.solvers.limits import DIRECT_ALWAYS, DIRECT_MAX_FILL, DIRECT_MAX_STATES, DIRECT_MAX_WORK
+
+MAX_LEVEL = 16
+"""A model of which a 16th or more is as many steps away from some state has no order with close neighbours."""
 
 
 class Elimination(NamedTuple):
@@ -72,6 +75,18 @@ def neighbours(row_state: NDArray[np.int64], matrix: scipy.sparse.csr_array) -> 
     return scipy.sparse.csr_array((np.ones(len(joined)), joined, pointers), shape=(S, S))
 
 
+def scattered(pointers: NDArray[np.int64], successor: Ints, num_actions: int) -> bool:
+    """Whether no order has neighbours close, as in random models: some state reaches a good part of all in a step more.
+
+    Args:
+        pointers: (S·A + 1,) row pointers.
+        successor: where rows lead.
+        num_actions: A.
+    """
+    num_states = (len(pointers) - 1) // num_actions
+    return num_states > MAX_LEVEL and bool(widens(pointers, successor, num_actions, num_states // MAX_LEVEL))
+
+
 def locality_order(pattern: scipy.sparse.csr_array) -> NDArray[np.int64]:
     """(S,) the states so that neighbours are close: reverse Cuthill-McKee."""
     return scipy.sparse.csgraph.reverse_cuthill_mckee(pattern, symmetric_mode=True).astype(np.int64)
@@ -89,6 +104,27 @@ def profile(pattern: scipy.sparse.csr_array) -> int:
     return int(np.maximum.reduceat(at - position[pattern.indices], pattern.indptr[:-1]).sum())
 
 
+def envelope(pattern: scipy.sparse.csr_array) -> NDArray[np.int64]:
+    """(S,) how far each state is from its first neighbour, in the order at hand.
+
+    An elimination in that order takes at most as many multiplications as their squares add up to.
+    """
+    first: NDArray[np.int64] = np.minimum.reduceat(pattern.indices, pattern.indptr[:-1]).astype(np.int64)
+    return np.arange(len(first)) - first
+
+
+def affordable(pattern: scipy.sparse.csr_array, entries_of_policy: float) -> bool:
+    """Whether elimination can do with `DIRECT_MAX_WORK`, in the order at hand or one with little fill.
+
+    Told in less time than it takes to find that order: as soon as what is left is too dense for any.
+    """
+    width = envelope(pattern)
+    limit = max(DIRECT_MAX_WORK * entries_of_policy, DIRECT_ALWAYS)
+    if float((width * width).sum()) <= limit:
+        return len(width) <= DIRECT_MAX_STATES or int(width.sum()) <= DIRECT_MAX_FILL
+    return len(width) <= DIRECT_MAX_STATES and least_degree_work(pattern.indptr, pattern.indices, limit) <= limit
+
+
 def elimination(pattern: scipy.sparse.csr_array) -> Elimination:
     """An order with little fill (minimum degree), and the fill.
 
@@ -104,6 +140,98 @@ def elimination(pattern: scipy.sparse.csr_array) -> Elimination:
     upper = scipy.sparse.csr_array(scipy.sparse.triu(factors.U, k=1, format="csr"))
     upper.sort_indices()
     return Elimination.of_upper(np.argsort(factors.perm_c).astype(np.int32), upper)
+
+
+@kernel
+def least_degree_work(pointers: Ints, joined: Ints, limit: float) -> float:
+    """The multiplications of an elimination that takes a state with the fewest neighbours each time.
+
+    It ends as soon as they are above ``limit``, or would be in any order: where all states that are left have d
+    neighbours or more, some are eliminated with d, d - 1, and so on down to 1.
+
+    Args:
+        pointers: (n + 1,) row pointers.
+        joined: the neighbours of each state, itself included.
+        limit: where to end.
+    """
+    n = len(pointers) - 1
+    words = (n + 63) // 64
+    near = np.zeros((n, words), np.uint64)  # a bit for each neighbour
+    one = np.uint64(1)
+    degree = np.zeros(n, np.int32)
+    for v in range(n):
+        for e in range(pointers[v], pointers[v + 1]):
+            u = joined[e]
+            if u != v:
+                near[v, u >> 6] |= one << np.uint64(u & 63)
+                degree[v] += 1
+    left = np.arange(n).astype(np.int32)
+    around = np.empty(n, np.int32)
+    work = 0.0
+    for count in range(n, 0, -1):
+        at = 0
+        for p in range(count):
+            if degree[left[p]] < degree[left[at]]:
+                at = p
+        v = left[at]
+        left[at] = left[count - 1]
+        d = float(degree[v])
+        if work + d * d * d / 3.0 > limit:
+            return work + d * d * d / 3.0
+        work += d * d
+        found = 0
+        for w in range(words):
+            bits = near[v, w]
+            while bits != 0:
+                low = bits & (~bits + one)
+                place = 0
+                while (low >> np.uint64(place)) != one:
+                    place += 1
+                around[found] = 64 * w + place
+                found += 1
+                bits ^= low
+        for p in range(found):
+            u = around[p]
+            total = 0
+            for w in range(words):
+                bits = near[u, w] | near[v, w]
+                if w == u >> 6:
+                    bits &= ~(one << np.uint64(u & 63))
+                if w == v >> 6:
+                    bits &= ~(one << np.uint64(v & 63))
+                near[u, w] = bits
+                # The number of bits, pairs, fours and bytes at a time.
+                bits = bits - ((bits >> one) & np.uint64(0x5555555555555555))
+                bits = (bits & np.uint64(0x3333333333333333)) + ((bits >> np.uint64(2)) & np.uint64(0x3333333333333333))
+                bits = (bits + (bits >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+                total += int((bits * np.uint64(0x0101010101010101)) >> np.uint64(56))
+            degree[u] = total
+    return work
+
+
+@kernel
+def widens(pointers: NDArray[np.int64], successor: Ints, num_actions: int, limit: int) -> bool:
+    """Whether more than ``limit`` states are as many steps away from the first one."""
+    A = num_actions
+    n = (len(pointers) - 1) // A
+    seen = np.zeros(n, np.bool_)
+    queue = np.empty(n, np.int32)
+    seen[0] = True
+    queue[0] = 0
+    begin, end = 0, 1
+    while begin < end:
+        reached = end
+        for at in range(begin, end):
+            for e in range(pointers[queue[at] * A], pointers[(queue[at] + 1) * A]):
+                t = successor[e]
+                if not seen[t]:
+                    seen[t] = True
+                    queue[reached] = t
+                    reached += 1
+        if reached - end > limit:
+            return True
+        begin, end = end, reached
+    return False
 
 
 @kernel

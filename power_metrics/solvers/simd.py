@@ -4,7 +4,8 @@ An array of shape (n, LANES) holds one number for each of n states and LANES rew
 ``load(array, i)`` reads row i as one value on which arithmetic works lane by lane, in one machine
 instruction where the processor has registers as wide (AVX-512) and in a few elsewhere; the results are
 the same. Of an array of shape (n,) ``load`` and ``store`` read and write plain numbers, so that a piece of a kernel
-can serve both.
+can serve both. Of an array of shape (n, GROUPS, LANES) a row is GROUPS times LANES numbers: several registers, whose
+operations run in turn.
 """
 
 # Why not plain loops over the lanes: they say the same and give the same bits, but compilers, which have to reckon with
@@ -22,20 +23,29 @@ from numba.core import types
 from numba.extending import intrinsic, models, overload, register_model
 
 LANES = 8
-"""Reward functions solved side by side."""
+"""Reward functions solved side by side, in a register."""
+
+GROUPS = 4
+"""Registers of them whose chains of operations run in turn, where a kernel hides its waiting so."""
 
 _intrinsic: Any = intrinsic  # for type checkers: inside kernels the first argument, ``typing``, is not there
-_VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 
 
 class _LanesType(types.Type):
-    """The type of such a value."""
+    """The type of such a value: of LANES numbers, or of GROUPS times as many."""
 
-    def __init__(self) -> None:
-        super().__init__(name=f"Lanes{LANES}")
+    def __init__(self, width: int) -> None:
+        self.width = width
+        super().__init__(name=f"Lanes{width}")
+
+    @property
+    def vector(self) -> Any:
+        """What LLVM holds it in."""
+        return ir.VectorType(ir.DoubleType(), self.width)
 
 
-_lanes: Any = _LanesType()  # type: ignore[no-untyped-call]
+_lanes: Any = _LanesType(LANES)  # type: ignore[no-untyped-call]
+_groups: Any = _LanesType(GROUPS * LANES)  # type: ignore[no-untyped-call]
 
 
 @register_model(_LanesType)
@@ -43,22 +53,33 @@ class _LanesModel(models.PrimitiveModel):
     """Held as an LLVM vector."""
 
     def __init__(self, manager: Any, kind: _LanesType) -> None:
-        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]
+        super().__init__(manager, kind, kind.vector)  # type: ignore[no-untyped-call]
 
 
 def _address(context: Any, builder: ir.IRBuilder, kinds: Any, args: Any) -> Any:
     """Where row ``args[1]`` of the array ``args[0]`` begins. Rows lie one after the other."""
     data = context.make_array(kinds[0])(context, builder, args[0]).data
     row = context.cast(builder, args[1], kinds[1], types.intp)
-    if kinds[0].ndim == 1:
+    kind = _row_type(kinds[0])
+    if kind == types.float64:
         return builder.gep(data, [row])
-    first = builder.mul(row, context.get_constant(types.intp, LANES))
-    return builder.bitcast(builder.gep(data, [first]), _VECTOR.as_pointer())
+    first = builder.mul(row, context.get_constant(types.intp, kind.width))
+    return builder.bitcast(builder.gep(data, [first]), kind.vector.as_pointer())
 
 
 def _row_type(array: Any) -> Any:
-    """The type of a row: a number, or LANES of them."""
-    return types.float64 if array.ndim == 1 else _lanes
+    """The type of a row: a number, LANES of them, or GROUPS times LANES."""
+    return (types.float64, _lanes, _groups)[array.ndim - 1]
+
+
+def _repeat(builder: Any, number: Any, kind: Any) -> Any:
+    """The same number in every lane of this type."""
+    if kind == types.float64:
+        return number
+    undefined = ir.Constant(kind.vector, ir.Undefined)
+    first = builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
+    pattern = ir.Constant(ir.VectorType(ir.IntType(32), kind.width), [0] * kind.width)
+    return builder.shuffle_vector(first, undefined, pattern)
 
 
 @_intrinsic
@@ -84,22 +105,29 @@ def store(typing: Any, array: Any, row: Any, value: Any) -> Any:
 
 @_intrinsic
 def fill(typing: Any, number: Any) -> Any:
-    """The same number in every lane."""
+    """The same number in every one of LANES lanes."""
+    return _lanes(types.float64), lambda context, builder, signature, args: _repeat(builder, args[0], _lanes)
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        undefined = ir.Constant(_VECTOR, ir.Undefined)
-        first = builder.insert_element(undefined, args[0], ir.Constant(ir.IntType(32), 0))
-        return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
 
-    return _lanes(types.float64), generate
+@_intrinsic
+def spread(typing: Any, array: Any, number: Any) -> Any:
+    """The same number in every lane of what the rows of ``array`` are."""
+    kind = _row_type(array)
+    return kind(array, types.float64), lambda context, builder, signature, args: _repeat(builder, args[1], kind)
+
+
+@_intrinsic
+def _alike(typing: Any, value: Any, number: Any) -> Any:
+    """The same number in every lane of what ``value`` is."""
+    return value(value, types.float64), lambda context, builder, signature, args: _repeat(builder, args[1], value)
 
 
 def _binary(emit: Callable[[Any, Any, Any], Any]) -> Any:
-    """An intrinsic of two values, lane by lane."""
+    """An intrinsic of two values, lane by lane, or of two plain numbers."""
 
     @_intrinsic
     def operation(typing: Any, a: Any, b: Any) -> Any:
-        return _lanes(_lanes, _lanes), lambda context, builder, signature, args: emit(builder, args[0], args[1])
+        return a(a, a), lambda context, builder, signature, args: emit(builder, args[0], args[1])
 
     return operation
 
@@ -109,6 +137,7 @@ _subtract = _binary(lambda builder, a, b: builder.fsub(a, b))
 _multiply = _binary(lambda builder, a, b: builder.fmul(a, b))
 _divide = _binary(lambda builder, a, b: builder.fdiv(a, b))
 larger = _binary(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
+smaller = _binary(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b))
 
 
 @_intrinsic
@@ -118,7 +147,7 @@ def pick_above(typing: Any, a: Any, b: Any, yes: Any, no: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">", args[0], args[1]), args[2], args[3])
 
-    return _lanes(_lanes, _lanes, _lanes, _lanes), generate
+    return a(a, a, a, a), generate
 
 
 @_intrinsic
@@ -128,7 +157,7 @@ def pick_equal(typing: Any, a: Any, b: Any, yes: Any, no: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.select(builder.fcmp_ordered("==", args[0], args[1]), args[2], args[3])
 
-    return _lanes(_lanes, _lanes, _lanes, _lanes), generate
+    return a(a, a, a, a), generate
 
 
 @_intrinsic
@@ -136,10 +165,13 @@ def any_above(typing: Any, a: Any, b: Any) -> Any:
     """Whether a > b in any lane."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        bits = builder.bitcast(builder.fcmp_ordered(">", args[0], args[1]), ir.IntType(LANES))
-        return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(LANES), 0))
+        above = builder.fcmp_ordered(">", args[0], args[1])
+        if a == types.float64:
+            return above
+        bits = builder.bitcast(above, ir.IntType(a.width))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(a.width), 0))
 
-    return types.boolean(_lanes, _lanes), generate
+    return types.boolean(a, a), generate
 
 
 def _operator(function: Callable[..., Any], operation: Any) -> None:
@@ -150,7 +182,7 @@ def _operator(function: Callable[..., Any], operation: Any) -> None:
         if isinstance(a, _LanesType) and isinstance(b, _LanesType):
             return lambda a, b: operation(a, b)
         if isinstance(a, types.Float) and isinstance(b, _LanesType):
-            return lambda a, b: operation(fill(a), b)
+            return lambda a, b: operation(_alike(b, a), b)
         return None
 
 

@@ -11,8 +11,8 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from power_metrics.solvers.jit import Floats, Ints
-from power_metrics.solvers.limits import DIRECT_MAX_ENTRIES, DIRECT_MAX_STATES
-from power_metrics.solvers.ordering import Elimination, elimination, neighbours
+from power_metrics.solvers.limits import BAND_MAX_NUMBERS, BAND_MAX_WORK, DIRECT_MAX_ENTRIES
+from power_metrics.solvers.ordering import Elimination, affordable, elimination, envelope, neighbours
 from power_metrics.solvers.solution import Solution
 
 
@@ -126,10 +126,24 @@ class SolverTables:
 
     @cached_property
     def elimination(self) -> Elimination | None:
-        """How elimination goes through these tables; None where they are too large to find out."""
-        if self.num_states > DIRECT_MAX_STATES or len(self.successor) > DIRECT_MAX_ENTRIES:
+        """How elimination goes through these tables; None where it would fill up too much."""
+        if len(self.successor) > DIRECT_MAX_ENTRIES:
             return None
-        return elimination(neighbours(self._positions, self.matrix()))
+        pattern = neighbours(self._positions, self.matrix())
+        return elimination(pattern) if affordable(pattern, self.entries_of_policy) else None
+
+    @cached_property
+    def band(self) -> int:
+        """How far a choice leads at most, in positions, where elimination in a band pays; else 0."""
+        width = envelope(neighbours(self._positions, self.matrix()))
+        widest = int(width.max())
+        pays = float((width * width).sum()) <= BAND_MAX_WORK * self.entries_of_policy
+        return widest if pays and self.num_states * (widest + 3) <= BAND_MAX_NUMBERS else 0
+
+    @property
+    def entries_of_policy(self) -> float:
+        """How many entries the rows of a policy have, on average."""
+        return len(self.successor) / len(self.action) * self.num_states
 
     def matrix(self) -> scipy.sparse.csr_array:
         """(K, S) the choices as a sparse matrix, by position."""

@@ -89,7 +89,7 @@ def store_residual(error: Any, largest: Any, start: int, count: int, residual: F
 @inlined
 def absolute(a: Any) -> Any:
     """|a|, lane by lane."""
-    return larger(a, fill(0.0) - a)
+    return larger(a, 0.0 - a)
 
 
 class Single(NamedTuple):

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 AnyModel = TypeVar("AnyModel", bound="Model")
 
 
+_FEW = 4096
+"""Rows that are looked at before all are."""
+
 INSTEAD = {
     "label": "state_labels[state], and describe(state) in words",
     "labels": "state_labels and action_labels",
@@ -194,6 +197,10 @@ class Model(ABC):
         """Whether every row that exists leads to exactly one state."""
         if int(np.diff(self.indptr).max()) == 1:
             return True
+        rows = entry_rows(self.indptr[: _FEW + 1])  # where a row has several, as a rule one of the first has
+        following = self.successor[: len(rows)]
+        if np.any((rows[1:] == rows[:-1]) & (following[1:] != following[:-1])):
+            return False
         return not self._splits().size
 
     def _splits(self) -> NDArray[np.int64]:

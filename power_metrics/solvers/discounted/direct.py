@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from power_metrics.solvers.discounted.relative import solve_or
 from power_metrics.solvers.jit import Floats, inlined, kernel
 from power_metrics.solvers.limits import MAX_ITERATIONS, SWITCH
 from power_metrics.solvers.ordering import Elimination
@@ -18,20 +19,29 @@ from power_metrics.solvers.transpose import Batch, absolute, gather, make_batch,
 START_SWEEPS = 10
 """Value sweeps that choose the policy to start from."""
 
+QUICK_WORK = 50
+"""Multiplications for each entry of a policy up to which elimination is as quick as value iteration at its best."""
+
 
 class Direct:
-    """Policy iteration; states are eliminated without subtractions, in one order and pattern for all policies."""
+    """Policy iteration; states are eliminated without subtractions, in one order and pattern for all policies.
+
+    Where that takes long, value iteration comes first, for what mixes.
+    """
 
     name = "direct"
 
     def fits(self, tables: SolverTables) -> bool:
         """Models of which elimination takes less work than iteration would."""
-        entries_of_policy = len(tables.successor) / len(tables.action) * tables.num_states
-        return tables.elimination is not None and tables.elimination.pays(entries_of_policy)
+        return tables.elimination is not None and tables.elimination.pays(tables.entries_of_policy)
 
     def solve(self, rewards: Floats, gamma: float, tables: SolverTables, out: Solution) -> None:
         """Writes the solutions for ``rewards`` (B, S) to ``out``."""
-        solve_direct(rewards, gamma, tables.table(gamma), tables.elimination, out)
+        table, plan = tables.table(gamma), tables.elimination
+        if plan is not None and plan.work > QUICK_WORK * tables.entries_of_policy:
+            solve_or(lambda given, rest: solve_direct(given, gamma, table, plan, rest), rewards, gamma, table, out)
+        else:
+            solve_direct(rewards, gamma, table, plan, out)
 
 
 @kernel

@@ -1,9 +1,11 @@
-"""Large stochastic models, one reward function at a time: policy iteration with iterative evaluation."""
+"""Large stochastic models: value iteration where they mix, elimination in a band, or iterative evaluation."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from power_metrics.solvers.discounted.banded import solve_banded
+from power_metrics.solvers.discounted.relative import solve_or
 from power_metrics.solvers.jit import Floats, Ints, inlined, kernel
 from power_metrics.solvers.limits import EVALUATION, MAX_ITERATIONS, SWITCH
 from power_metrics.solvers.linear import Rows, solve_iterative, superlu_values
@@ -16,9 +18,10 @@ START_SWEEPS = 10
 
 
 class Iterative:
-    """Policy iteration with preconditioned BiCGSTAB. SuperLU takes over where that does not converge.
+    """Value iteration on differences of values; where they do not settle soon, policy iteration.
 
-    It does not, for one, where chance rarely leads off a long way round, and γ is near 1.
+    Policies are evaluated by elimination in a band, where that is narrow, else by preconditioned BiCGSTAB. SuperLU
+    takes over where that does not converge: for one, where chance rarely leads off a long way round, and γ is near 1.
     """
 
     name = "iterative"
@@ -30,11 +33,22 @@ class Iterative:
     def solve(self, rewards: Floats, gamma: float, tables: SolverTables, out: Solution) -> None:
         """Writes the solutions for ``rewards`` (B, S) to ``out``."""
         table = tables.table(gamma)
-        solve_iteratively(rewards, gamma, table, out)
-        for b in np.flatnonzero(out.iterations < 0):
-            single, iterations = iterate_with_superlu(tables, rewards[b, tables.order], gamma)
-            out.iterations[b] = iterations
-            write_row(single, gamma, table, b, out)
+        if tables.band:
+            solve_or(
+                lambda given, rest: solve_banded(given, gamma, table, tables.band, rest), rewards, gamma, table, out
+            )
+        else:
+            solve_or(lambda given, rest: solve_by_policies(given, gamma, tables, rest), rewards, gamma, table, out)
+
+
+def solve_by_policies(rewards: Floats, gamma: float, tables: SolverTables, out: Solution) -> None:
+    """Writes the solutions for ``rewards`` (B, S) to ``out``: policy iteration, with SuperLU where it has to be."""
+    table = tables.table(gamma)
+    solve_iteratively(rewards, gamma, table, out)
+    for b in np.flatnonzero(out.iterations < 0):
+        single, iterations = iterate_with_superlu(tables, rewards[b, tables.order], gamma)
+        out.iterations[b] = iterations
+        write_row(single, gamma, table, b, out)
 
 
 @kernel

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from power_metrics.solvers.compiled import distinct_rows, row_signatures
 from power_metrics.solvers.jit import Floats, Ints
 from power_metrics.solvers.limits import DIRECT_MAX_ENTRIES, DIRECT_MAX_STATES
-from power_metrics.solvers.ordering import Elimination, elimination, locality_order, neighbours
+from power_metrics.solvers.ordering import Elimination, affordable, elimination, locality_order, neighbours
 from powerenvs.model.game import TabularGame
 
 _prepared: WeakKeyDictionary[TabularGame, dict[tuple[str, ...], JointTables]] = WeakKeyDictionary()
@@ -69,8 +69,11 @@ class JointTables:
         rows = self.rows[0]
         if self.num_states > DIRECT_MAX_STATES or len(rows.successor) > DIRECT_MAX_ENTRIES:
             return None
-        plan = elimination(neighbours(_state_of_row(rows), _matrix(rows)))
+        pattern = neighbours(_state_of_row(rows), _matrix(rows))
         entries_of_policies = len(rows.successor) / len(rows.entries) * self.num_states
+        if not affordable(pattern, entries_of_policies):
+            return None
+        plan = elimination(pattern)
         return plan if plan.pays(entries_of_policies) else None
 
     def choice_weights(self, agent: int, policy: Floats) -> Floats:
