@@ -12,7 +12,7 @@ from typing import Any
 from power_metrics.arguments.checks import check_count, check_progress
 from power_metrics.expectation.draws import Draws
 from power_metrics.expectation.executors import check_executor, run_shards, shard_ranges
-from power_metrics.expectation.statistic import Block, Reduction, Statistic
+from power_metrics.expectation.statistic import Reduction, Statistic
 from power_metrics.solvers.dispatch import in_order, num_threads
 from powerenvs.progress import progress_bar
 
@@ -79,11 +79,7 @@ class Task:
 
     def __call__(self, model: Any, blocks: range) -> list[dict[str, Any]]:
         """For each block the partial of each name."""
-        drawn = [Block(self.draws, number, self.draws.block(number)) for number in blocks]
-        return [
-            {name: self.reductions[name].partial(rows, block) for name, rows in named if name in self.reductions}
-            for block, named in zip(drawn, self.statistic.together(model, drawn), strict=True)
-        ]
+        return self.statistic.partials(model, self.draws, blocks, self.reductions)
 
 
 def expect(
@@ -131,7 +127,7 @@ def _solved(task: Task, model: Any, work: Work) -> Iterator[dict[str, Any]]:
         shards = run_shards(task, model, shard_ranges(count, work.pool[1]), *work.pool)
     else:
         task.prepare(model)
-        size = task.statistic.blocks_at_a_time(model, rows)
+        size = task.statistic.blocks_at_a_time(model, task.draws)
         parts = [range(first, min(first + size, count)) for first in range(0, count, size)]
         shards = in_order(lambda n: task(model, parts[n]), len(parts), work.threads)
     for shard in shards:

@@ -40,6 +40,13 @@ class Moments:
             add_cubes(rows, 2.0**-moments._exponent, moments._sums)
         return moments
 
+    @classmethod
+    def made(cls, count: int, sums: Floats) -> Moments:
+        """From means and sums of squares and cubes about them (3, width), that floats can hold as they are."""
+        moments = cls(0)
+        moments.count, moments._sums = count, sums
+        return moments
+
     def add(self, other: Moments) -> None:
         """Takes in the rows of another."""
         theirs = other._sums.copy()  # kernels are compiled for arrays that can be written to

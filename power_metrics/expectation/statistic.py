@@ -92,9 +92,19 @@ class Statistic(ABC):
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_kept"}  # workers work out their own
 
-    def blocks_at_a_time(self, model: Any, rows: int) -> int:
-        """How many blocks of so many reward functions are best solved together."""
+    def blocks_at_a_time(self, model: Any, draws: Draws) -> int:
+        """How many blocks are best solved together."""
         return 1
+
+    def partials(
+        self, model: Any, draws: Draws, blocks: range, reductions: Mapping[str, Reduction]
+    ) -> list[dict[str, Any]]:
+        """For each block the partial of each name: what becomes of it does not depend on the other blocks."""
+        drawn = [Block(draws, number, draws.block(number)) for number in blocks]
+        return [
+            {name: reductions[name].partial(rows, block) for name, rows in named if name in reductions}
+            for block, named in zip(drawn, self.together(model, drawn), strict=True)
+        ]
 
     def together(self, model: Any, blocks: list[Block]) -> Iterator[Iterable[tuple[str, Rows]]]:
         """What each of several blocks gives."""

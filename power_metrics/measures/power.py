@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_count, check_gammas, resolve_model
+from power_metrics.expectation.blocks import averages, quick
 from power_metrics.expectation.closed_form import estimates as closed_form
 from power_metrics.expectation.controls import (
     Controlled,
@@ -31,7 +32,7 @@ from power_metrics.rewards.tails import Tails, known_index
 from power_metrics.solvers.average.components import gain_tables
 from power_metrics.solvers.average.gain import GainSolution, solve_gain_into
 from power_metrics.solvers.compiled import solver_tables
-from power_metrics.solvers.dispatch import solve_into
+from power_metrics.solvers.dispatch import LANES, solve_into
 from power_metrics.solvers.solution import Solution
 from power_metrics.solvers.solver import SolverTables
 from powerenvs.model.checks import flag
@@ -289,10 +290,31 @@ class PowerStatistic(Statistic):
 
             torch_tables(tables, check_device(self.device))
 
-    def blocks_at_a_time(self, model: TabularMDP, rows: int) -> int:
-        """See `Statistic`: on a device as many as keep it busy, else one."""
+    def _quick(self, model: TabularMDP, draws: Draws) -> bool:
+        """Whether only averages are asked for, which a kernel makes."""
+        plain = self.device is None and self.controls is None and self.batch is None and not self.keep
+        return plain and 1.0 not in self.gammas and quick(solver_tables(model), draws)
+
+    def partials(
+        self, model: TabularMDP, draws: Draws, blocks: range, reductions: Mapping[str, Reduction]
+    ) -> list[dict[str, Any]]:
+        """See `Statistic`."""
+        if not self._quick(model, draws):
+            return super().partials(model, draws, blocks, reductions)
+        found: list[dict[str, Any]] = [{} for _ in blocks]
+        for n, gamma in enumerate(self.gammas):
+            for partial, average in zip(found, averages(solver_tables(model), draws, blocks, gamma), strict=True):
+                partial[f"power {n}"] = average.moments, None
+                partial[f"residual {n}"] = average.residual
+                partial[f"most iterations {n}"] = average.most
+                partial[f"iterations {n}"] = average.total
+        return found
+
+    def blocks_at_a_time(self, model: TabularMDP, draws: Draws) -> int:
+        """See `Statistic`: as many as keep a device busy, or fill the lanes of a kernel."""
+        rows = draws.rows
         if self.device is None:
-            return 1
+            return LANES if self._quick(model, draws) else max(1, LANES // rows)
         from power_metrics.solvers.gpu import batch_rows, check_device, torch_tables
 
         device = check_device(self.device)
@@ -303,16 +325,20 @@ class PowerStatistic(Statistic):
         return _named(block_powers(solver_tables(model), block.rewards, self.gammas, self.batch, self.keep))
 
     def together(self, model: TabularMDP, blocks: list[Block]) -> Iterator[Iterable[tuple[str, NDArray[Any]]]]:
-        """See `Statistic`: on a device, blocks are solved as one."""
-        if self.device is None:
+        """See `Statistic`: several blocks are solved as one."""
+        if len(blocks) == 1:
             yield from super().together(model, blocks)
             return
-        from power_metrics.solvers.gpu import check_device, torch_powers
-
         rewards = np.concatenate([block.rewards for block in blocks])
         ends = np.cumsum([len(block.rewards) for block in blocks])[:-1]
-        tables, device = solver_tables(model), check_device(self.device)
-        solved = [torch_powers(tables, rewards, gamma, device, self.batch) for gamma in self.gammas]
+        tables = solver_tables(model)
+        if self.device is None:
+            solved = list(block_powers(tables, rewards, self.gammas, self.batch, True))
+        else:
+            from power_metrics.solvers.gpu import check_device, torch_powers
+
+            device = check_device(self.device)
+            solved = [torch_powers(tables, rewards, gamma, device, self.batch) for gamma in self.gammas]
         parts = [zip(*(np.split(array, ends) for array in arrays), strict=True) for arrays in solved]
         for of_block in zip(*parts, strict=True):
             yield _named(of_block)

@@ -17,6 +17,9 @@ from power_metrics.solvers.solver import SolverTables
 
 Result = TypeVar("Result")
 
+LANES = 8
+"""Reward functions that kernels solve side by side; `power_metrics.solvers.simd` has it too, and takes long to load."""
+
 CHUNK = 1 << 19
 """Numbers (reward functions times states) that a thread works on at a time: 4 MB of float64."""
 
@@ -80,6 +83,7 @@ def solve_all(tables: SolverTables, rewards: NDArray[np.float64], gamma: float, 
 def in_parts(task: Callable[[slice], None], count: int, size: int, threads: int) -> None:
     """Calls ``task`` with parts of ``count`` reward functions of ``size`` numbers each, spread over threads."""
     rows = max(1, min(CHUNK // size, -(-count // threads)))
+    rows = -(-rows // LANES) * LANES  # lanes that run empty take as long
     parts = [slice(start, start + rows) for start in range(0, count, rows)]
     for _ in in_order(lambda n: task(parts[n]), len(parts), threads):
         pass

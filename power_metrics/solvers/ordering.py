@@ -14,7 +14,7 @@ from power_metrics.solvers.jit import Ints, kernel
 from power_metrics.solvers.limits import DIRECT_ALWAYS, DIRECT_MAX_FILL, DIRECT_MAX_STATES, DIRECT_MAX_WORK
 
 MAX_LEVEL = 16
-"""A model of which a 16th or more is as many steps away from some state has no order with close neighbours."""
+"""A large model of which a 16th or more is as many steps away from a state has no order with close neighbours."""
 
 
 class Elimination(NamedTuple):
@@ -76,7 +76,9 @@ def neighbours(row_state: NDArray[np.int64], matrix: scipy.sparse.csr_array) -> 
 
 
 def scattered(pointers: NDArray[np.int64], successor: Ints, num_actions: int) -> bool:
-    """Whether no order has neighbours close, as in random models: some state reaches a good part of all in a step more.
+    """Whether no order has neighbours close, as in random models, where a step more reaches a good part of all states.
+
+    Not asked of models that elimination may be for.
 
     Args:
         pointers: (S·A + 1,) row pointers.
@@ -84,7 +86,7 @@ def scattered(pointers: NDArray[np.int64], successor: Ints, num_actions: int) ->
         num_actions: A.
     """
     num_states = (len(pointers) - 1) // num_actions
-    return num_states > MAX_LEVEL and bool(widens(pointers, successor, num_actions, num_states // MAX_LEVEL))
+    return num_states > DIRECT_MAX_STATES and bool(widens(pointers, successor, num_actions, num_states // MAX_LEVEL))
 
 
 def locality_order(pattern: scipy.sparse.csr_array) -> NDArray[np.int64]:

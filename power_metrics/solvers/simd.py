@@ -45,6 +45,7 @@ class _LanesType(types.Type):
 
 
 _lanes: Any = _LanesType(LANES)  # type: ignore[no-untyped-call]
+lanes_type = _lanes
 _groups: Any = _LanesType(GROUPS * LANES)  # type: ignore[no-untyped-call]
 
 

@@ -108,6 +108,15 @@ class SolverTables:
         # Choices of a state are distinct, so at most one of them stays.
         return int(np.count_nonzero(self.successor == self._positions)) == self.num_states
 
+    @cached_property
+    def moves(self) -> tuple[Ints, Ints]:
+        """Of a deterministic model, where choices lead that do not stay: row pointers (S + 1,) and positions."""
+        position = self._positions
+        away = self.successor != position
+        begin = np.zeros(self.num_states + 1, dtype=np.int32)
+        np.cumsum(np.bincount(position[away], minlength=self.num_states), out=begin[1:])
+        return begin, self.successor[away]
+
     def table(self, gamma: float) -> Table:
         """What kernels read."""
         # Kernels take max_k [action_reward + Σ P V] and discount all of it.
