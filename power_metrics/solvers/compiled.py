@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.solvers.discounted import SOLVERS
-from power_metrics.solvers.duplicates import distinct
+from power_metrics.solvers.duplicates import distinct, movement_choices
+from power_metrics.solvers.limits import DIRECT_MAX_STATES
 from power_metrics.solvers.ordering import locality_order, neighbours, scattered
 from power_metrics.solvers.solver import SolverTables
 from powerenvs.model.mdp import TabularMDP
+
+NEAR = 2.0
+"""Neighbours are near if they are so many times √S away, as in the rows of a square grid."""
 
 _prepared: WeakKeyDictionary[TabularMDP, SolverTables] = WeakKeyDictionary()
 
@@ -32,6 +36,10 @@ def prepare_tables(mdp: TabularMDP, action_rewards: NDArray[np.float64] | None =
         action_rewards: (S, A) reward of each action on top of the state's, or None.
     """
     S, A = mdp.num_states, mdp.num_actions
+    if action_rewards is None and S > DIRECT_MAX_STATES and mdp.deterministic:
+        found = _movement_tables(mdp)
+        if found is not None:
+            return found
     matrix = mdp.transition_matrix()
     if mdp.deterministic:
         matrix.data[:] = 1.0  # a row may sum to 1 only to rounding
@@ -62,6 +70,32 @@ def prepare_tables(mdp: TabularMDP, action_rewards: NDArray[np.float64] | None =
         action_reward=reward,
         action=(rows % A).astype(np.int32),
         choice_of=choice_of.reshape(S, A),
+        solvers=SOLVERS,
+    )
+
+
+def _movement_tables(mdp: TabularMDP) -> SolverTables | None:
+    """The tables of a large deterministic model whose states can all stay and are near their neighbours as they are.
+
+    Values then do not depend on the order in which states are solved: sweeps end at the least fixed point above the
+    value of staying put.
+    """
+    S, A = mdp.num_states, mdp.num_actions
+    choices, successor, action = (np.empty(size, np.int32) for size in (S + 1, S * A, S * A))
+    choice_of = np.empty((S, A), np.int32)
+    stays, distance = movement_choices(mdp.indptr, mdp.successor, choices, successor, action, choice_of)
+    K = int(choices[-1])
+    if stays < S or distance > NEAR * K * np.sqrt(S):
+        return None
+    return SolverTables(
+        order=np.arange(S, dtype=np.int32),
+        choices=choices,
+        entries=np.arange(K + 1, dtype=np.int32),
+        successor=successor[:K].copy(),
+        probability=np.ones(K),
+        action_reward=np.zeros(K),
+        action=action[:K].copy(),
+        choice_of=choice_of,
         solvers=SOLVERS,
     )
 

@@ -9,6 +9,46 @@ from power_metrics.solvers.jit import Floats, Ints, kernel
 
 
 @kernel
+def movement_choices(
+    indptr: NDArray[np.int64], following: Ints, choices: Ints, successor: Ints, action: Ints, choice_of: Ints
+) -> tuple[int, float]:
+    """Sets the distinct choices of each state of a deterministic model, in the order of its actions.
+
+    Args:
+        indptr: (S·A + 1,) row pointers.
+        following: where rows lead.
+        choices: (S + 1,) out, row pointers of the choices.
+        successor: (S·A,) out, where each leads.
+        action: (S·A,) out, the first action that is it.
+        choice_of: (S, A) out, the choice that each action is; -1 where there is none.
+
+    Returns:
+        How many choices stay, and how far choices lead in all.
+    """
+    S, A = choice_of.shape
+    count, stays, distance = 0, 0, 0.0
+    choices[0] = 0
+    for s in range(S):
+        for a in range(A):
+            row = s * A + a
+            choice_of[s, a] = -1
+            if indptr[row] == indptr[row + 1]:
+                continue
+            target = following[indptr[row]]
+            k = choices[s]
+            while k < count and successor[k] != target:
+                k += 1
+            if k == count:
+                successor[k], action[k] = target, a
+                count += 1
+                stays += target == s
+                distance += abs(float(target) - float(s))
+            choice_of[s, a] = k
+        choices[s + 1] = count
+    return stays, distance
+
+
+@kernel
 def distinct(group: Ints, signature: NDArray[np.int64], reward: Floats) -> tuple[Ints, Ints]:
     """Which rows to keep, and which kept row, by its number among them, stands for each.
 
