@@ -79,9 +79,7 @@ def solver_cpp(mdp: TabularMDP, gamma: float) -> Solve | None:
     def solve(reward: Floats) -> Floats:
         model = mdpsolver.model()
         rewards = np.repeat(reward[:, None], A, axis=1).tolist()
-        model.mdp(
-            discount=gamma, rewards=rewards, tranMatElementwise=None, tranMatProbs=chances, tranMatColumns=columns
-        )
+        model.mdp(discount=gamma, rewards=rewards, tranMatProbs=chances, tranMatColumns=columns)
         model.solve(algorithm="mpi", tolerance=1e-9 / (1 - gamma), update="standard", parallel=False)
         return np.array(model.getValueVector())
 

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 
 import power_metrics as pm
+from power_metrics.solvers.discounted.iterative import Iterative, solve_by_policies
 from powerenvs import TabularMDP
 
 MAZE = (".......", ".##.###", "....###", ".##....", ".##.##.", ".##....", "....##.")
@@ -80,6 +81,13 @@ def from_dense(P):
     """A model from a dense (S, A, S) tensor; rows of zeros are unavailable."""
     transitions = [(int(s), int(a), int(t), float(P[s, a, t])) for s, a, t in np.argwhere(P > 0)]
     return TabularMDP.from_transitions(transitions, state_labels=range(P.shape[0]), action_labels=range(P.shape[1]))
+
+
+class ByPolicies(Iterative):
+    """Neither value iteration nor elimination."""
+
+    def solve(self, rewards, gamma, tables, out):
+        solve_by_policies(rewards, gamma, tables, out)
 
 
 def dense_optimal_values(mdp, rewards, gamma, action_rewards=0.0):

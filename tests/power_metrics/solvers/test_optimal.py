@@ -13,14 +13,16 @@ import power_metrics as pm
 from power_metrics.solvers import dispatch
 from power_metrics.solvers.compiled import solver_tables
 from power_metrics.solvers.discounted import SOLVERS, iterative
-from power_metrics.solvers.discounted.iterative import Iterative, solve_by_policies
+from power_metrics.solvers.discounted.iterative import Iterative
 from power_metrics.solvers.dispatch import solve_into
 from power_metrics.solvers.solver import SolverTables
 from powerenvs import TabularMDP
+from powerenvs.worlds.power import PowerGrid
 from tests.models import random_mdp
 from tests.power_metrics.worlds import (
     MAZE,
     OPEN_3,
+    ByPolicies,
     brute_force_values,
     dense_optimal_values,
     from_dense,
@@ -67,13 +69,6 @@ def test_each_method_against_dense_policy_iteration(method, gamma):
     assert np.all(error <= 1e-15 / (1 - gamma) * 20 * np.abs(expected).max(axis=1) + 1e-300)
 
 
-class ByPolicies(Iterative):
-    """Neither value iteration nor elimination."""
-
-    def solve(self, rewards, gamma, tables, out):
-        solve_by_policies(rewards, gamma, tables, out)
-
-
 @pytest.mark.parametrize("gamma", [0.0, 0.6, 0.99, 0.9999])
 @pytest.mark.parametrize("build", [lambda: grid(MAZE, noise=0.2), joint_walk, lambda: joint_walk(OPEN_3)])
 def test_iterative_method_agrees_with_elimination(build, gamma, monkeypatch):
@@ -103,7 +98,7 @@ def test_superlu_takes_over_where_iteration_gives_up(monkeypatch):
 
 @pytest.mark.slow
 def test_large_sparse_model_is_solved_iteratively():
-    mdp = grid(("." * 150,) * 150, noise=0.2)
+    mdp = PowerGrid(["." * 150] * 150, noise=0.2).tables()
     tables = solver_tables(mdp)
     assert tables.elimination is None
     assert tables.method == "iterative"

@@ -8,7 +8,7 @@ import pytest
 import power_metrics as pm
 from power_metrics.solvers.compiled import solver_tables
 from power_metrics.solvers.discounted import SOLVERS
-from tests.power_metrics.worlds import from_dense, graph
+from tests.power_metrics.worlds import ByPolicies, from_dense, graph
 
 REWARDS = np.array([[0.0, 1.0, 0.5], [1.0, -1.0, 0.0]])
 
@@ -33,12 +33,12 @@ def staying():
         (staying, "stay_put", 1),
         (ring, "deterministic", 1),
         (stochastic_ring, "direct", 1),
-        (stochastic_ring, "iterative", 2),  # roughly, then to rounding
+        (stochastic_ring, "by policies", 2),  # roughly, then to rounding
     ],
 )
 def test_without_a_choice_there_is_one_policy(model, method, evaluations, monkeypatch):
     mdp = model()
-    solver = next(solver for solver in SOLVERS if solver.name == method)
+    solver = next((solver for solver in SOLVERS if solver.name == method), ByPolicies())
     monkeypatch.setitem(solver_tables(mdp).__dict__, "solver", solver)
     assert pm.solve(mdp, REWARDS, 0.9).iterations.tolist() == [evaluations] * 2
 
