@@ -191,7 +191,7 @@ def target() -> None:
             label="with the fovea" if fovea else "without",
         )  # fmt: skip
     left.axhline(0.5, color="#bbbbbb", linewidth=0.8)
-    left.set(xlabel="trials", ylabel="exact accuracy (mean of 5 runs)", ylim=(0, 1.02))
+    left.set(xlabel="trials", ylabel="exact accuracy (mean of 5 runs)", ylim=(0, 1.02), xticks=range(0, 16_001, 4_000))
     right.set(xlabel="scale of the ring", ylabel="trials to an accuracy of 0.9", xticks=range(len(scales)))
     right.set_xticklabels([f"{scale:g}" for scale in scales])
     right.set_ylim(bottom=0)

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--subject",
         metavar="NAME",
         default="ideal",
-        help="ideal, noisy, random, person (in a window), or a file of a Stable-Baselines3 PPO model; default ideal",
+        help="ideal, noisy, random, person (in a window), or a .zip file that Stable-Baselines3 saved; default ideal",
     )
     parser.add_argument("--trials", metavar="N", type=int, default=200, help="default 200")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the trials; default 0")
@@ -65,7 +65,13 @@ def run(args: argparse.Namespace) -> None:
     if stairs is not None and args.levels is not None:
         raise ValueError("--levels, --staircase: expected one of them, found both")
     log = psych.run(
-        task, _subject(args.subject), args.trials, args.seed, levels=levels, staircase=stairs, screen=screen
+        task,
+        _subject(args.subject, task, screen),
+        args.trials,
+        args.seed,
+        levels=levels,
+        staircase=stairs,
+        screen=screen,
     )
     written = []
     if args.log is not None:
@@ -172,12 +178,26 @@ def _staircase(name: str, task: Task[Any]) -> Staircase:
     return psych.LevelStaircase(len(task.values)) if name == "psychlab" else psych.UpDown(len(task.values))
 
 
-def _subject(name: str) -> Any:
+def _subject(name: str, task: Task[Any], screen: dict[str, Any] | None) -> Any:
+    """A name, or the policy in a file; read for the screen that is given, else for whatever it was trained on."""
     if not name.endswith(".zip"):
         return name
-    from stable_baselines3 import PPO
+    from pathlib import Path
 
-    return PPO.load(name, device="cpu")
+    from power_metrics.agents.sb3_files import load_policy
+    from powerenvs.envs.single import TabularEnv
+    from powerenvs.worlds.psychology.screen import ScreenEnv
+
+    if not Path(name).is_file():
+        raise ValueError(f"--subject: found no file {name!r}")
+    if screen is not None:
+        return load_policy(name, ScreenEnv(task, **screen))[0]
+    for kind in ("state", "onehot"):
+        try:
+            return load_policy(name, TabularEnv(task, observation=kind))[0]
+        except ValueError:
+            continue
+    return load_policy(name, ScreenEnv(task))[0]
 
 
 COMMAND = Command(

@@ -59,6 +59,21 @@ def test_who_may_be_a_subject(tmp_path):
     seeing = PPO("CnnPolicy", pixels, n_steps=8, batch_size=8, n_epochs=1, seed=0, device="cpu")
     log = pm.psych.run("Harlow", seeing, trials=2, seed=1, screen={"size": 40, "timeout": 20, "dwell": 1})
     assert log.subject == "PPO"
+    from power_metrics.cli.main import main
+
+    files = {name: str(tmp_path / f"{name}.zip") for name in ("knows", "sees")}
+    model.save(files["knows"])
+    seeing.save(files["sees"])
+    options = ["--levels", "own", "--seed", "1", "--subject"]
+    assert main(["psych", "Harlow", "--trials", "60", "--log", str(tmp_path / "a.csv"), *options, files["knows"]]) == 0
+    assert pm.psych.TrialLog.load(tmp_path / "a.csv").rows == by_model.rows
+    screen = ["--screen", "size=40", "--screen", "timeout=20", "--screen", "dwell=1"]
+    assert (
+        main(["psych", "Harlow", "--trials", "2", "--log", str(tmp_path / "b.csv"), *screen, *options, files["sees"]])
+        == 0
+    )
+    assert pm.psych.TrialLog.load(tmp_path / "b.csv").rows == log.rows
+    assert main(["psych", "Harlow", "--subject", str(tmp_path / "none.zip")]) == 2
     for bad in (3, "ideel", None, np.zeros((2, 2))):
         with pytest.raises(ValueError, match="subject"):
             pm.psych.run("Harlow", bad, trials=2)
