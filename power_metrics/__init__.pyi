@@ -153,6 +153,7 @@ from .solvers.optimal import (
     solve_task as solve_task,
 )
 from .solvers.solution import Solution as Solution
+from .solvers.task import TaskSolution as TaskSolution
 from .sweeps.config import SweepConfig as SweepConfig
 from .sweeps.results import SweepResult as SweepResult, load_sweep as load_sweep
 from .sweeps.run import sweep as sweep

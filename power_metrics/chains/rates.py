@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from power_metrics.arguments.checks import check_gamma, check_policy, resolve_model
 from power_metrics.chains.occupancy import average_occupancy, occupancy
+from power_metrics.results.shown import Shown
+
+if TYPE_CHECKING:
+    import pandas
 
 Floats = NDArray[np.float64]
 
 
-class Rates(NamedTuple):
+class _Averages(NamedTuple):
+    observed: float | Floats
+    true: float | Floats
+
+
+class Rates(Shown, _Averages):
     """Average rewards for each step: numbers, or (B,) of B policies.
 
     Attributes:
@@ -26,8 +35,16 @@ class Rates(NamedTuple):
         0.0
     """
 
-    observed: float | Floats
-    true: float | Floats
+    __slots__ = ()
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A row for each policy."""
+        import pandas
+
+        return pandas.DataFrame({name: np.atleast_1d(values) for name, values in self._asdict().items()})
+
+    def __str__(self) -> str:
+        return repr(self)
 
 
 def long_run_rates(env_or_mdp: Any, policy: Any, gamma: float | None = None, initial: Any = None) -> Rates:

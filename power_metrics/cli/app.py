@@ -46,8 +46,9 @@ def _labelling(args: argparse.Namespace) -> Any:
     """What raters compare.
 
     Raises:
-        ValueError: for a file that is not there.
+        ValueError: for a file that is not there, and where the extra is not installed.
     """
+    check_installed()
     from power_metrics.app.labelling import Labelling
 
     if args.labels is None and (args.instructions is not None or args.label_environment is not None):
@@ -61,6 +62,17 @@ def _labelling(args: argparse.Namespace) -> Any:
     return Labelling(args.labels, environment, args.instructions)
 
 
+def check_installed() -> None:
+    """Names what is not installed of the extra.
+
+    Raises:
+        ValueError: with the line that installs it.
+    """
+    for package in ("starlette", "uvicorn", "websockets"):
+        if importlib.util.find_spec(package) is None:
+            raise ValueError(f"app: needs {package}: {install_line('app')}")
+
+
 def start(
     args: argparse.Namespace, results: str | None, state: Mapping[str, Any] | None, labelling: Any = None
 ) -> None:
@@ -69,9 +81,7 @@ def start(
     Raises:
         ValueError: for what does not fit, and where the extra is not installed.
     """
-    for package in ("starlette", "uvicorn", "websockets"):
-        if importlib.util.find_spec(package) is None:
-            raise ValueError(f"app: needs {package}: {install_line('app')}")
+    check_installed()
     from power_metrics.app.run import serve
     from power_metrics.arguments.checks import check_count
 

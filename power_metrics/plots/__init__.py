@@ -37,6 +37,7 @@ from power_metrics.plots.side_effects import plot_side_effects
 from power_metrics.plots.side_effects_table import plot_side_effects_table
 from power_metrics.plots.style import save_figure, saved
 from power_metrics.plots.sweep import plot_alignment_sweep, plot_correlation_sweep, plot_sweep
+from power_metrics.plots.task_solution import plot_task_solution
 from power_metrics.plots.tasks import plot_many_game_tasks, plot_many_tasks
 from power_metrics.plots.training import plot_learner, plot_training
 from power_metrics.plots.training_film import save_animation
@@ -85,6 +86,7 @@ __all__ = [
     "plot_side_effects",
     "plot_side_effects_table",
     "plot_sweep",
+    "plot_task_solution",
     "plot_tradeoff",
     "plot_training",
     "plot_trials",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
 from power_metrics.chains.horizon import Score
+from power_metrics.chains.rates import Rates
 from power_metrics.measures.safety import SafetyScores
 from power_metrics.plots.bars import BAR
 from power_metrics.plots.generic import plot
@@ -23,16 +24,34 @@ AGENTS = ("#2262c4", "#7a3fa0", "#b07a00", "#000000", "#1098a0", "#a0306a")
 @saved
 def plot_score(score: Score, *, title: str | None = None, path: str | os.PathLike[str] | None = None) -> Figure:
     """Return and performance as bars."""
-    figure = Picture(figsize=(5.2, 1.6), layout="constrained")
+    heading = "Score" if title is None else title
+    return _bars({"return": score[0], "performance": score[1]}, "expected sum over an episode", heading)
+
+
+@plot.register(Rates)
+@saved
+def plot_rates(rates: Rates, *, title: str | None = None, path: str | os.PathLike[str] | None = None) -> Figure:
+    """What is paid for each step, and what it is worth, as bars; of several policies, one below the other."""
+    columns = rates.to_frame()
+    bars = {
+        name + (f", policy {i}" if len(columns) > 1 else ""): float(value)
+        for i, row in columns.iterrows()
+        for name, value in row.items()
+    }
+    return _bars(bars, "average reward of a step", "Rates" if title is None else title)
+
+
+def _bars(values: Mapping[str, float], label: str, heading: str) -> Figure:
+    figure = Picture(figsize=(5.2, 1.0 + 0.3 * len(values)), layout="constrained")
     ax = figure.add_subplot()
-    ax.barh(("return", "performance"), score, height=0.6, color=BAR)
-    for place, value in enumerate(score):
+    ax.barh(list(values), list(values.values()), height=0.6, color=BAR)
+    for place, value in enumerate(values.values()):
         ax.annotate(f"{value:.4g}", (max(0.0, value), place), (4, 0), textcoords="offset points", va="center")
     ax.margins(x=0.14)
     ax.invert_yaxis()
     ax.axvline(0, color="0.15", linewidth=0.8)
-    ax.set_xlabel("expected sum over an episode", fontsize=NORMAL)
-    ax.set_title("Score" if title is None else title, fontsize=LARGE)
+    ax.set_xlabel(label, fontsize=NORMAL)
+    ax.set_title(heading, fontsize=LARGE)
     plain(ax)
     return figure
 

@@ -12,6 +12,7 @@ from power_metrics.solvers.compiled import prepare_tables, solver_tables
 from power_metrics.solvers.differences import Actions
 from power_metrics.solvers.dispatch import num_threads, solve_all
 from power_metrics.solvers.solution import Solution
+from power_metrics.solvers.task import TaskSolution, task_solution
 from power_metrics.solvers.ties import tied_policies
 from power_metrics.solvers.total import Endings, RefinedTotal, solve_total
 from powerenvs.model.checks import flag
@@ -63,7 +64,7 @@ def solve(env_or_mdp: Any, rewards: Any, gamma: float, *, threads: int | None = 
     return solve_all(solver_tables(mdp), rewards, gamma, _threads(threads))
 
 
-def solve_task(env_or_mdp: Any, gamma: float, *, performance: bool = False) -> Solution:
+def solve_task(env_or_mdp: Any, gamma: float, *, performance: bool = False) -> TaskSolution:
     """Solves the model's own task: V(s) = max_a Σ_s' P(s'|s, a) [r(s, a, s') + γ V(s')].
 
     At γ = 1 it is the best expected total reward over the policies whose rewards come to an end with probability 1: in
@@ -76,7 +77,7 @@ def solve_task(env_or_mdp: Any, gamma: float, *, performance: bool = False) -> S
         performance: maximise the hidden performance instead of the observed reward.
 
     Returns:
-        The solution with B = 1; its ``continuation`` is that of the optimal action.
+        The solution with B = 1, with a table and a picture; its ``continuation`` is that of the optimal action.
 
     Raises:
         ValueError: for an argument that does not fit, and at γ = 1 if totals have no bound from some state.
@@ -92,7 +93,8 @@ def solve_task(env_or_mdp: Any, gamma: float, *, performance: bool = False) -> S
         -13.0
     """
     mdp = resolve_model(env_or_mdp)
-    return _solve_task(mdp, mdp.action_rewards(performance), check_gamma(gamma, closed=True))[0]
+    gamma = check_gamma(gamma, closed=True)
+    return task_solution(_solve_task(mdp, mdp.action_rewards(performance), gamma)[0], mdp, gamma)
 
 
 def _solve_task(mdp: TabularMDP, action_rewards: NDArray[np.float64], gamma: float) -> tuple[Solution, Endings | None]:

@@ -53,8 +53,9 @@ def test_refusals(words, message, capsys, monkeypatch, tmp_path, served):
 def test_a_missing_package_is_said_with_the_command_that_installs_it(package, capsys, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == package else find(name, *rest))
-    assert cli.main(["edit"]) == 2
-    assert install_line("app") in capsys.readouterr().err
+    for words in (["edit"], ["app"], ["app", "--labels", "none"]):
+        assert cli.main(words) == 2
+        assert install_line("app") in capsys.readouterr().err
 
 
 def test_the_page_begins_with_the_level_of_a_file_and_saves_beside_it(served, tmp_path):

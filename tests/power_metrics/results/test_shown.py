@@ -28,6 +28,10 @@ def swept(tmp_path_factory):
 def shown(request, swept):
     if request.param == "sweep":
         return swept
+    if request.param == "task":
+        return pm.solve_task(BoatRace(), gamma=0.9)
+    if request.param == "rates":
+        return pm.long_run_rates(BoatRace(), np.full((2, 8, 4), 0.25))
     if request.param == "score":
         return pm.horizon_score(BoatRace(), steps=3)
     if request.param == "policies of two":
@@ -35,7 +39,7 @@ def shown(request, swept):
     return pm.run_policies(pm.power(GRID, num_samples=5, progress=False), 2)
 
 
-@pytest.mark.parametrize("shown", ["sweep", "score", "policies", "policies of two"], indirect=True)
+@pytest.mark.parametrize("shown", ["sweep", "score", "policies", "policies of two", "task", "rates"], indirect=True)
 def test_tables_and_pictures(shown, tmp_path):
     frame = shown.to_frame()
     assert len(frame)
@@ -53,6 +57,17 @@ def test_policies_by_state_and_action():
     assert frame["reward"].to_numpy() == pytest.approx(found.rewards[np.nonzero(GRID.available)[0]])
     two = pm.run_policies(pm.multiagent_power(PowerPair("..").tables(), num_samples=5, progress=False), 2).to_frame()
     assert two.groupby(["agent", "state"])["probability"].sum().to_numpy() == pytest.approx(np.ones(8))
+
+
+def test_the_solution_of_a_task_is_still_one():
+    found = pm.solve_task(BoatRace(), gamma=0.9)
+    values, _, policy, *_ = found
+    frame = found.to_frame()
+    assert frame["value"].tolist() == values[0].tolist()
+    names = BoatRace().tables().action_labels
+    assert frame["action"].tolist() == [names[a] for a in policy[0]]
+    assert repr(pickle.loads(pickle.dumps(found))) == repr(found)
+    assert type(found.part(slice(0, 1))) is pm.Solution
 
 
 def test_a_score_is_still_a_pair():
