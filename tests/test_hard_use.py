@@ -148,7 +148,8 @@ def test_of_many_processes_one_has_the_folder(tmp_path):
     config = {**ONE, "num_samples": 20}
     code = (
         "import os, sys, time, power_metrics as pm\n"
-        "pids = []\nready = float(sys.argv[2])\n"
+        f"pm.sweep({config!r}, sys.argv[2], progress=False, figures=False)\n"  # kernels are read once, before the race
+        "pids = []\nready = time.time() + 0.5\n"
         "for i in range(10):\n"
         "    pid = os.fork()\n"
         "    if not pid:\n"
@@ -162,7 +163,7 @@ def test_of_many_processes_one_has_the_folder(tmp_path):
         "print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "shared"), str(time.time() + 3)],
+        [sys.executable, "-c", code, str(tmp_path / "shared"), str(tmp_path / "alone")],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -171,7 +172,6 @@ def test_of_many_processes_one_has_the_folder(tmp_path):
     statuses = json.loads(done.stdout)
     assert set(statuses) <= {0, 2}, done.stderr
     assert 0 in statuses
-    pm.sweep(config, tmp_path / "alone", progress=False, figures=False)
     assert_same_results(tmp_path / "alone", tmp_path / "shared")
 
 
