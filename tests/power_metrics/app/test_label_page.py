@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import gymnasium as gym
 import pytest
 
 import power_metrics as pm
@@ -103,6 +105,32 @@ def test_twenty_pairs_an_undo_a_reload_a_second_rater_and_a_killed_server(tmp_pa
     times = store.comparisons().response_time
     assert ((times > 0) & (times < 60)).all()
     assert store.counts()["undone"] == 1
+
+
+def test_training_that_somebody_feeds_through_the_page_ends_with_the_optimal_policy(tmp_path, browser):
+    options = {"level": "S..G", "max_episode_steps": 20}
+    env = gym.make("PowerGrid-v0", **options)
+    store = pm.preferences.Store(tmp_path / "labels.db")
+    store.note(environment={"id": "PowerGrid-v0", "kwargs": options})
+    teacher = pm.preferences.SyntheticTeacher(env)  # what the rater goes by, who only has the keys
+    arguments = {"labels": 30, "steps": 2_000, "rounds": 2, "length": 5, "store": store, "progress": False}
+    server = running(make_app(tmp_path, None, Workers(1), labelling=Labelling(tmp_path / "labels.db")))
+    with ThreadPoolExecutor(1) as pool, server as address:
+        training = pool.submit(pm.preferences.train, env, "human", **arguments)
+        rater = Rater(browser, address, "a script")
+        while not training.done():
+            if rater.page.get_attribute("#label", "data-state") != "ready":
+                rater.page.wait_for_timeout(30)  # new pairs come when the policy has changed
+                continue
+            clips = {pair.id: pair for pair in [store.next_pair("a script")]}[rater.pair]
+            label = teacher(store.segment(clips.left), store.segment(clips.right))
+            rater.press(label, wait=False)
+            rater.page.wait_for_selector(f"#label:not([data-pair='{clips.id}'])")
+        found = training.result()
+        rater.page.close()
+    assert found.regret[-1] == pytest.approx(0, abs=1e-9)
+    assert len(rater.given) == store.num_labels() == 30
+    assert kept(store, "a script") == rater.given
 
 
 @pytest.fixture
