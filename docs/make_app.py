@@ -1,20 +1,23 @@
 """The screenshots of docs/app.md.
 
-python docs/make_app.py     writes docs/images/app/*.png; needs the extra dev, and the system's Chromium
+python docs/make_app.py [NAME ...]     writes docs/images/app/*.png; needs the extra dev, and the system's Chromium
 """
 
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import power_metrics as pm
+from power_metrics.app.labelling import Labelling
 from power_metrics.app.run import link_of, running
 from power_metrics.app.server import make_app
 from power_metrics.app.workers import Workers
@@ -78,6 +81,36 @@ def both_moved(page: Page) -> None:
     page.wait_for_selector("#play[data-step='1']")
 
 
+def compared_by(rater: str) -> Callable[[Page], None]:
+    """A few comparisons of clips."""
+
+    def compare(page: Page) -> None:
+        page.fill("#label-rater", rater)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#label[data-state=ready]")
+        for key in ("ArrowLeft", "ArrowRight", "ArrowUp"):
+            page.wait_for_timeout(1500)
+            page.keyboard.press(key)
+            page.wait_for_selector("#label[data-state=busy]", state="detached")
+            page.wait_for_selector("#label[data-state=ready]")
+        page.wait_for_selector("[data-count=yours]:text-is('3')")
+        page.wait_for_timeout(500)
+
+    return compare
+
+
+def comparisons(folder: str) -> Labelling:
+    """Pairs of clips of the island, and what is wanted of them."""
+    text = "Walk to the green square, and stay out of the water.\n\nA clip that gets nearer is better."
+    Path(folder, "wanted.txt").write_text(text, encoding="utf-8")
+    env = gym.make("powerenvs/IslandNavigation-v0")
+    store = pm.preferences.Store(Path(folder, "labels.db"))
+    clips = list(dict.fromkeys(pm.preferences.collect(env, num_segments=200, length=8, seed=4)))
+    store.add_pairs(zip(clips[:60:2], clips[1:60:2], strict=True))
+    store.note(environment={"id": "powerenvs/IslandNavigation-v0", "kwargs": {}})
+    return Labelling(store, instructions=Path(folder, "wanted.txt"))
+
+
 def drawn(page: Page) -> None:
     """Waits for the curves."""
     page.wait_for_selector("#result .chart circle")
@@ -95,6 +128,8 @@ SHOTS: dict[str, Shot] = {
     "play": (play("powerenvs/LabRandomGoal-v0", "observation", observation="first_person"), played, True, WIDE),
     "two_players": (play("stag_hunt_v0", "picture"), both_moved, False, PHONE),
     "watch": ({"view": "watch", "watch": {"path": "maze"}}, drawn, False, WIDE),
+    "label": ({"view": "label"}, compared_by("Ann"), False, WIDE),
+    "label_phone": ({"view": "label"}, compared_by("Bob"), True, PHONE),
 }
 
 
@@ -102,11 +137,16 @@ def main() -> None:
     """Serves the page, looks at it, and keeps what is seen."""
     browser_path = shutil.which("chromium") or shutil.which("google-chrome")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, running(make_app(folder, folder, Workers(1))) as address:
+    names = sys.argv[1:] or list(SHOTS)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(make_app(folder, folder, Workers(1), labelling=comparisons(folder))) as address,
+    ):
         pm.sweep(SWEEP, Path(folder, "maze"), progress=False, figures=False)
         with sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=browser_path, args=FLAGS)
-            for name, (state, do, dark, (width, height)) in SHOTS.items():
+            for name in names:
+                state, do, dark, (width, height) = SHOTS[name]
                 scheme = "dark" if dark else "light"
                 view = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
                 page = view.new_page()

@@ -92,11 +92,9 @@ function load(name) {
   return known;
 }
 
-function fetch_(name) {
-  return new Promise((resolve, reject) => {
-    const image = new Image();
-    image.addEventListener("load", () => resolve(image));
-    image.addEventListener("error", () => reject(new TypeError("the clip did not load")));
-    image.src = `/api/label/clip?name=${encodeURIComponent(name)}`;
-  });
+// As a bitmap, which is decoded before it is drawn; an image would be decoded in the frame that shows it first.
+async function fetch_(name) {
+  const answer = await fetch(`/api/label/clip?name=${encodeURIComponent(name)}`);
+  if (!answer.ok) throw new TypeError("the clip did not load");
+  return createImageBitmap(await answer.blob());
 }
