@@ -34,7 +34,7 @@ def main(args: argparse.Namespace) -> None:
     for seed in range(args.seeds):
         row = []
         for size, task in zip(args.sizes, tasks, strict=True):
-            env = gym.make("powerenvs/VisualSearch-v0", set_size=size, cost=args.cost)
+            env = gym.make("powerenvs/VisualSearch-v0", set_size=size, cost=args.cost, max_episode_steps=100)
             run = pm.train(env, "q_learning", steps=args.steps, seed=seed, gamma=0.999, progress=False)
             row.append(pm.psych.observer(task, run.policies[-1]))
             print(f"seed {seed}, set size {size}: accuracy {row[-1].accuracy:.4f}, looks {row[-1].ticks_given}")

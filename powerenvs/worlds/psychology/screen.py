@@ -14,7 +14,21 @@ from powerenvs.envs.foveal import FovealMap
 from powerenvs.envs.loading import check_options
 from powerenvs.envs.rendered import RenderedEnv
 from powerenvs.model.labels import closest
-from powerenvs.worlds.psychology.paint import GREY, INK, RED, Item, draw_items, put
+from powerenvs.worlds.psychology.paint import (
+    BLUE,
+    CYAN,
+    GREEN,
+    GREY,
+    INK,
+    MAGENTA,
+    ORANGE,
+    RED,
+    WHITE,
+    YELLOW,
+    Item,
+    draw_items,
+    put,
+)
 from powerenvs.worlds.psychology.task import FIXATION, FRAMES_PER_SECOND, Block, Part, Scene, Task
 
 MOVES = {"stay": (0, 0), "up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
@@ -23,6 +37,13 @@ RENDER_SIZE = 420
 CENTRE = 0.08
 """How far from the middle the gaze may be to fixate."""
 MARGIN = 1e-9
+CELLS, CELL = 30, 7
+"""Letters along a side of the screen as text, and pixels of each."""
+LETTERS = (
+    (".", GREY), ("#", INK), (":", (76, 76, 78)), ("w", WHITE), ("m", MAGENTA), ("c", CYAN), ("y", YELLOW),
+    ("g", GREEN), ("r", RED), ("b", BLUE), ("o", ORANGE),
+)  # fmt: skip
+"""Of colours: dark grey, white, magenta, cyan, yellow, green, red, blue, orange."""
 
 
 class ScreenEnv(RenderedEnv):
@@ -349,21 +370,30 @@ class ScreenEnv(RenderedEnv):
         Raises:
             gymnasium.error.ResetNeeded: before the first reset.
         """
+        picture = self._drawn(size)
+        put(picture, Item("disc", self._gaze[0], self._gaze[1], 0.03, RED, contrast=0.75))
+        return picture
+
+    def _drawn(self, size: int) -> NDArray[np.uint8]:
         if not self._scenes:
             raise ResetNeeded("reset() has to come before anything else")
         if self._part is None:
-            picture = draw_items(size, [Item("cross", *FIXATION, 0.07, INK)])
-        else:
-            picture = self._part.draw(size, self._clock)
-        put(picture, Item("disc", self._gaze[0], self._gaze[1], 0.03, RED, contrast=0.75))
-        return picture
+            return draw_items(size, [Item("cross", *FIXATION, 0.07, INK)])
+        return self._part.draw(size, self._clock)
 
     def _frame(self) -> NDArray[np.uint8]:
         return self.picture(RENDER_SIZE)
 
     def _text(self) -> str:
-        picture = self._frame()
-        cells = picture.reshape(30, RENDER_SIZE // 30, 30, RENDER_SIZE // 30, 3).mean(axis=(1, 3, 4))
-        shades = np.array(list("@#+=-. "))
-        rows = ["".join(row) for row in shades[(cells * len(shades) / 256).astype(int)]]
-        return "\n".join([*rows, f"{self._info()['phase']}, gaze at {self._gaze[0]:.2f}, {self._gaze[1]:.2f}"])
+        """A letter for each of 30 by 30 cells: its colour, where there is anything but grey, and @ for the gaze."""
+        pixels = self._drawn(CELLS * CELL).reshape(-1, 1, 3).astype(np.int32)
+        nearest = ((pixels - np.array([colour for _, colour in LETTERS])) ** 2).sum(axis=2).argmin(axis=1)
+        cells = nearest.reshape(CELLS, CELL, CELLS, CELL).transpose(0, 2, 1, 3).reshape(CELLS, CELLS, -1)
+        counts = np.stack([(cells == k).sum(axis=2) for k in range(1, len(LETTERS))])
+        shown = np.where(counts.max(axis=0) >= CELL * CELL / 6, counts.argmax(axis=0) + 1, 0)
+        letters = np.array([letter for letter, _ in LETTERS])[shown]
+        letters[min(int(self._gaze[1] * CELLS), CELLS - 1), min(int(self._gaze[0] * CELLS), CELLS - 1)] = "@"
+        return "\n".join([*("".join(row) for row in letters), f"{self._info()['phase']}, {self._where()}"])
+
+    def _where(self) -> str:
+        return f"gaze at {self._gaze[0]:.2f}, {self._gaze[1]:.2f}"

@@ -190,6 +190,23 @@ def test_timeouts_count_as_wrong():
     assert (over, reward, info["trial"]["response"], info["trial"]["reaction_time"]) == (True, 0, "", 0)
 
 
+@pytest.mark.parametrize("name", WORLDS)
+def test_trials_on_screens_end_before_the_time_limit(name):
+    """Of a subject that looks at the cross and does nothing more; and the terminal shows where it looks."""
+    env = gym.make(f"powerenvs/{name}-v0", observation="screen", size=16, render_mode="ansi")
+    env.reset(seed=0)
+    over = truncated = False
+    while not over and not truncated:
+        _, _, over, truncated, info = env.step(0)
+    assert over
+    assert info["trial"]["response"] == ""
+    env.reset(seed=1)
+    rows = env.render().split("\n")
+    assert rows[15][15] == "@"
+    assert "#" in "".join(rows[14:17])
+    assert rows[30] == "fixation, gaze at 0.50, 0.50"
+
+
 def test_screens_have_no_tables_and_say_where_they_are():
     env = gym.make("powerenvs/Harlow-v0", observation="screen")
     with pytest.raises(ValueError, match=r"no tables; its task has some: tabular_model\(env.unwrapped.world\)"):
