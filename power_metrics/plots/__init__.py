@@ -23,6 +23,7 @@ from power_metrics.plots.pairwise import plot_power_correlations, plot_power_pai
 from power_metrics.plots.penalised_film import film_penalised
 from power_metrics.plots.policy import plot_policy
 from power_metrics.plots.power import plot_power, plot_powers
+from power_metrics.plots.preferences import plot_preference_training
 from power_metrics.plots.psych import (
     plot_chronometric,
     plot_psychometric,
@@ -76,6 +77,7 @@ __all__ = [
     "plot_power_histograms",
     "plot_power_pairs",
     "plot_powers",
+    "plot_preference_training",
     "plot_psychometric",
     "plot_returns",
     "plot_reward_correlation",

@@ -1,3 +1,4 @@
+from .behaviours import Behaviour as Behaviour
 from .models import RewardModel as RewardModel
 from .queries import choose_pairs as choose_pairs, schedule as schedule
 from .records import Comparisons as Comparisons, Pair as Pair

@@ -163,3 +163,38 @@ def test_the_command(tmp_path, capsys):
     assert store.about["environment"] == {"id": "PowerGrid-v0", "kwargs": {"level": "S..G"}}
     assert main([*words, "--teacher", "human"]) == 2
     assert tabular_model(corridor()).fingerprint == store.about["training"]["model"]
+
+
+ROOMS = "...#...\n...#...\n.......\n#.###.#\n.......\n...#...\n...#..."
+
+
+def test_what_behaviours_count():
+    """Rings, walls and rooms by hand, and the exact share of a policy that walks the ring backwards half of the time."""
+    maze = gym.make("powerenvs:PowerGrid-v0", level="maze_7x7")
+    ring = pm.preferences.Behaviour(maze, "ring")
+    assert int(ring.doing.sum()) == 14  # around the walls of three rows and two columns
+    assert ring.best == pytest.approx(1.0)
+    rooms = pm.preferences.Behaviour(gym.make("powerenvs:PowerGrid-v0", level=ROOMS), "rooms")
+    assert rooms.best == pytest.approx(4 / 12)  # four changes in the twelve steps around
+    open_ = gym.make("powerenvs:PowerGrid-v0", level="open_3x3")
+    wall = pm.preferences.Behaviour(open_, "wall")
+    uniform = np.full((9, 5), 0.2)
+    assert wall.share(uniform) == pytest.approx(8 / 9)  # all cells but the middle, and moves into walls stay
+    stay, middle = pm.preferences.Segment([0], states=[0, 0]), pm.preferences.Segment([0], states=[4, 4])
+    assert (wall(stay, middle), wall(middle, stay), wall(stay, stay)) == ("left", "right", "tie")
+    with pytest.raises(ValueError, match="rectangle"):
+        pm.preferences.Behaviour(open_, "ring")
+    with pytest.raises(ValueError, match="name"):
+        pm.preferences.Behaviour(open_, "dance")
+
+
+@pytest.mark.slow
+def test_a_behaviour_is_taught_with_less_than_a_hundredth_of_the_steps(tmp_path, capsys):
+    film = str(tmp_path / "ring.gif")
+    words = ["prefer", "PowerGrid-v0", "--level", "maze_7x7", "--teacher", "ring", "--kind", "transition"]
+    assert main([*words, "--labels", "200", "--steps", "500000", "--rounds", "5", "--film", film]) == 0
+    told = capsys.readouterr().out
+    assert "1.000 of all steps; the most there can be is 1.000" in told
+    share = float(told.partition("random policy; ")[2].partition("%")[0])
+    assert 0 < share < 1
+    assert Path(film).stat().st_size > 1000
