@@ -68,9 +68,9 @@ def jobs() -> list[tuple[str, str, str, int]]:
     return wanted
 
 
-def rows() -> pandas.DataFrame:
+def rows(data: Path) -> pandas.DataFrame:
     """What is there."""
-    return pandas.read_csv(DATA) if DATA.exists() else pandas.DataFrame(columns=COLUMNS)
+    return pandas.read_csv(data) if data.exists() else pandas.DataFrame(columns=COLUMNS)
 
 
 def run(world: str, kind: str, queries: str, seed: int) -> list[object]:
@@ -83,9 +83,9 @@ def run(world: str, kind: str, queries: str, seed: int) -> list[object]:
     return [world, kind, queries, seed, int(found.labels[-1]), *(f"{number:.4f}" for number in numbers), spent]
 
 
-def tables() -> str:
+def tables(data: Path) -> str:
     """Both tables, as Markdown."""
-    there = rows()
+    there = rows(data)
     lines = ["| world | reward of | queries | seeds | regret, each seed | of hidden performance | at 250 labels |"]
     lines.append("|---|---|---|---|---|---|---|")
     for (world, kind, queries), some in there.groupby(["world", "kind", "queries"], sort=False):
@@ -98,18 +98,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", action="store_true", help="only print the tables")
     parser.add_argument("--first", type=int, help="only so many runs")
+    parser.add_argument("--data", type=Path, default=DATA, help="the file of the rows")
     settings = parser.parse_args()
     if not settings.tables:
         for job in jobs()[: settings.first]:
-            there = rows()
+            there = rows(settings.data)
             if not ((there[["world", "kind", "queries", "seed"]] == list(job)).all(axis=1)).any():
                 row = pandas.DataFrame([run(*job)], columns=COLUMNS)
-                DATA.parent.mkdir(parents=True, exist_ok=True)
+                settings.data.parent.mkdir(parents=True, exist_ok=True)
                 both = pandas.concat([there, row]) if len(there) else row
-                with atomic_path(DATA) as temporary:
+                with atomic_path(settings.data) as temporary:
                     both.to_csv(temporary, index=False)
                 print(*row.iloc[0].tolist(), flush=True)
-    print(tables())
+    print(tables(settings.data))
 
 
 if __name__ == "__main__":
