@@ -27,8 +27,8 @@ class Behaviour:
     the edge of the board beside it. "rooms": go from quarter to quarter of the board, clockwise. It is a teacher: of
     two segments it prefers the one in which more steps do it, less those that undo it; otherwise it is a tie.
 
-    A policy is judged by the share of its steps that do it. Changes of rooms are few, and back and forth is not in turn:
-    there it is changes clockwise, less those back, for each step, which is to be read as a share of `best`.
+    A policy is judged by the share of its steps that do it. Changes of rooms are few, and back and forth is not in
+    turn: there it is changes clockwise, less those back, for each step, which is to be read as a share of `best`.
 
     Args:
         env: a world on a board, or its tables.

@@ -85,7 +85,7 @@ class Looks:
     def result(self, model: RewardModel) -> PreferenceTraining:
         """All of it."""
         columns = {
-            name: np.array([float(look[name]) for look in self.history])
+            name: np.array([np.nan if look[name] is None else float(look[name]) for look in self.history])
             for name in ("labels", "step", "return", "performance", "agreed")
         }
         answers = self.store.comparisons()
@@ -110,12 +110,12 @@ class Looks:
         return (best - values) / span
 
 
-def agreed(model: RewardModel, store: Store) -> float:
-    """The share of the answers left and right that the mean of the members gives too; nan without any."""
+def agreed(model: RewardModel, store: Store) -> float | None:
+    """The share of the answers left and right that the mean of the members gives too; None without any."""
     answers = store.comparisons()
     sure = np.flatnonzero(np.isin(answers.preference, (0.0, 1.0)))
     if not len(sure):
-        return float("nan")
+        return None
     segments = store.segments({*answers.left[sure].tolist(), *answers.right[sure].tolist()})
     order = {number: i for i, number in enumerate(segments)}
     worth = model.returns(list(segments.values())).mean(axis=0)

@@ -134,6 +134,12 @@ def test_learners_follow_what_was_learned(algorithm, tmp_path):
         assert found.regret[-1] < 0.05
 
 
+def test_nothing_but_ties():
+    found = train(corridor(), lambda left, right: "tie", asynchronous=True, **SMALL)
+    assert np.isnan(found.agreed).all()
+    assert np.abs(found.learned).max() < 1e-6
+
+
 def test_bad_training(tmp_path):
     used = pm.preferences.Store(tmp_path / "a.db")
     used.add_pairs([[pm.preferences.Segment([0], states=[0, s]) for s in (0, 1)]])
