@@ -349,7 +349,7 @@ def _left_out(estimates: Sequence[StateValues], scales: list[Scale]) -> list[str
         parts.append(f"each cell: mean of its {most if least == most else f'{least} to {most}'} states")
     lost = max(int((~placed_states(e.mdp)).sum()) for e in estimates)
     if lost:
-        parts.append(f"{lost:,} states without a cell left out")
+        parts.append(f"{lost:,} state{'s' if lost > 1 else ''} without a cell left out")
     if any((board_glyphs(e.mdp) == WALL).any() for e in estimates):
         parts.append("hatched: wall")
     if any((np.isnan(cell_means(e.mdp, e.mean)) & (board_glyphs(e.mdp) != WALL)).any() for e in estimates):

@@ -132,7 +132,12 @@ def sweep(
         if figures:
             from power_metrics.sweeps.pictures import draw_figures
 
-            draw_figures(done, show)
+            try:
+                draw_figures(done, show)
+            except KeyboardInterrupt as interrupt:
+                total = f"{len(points):,} of {len(points):,} points done"
+                interrupt.args = (f"{total}, and not all figures; run the same again for these",)
+                raise
     return done
 
 

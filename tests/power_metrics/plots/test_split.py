@@ -133,7 +133,7 @@ def test_a_grid_with_a_terminal_node_stays_a_map(tmp_path):
     assert mdp.cells.tolist() == [[0, 0], [0, 1], [-1, -1]]
     figure = pm.power(mdp, 0.9, num_samples=10, progress=False).plot()
     assert values(figure.axes[0]).count() == 2
-    assert "1 states without a cell left out" in note(figure)
+    assert "1 state without a cell left out" in note(figure)
     named = graph({"(0, 0)": ["b"], "b": ["(0, 0)", "c"], "c": ["b"]})
     save_gv(named, tmp_path / "named.gv")
     assert load_gv(tmp_path / "named.gv").board is None  # most states are no cells

@@ -93,3 +93,13 @@ def test_a_fresh_sweep_takes_away_figures_and_nothing_else(tmp_path):
     assert len(written_files(tmp_path)) == 3 + 6
     pm.sweep({**ONE, "noise": 0, "gamma": 0.5}, tmp_path, fresh=True, figures=False)
     assert names(tmp_path) == ["mine.png"]
+
+
+def test_an_interrupt_while_figures_are_drawn_says_that_the_points_are_done(tmp_path, monkeypatch):
+    def interrupted(result, show):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pictures, "draw_figures", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="2 of 2 points done, and not all figures; run the same again"):
+        pm.sweep({**ONE, "noise": 0}, tmp_path)
+    assert len(pm.load_sweep(tmp_path).points) == 2
