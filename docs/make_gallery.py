@@ -39,7 +39,8 @@ HEAD = f"""# Gallery
 Every level and world that is shipped, beside its POWER: γ = {GAMMA:g}, {SAMPLES:,} reward functions, rewards uniform in
 [0, 1]. Where several states share a cell, it shows their mean; `result.plot(by=...)` tells them apart. Black cells have
 less POWER than the scale shows, such as ends of episodes. This page and its pictures are made by
-`python docs/make_gallery.py`; the line below each picture draws its map.
+`python docs/make_gallery.py`; the line below each picture draws its map. Screens of [psychology](psychology.md) and
+views of [labs](labs.md) have pages of their own.
 """
 
 

@@ -175,7 +175,11 @@ def _staircase(name: str, task: Task[Any]) -> Staircase:
         return psych.PairStaircase((len(task.values), len(task.seconds)))
     if name == "quest":
         return psych.Quest(task.values, guess=1 / len(task.answers))
-    return psych.LevelStaircase(len(task.values)) if name == "psychlab" else psych.UpDown(len(task.values))
+    return (
+        psych.LevelStaircase(len(task.values), *task.staircase)
+        if name == "psychlab"
+        else psych.UpDown(len(task.values))
+    )
 
 
 def _subject(name: str, task: Task[Any], screen: dict[str, Any] | None) -> Any:

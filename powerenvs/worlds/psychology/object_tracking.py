@@ -68,6 +68,7 @@ class MultipleObjectTracking(Held):
     answers: ClassVar[tuple[str, ...]] = ("yes", "no")
     variable: ClassVar[str] = "track"
     values: ClassVar[tuple[int, ...]] = (1, 2, 3, 4, 5, 6, 7)
+    staircase: ClassVar[tuple[float, float, float]] = (1.0, 0.5, 0.1)
     frames_per_tick: ClassVar[int] = 30
 
     def __post_init__(self) -> None:

@@ -113,6 +113,7 @@ class Task(World[State]):
         values: of this field, by level, easiest first.
         second: another field that makes trials harder; "" for none.
         seconds: its values, easiest first.
+        staircase: of Psychlab's staircase, the shares of correct answers for going up and down, and of probe trials.
         frames_per_tick: how long a tick of the model is on the screen.
         cost: what a tick costs.
 
@@ -130,6 +131,7 @@ class Task(World[State]):
     values: ClassVar[tuple[Any, ...]]
     second: ClassVar[str] = ""
     seconds: ClassVar[tuple[Any, ...]] = ()
+    staircase: ClassVar[tuple[float, float, float]] = (0.75, 0.5, 0.1)
     frames_per_tick: ClassVar[int] = 4
     views: ClassVar[Mapping[str, str]] = {"screen": "powerenvs.worlds.psychology.screen:ScreenEnv"}
     fresh: ClassVar[bool] = False

@@ -82,6 +82,7 @@ class VisualSearch(Task[Search]):
     answers: ClassVar[tuple[str, ...]] = (PRESENT, ABSENT)
     variable: ClassVar[str] = "set_size"
     values: ClassVar[tuple[int, ...]] = (1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 64)
+    staircase: ClassVar[tuple[float, float, float]] = (1.0, 0.75, 0.1)
     frames_per_tick: ClassVar[int] = 15
     legend: ClassVar[Mapping[str, str]] = {"?": "not looked at", "d": "distractor", "T": "target", ".": "floor"}
 

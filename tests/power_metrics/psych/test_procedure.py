@@ -156,6 +156,10 @@ def test_the_rule_of_psychlab():
     assert all(level == 6 for level, probe in levels if not probe)
     log = pm.psych.run("MotionDiscrimination", "ideal", trials=150, seed=0, staircase=pm.psych.LevelStaircase(8))
     assert log.column("probe").any()
+    assert {name: pm.psych.task(name).staircase for name in TASKS} == dict.fromkeys(TASKS, (0.75, 0.5, 0.1)) | {
+        "VisualSearch": (1.0, 0.75, 0.1),
+        "MultipleObjectTracking": (1.0, 0.5, 0.1),
+    }
     chain = pm.psych.staircase_chain(pm.psych.LevelStaircase(8), np.linspace(1, 0.5, 8))
     assert chain.levels.sum() == pytest.approx(1)
     for wrong in ({"promote": 0.5, "demote": 0.6}, {"probe": 1.0}, {"start": 9}, {"levels": 0}):
