@@ -270,3 +270,51 @@ def test_walls_of_scenes_stand_where_the_agent_stops():
             for side, heading in enumerate(TURNED):
                 stops = lab.go((row, column), heading, "forward")[0] == (row, column)
                 assert walls[row, column, side] == stops
+
+
+def test_cells_around_by_their_definition():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        rows = ["".join(rng.choice(["*", " ", " "], 5)) for _ in range(4)] + ["A****"]
+        text = LabText.parse(rows, walls="full")
+
+        def free(cell, rows=rows):
+            return 0 <= cell[0] < 5 and 0 <= cell[1] < 5 and rows[cell[0]][cell[1]] != "*"
+
+        around = [(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)]
+        for i, (r, c) in enumerate(text.cells):
+            there = [(r + dr, c + dc) for dr, dc in around]
+            open_ = [free(cell) for cell in there]
+            reached = [open_[k] and (k % 2 == 0 or (open_[k - 1] and open_[(k + 1) % 8])) for k in range(8)]
+            assert text.neighbours_of_eight[i].tolist() == [
+                text.number[cell] if ok else -1 for cell, ok in zip(there, reached, strict=True)
+            ]
+            assert text.neighbours[i].tolist() == text.neighbours_of_eight[i, ::2].tolist()
+
+
+THIN = ["*******", "*A B* *", "* *** *", "*   *C*", "*******"]
+
+
+def test_cells_of_thin_walls_are_found_in_the_text():
+    text = LabText.parse(THIN, walls="thin")
+    for glyph in "ABC":
+        [cell] = text.places(glyph)
+        line, column = text.on_text(cell)
+        assert THIN[line][column] == glyph
+        assert LabText.parse(THIN).on_text((line, column)) == (line, column)
+
+
+@pytest.mark.parametrize("place", [(0, 2), (4, 3), (1, 0), (3, 6)])
+def test_thin_walls_go_all_around(place):
+    rows = [list(row) for row in THIN]
+    rows[place[0]][place[1]] = " "
+    with pytest.raises(ValueError, match=rf"all around .* found ' ' in line {place[0] + 1}, column {place[1] + 1}"):
+        LabText.parse(["".join(row) for row in rows], walls="thin")
+
+
+@pytest.mark.parametrize("place", [(1, 2), (2, 1), (2, 2)])
+def test_no_things_in_thin_walls(place):
+    rows = [list(row) for row in THIN]
+    rows[place[0]][place[1]] = "D"
+    with pytest.raises(ValueError, match=rf"found a thing in a wall, 'D', in line {place[0] + 1}"):
+        LabText.parse(["".join(row) for row in rows], walls="thin")
