@@ -139,6 +139,25 @@ def test_what_begins_anew_is_not_joined_to_what_was():
     assert set(drawn.tolist()) <= {0, 1, 2, 3, 100, 101}
 
 
+def test_replay_is_ready_and_goes_on_from_what_was_kept():
+    replay, kept = filled(3, 0.9, 0.5, steps=6)
+    assert replay.ready(8)  # of six steps of two copies, the last two of each are not complete
+    assert not replay.ready(9)
+    whole, _ = filled(1, 0.9, 0.5)
+    assert whole.ready(18)
+    replay.update(replay.sample(8, 0.5, np.random.default_rng(1)), np.arange(8.0))
+    other = Replay(20, 2, 3, 0.9, 0.5)
+    assert not other.ready(1)
+    other.set_state(replay.state())
+    replay.cut()
+    for state, action, step in kept:
+        for one in (replay, other):
+            one.add(state + 1_000, action, step)
+        drawn = [one.sample(50, 0.5, np.random.default_rng(2)) for one in (replay, other)]
+        assert all(np.array_equal(a, b) for a, b in zip(*drawn, strict=True))
+    assert {int(s) // 100 for s in drawn[0].states} == {3, 10, 11, 12, 13}
+
+
 def batch_of(states, actions, reached, rewards, discounts):
     count = len(states)
     return Batch(*map(np.asarray, (states, actions, rewards, reached, discounts, np.ones(count), np.arange(count))))
