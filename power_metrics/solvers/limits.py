@@ -15,11 +15,14 @@ MAX_ITERATIONS = 10_000
 DIRECT_MAX_STATES = 4096
 """An order with little fill is looked for up to this many states; above, where the order at hand fills up little,"""
 
-DIRECT_MAX_ENTRIES = 1 << 20
+DIRECT_MAX_ENTRIES = 1 << 21
 """and up to this many entries of the table."""
 
+DIRECT_MAX_ENVELOPE = 1 << 23
+"""What can fill up, in the order at hand, up to which elimination of more states is looked into;"""
+
 DIRECT_MAX_FILL = 1 << 21
-"""What fills up, in the order at hand, up to which elimination of more states is looked into: 128 MB for all lanes."""
+"""and what does, in the one with little fill: 128 MB for all lanes."""
 
 DIRECT_MAX_WORK = 2000
 """Elimination is used up to this many multiplications for each entry of a policy: there iteration becomes faster."""

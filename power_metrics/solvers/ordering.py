@@ -11,7 +11,8 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from power_metrics.solvers.jit import Ints, kernel
-from power_metrics.solvers.limits import DIRECT_ALWAYS, DIRECT_MAX_FILL, DIRECT_MAX_STATES, DIRECT_MAX_WORK
+from power_metrics.solvers.limits import DIRECT_ALWAYS, DIRECT_MAX_ENVELOPE, DIRECT_MAX_STATES, DIRECT_MAX_WORK
+from power_metrics.solvers.words import count_bits
 
 MAX_LEVEL = 16
 """A large model of which a 16th or more is as many steps away from a state has no order with close neighbours."""
@@ -123,7 +124,7 @@ def affordable(pattern: scipy.sparse.csr_array, entries_of_policy: float) -> boo
     width = envelope(pattern)
     limit = max(DIRECT_MAX_WORK * entries_of_policy, DIRECT_ALWAYS)
     if float((width * width).sum()) <= limit:
-        return len(width) <= DIRECT_MAX_STATES or int(width.sum()) <= DIRECT_MAX_FILL
+        return len(width) <= DIRECT_MAX_STATES or int(width.sum()) <= DIRECT_MAX_ENVELOPE
     return len(width) <= DIRECT_MAX_STATES and least_degree_work(pattern.indptr, pattern.indices, limit) <= limit
 
 
@@ -181,32 +182,25 @@ def least_degree_work(pointers: Ints, joined: Ints, limit: float) -> float:
         if work + d * d * d / 3.0 > limit:
             return work + d * d * d / 3.0
         work += d * d
+        gone = near[v]
         found = 0
         for w in range(words):
-            bits = near[v, w]
+            bits = gone[w]
             while bits != 0:
                 low = bits & (~bits + one)
-                place = 0
-                while (low >> np.uint64(place)) != one:
-                    place += 1
-                around[found] = 64 * w + place
+                around[found] = 64 * w + count_bits(low - one)
                 found += 1
                 bits ^= low
         for p in range(found):
             u = around[p]
+            mine = near[u]
+            for w in range(words):
+                mine[w] |= gone[w]
+            mine[u >> 6] &= ~(one << np.uint64(u & 63))
+            mine[v >> 6] &= ~(one << np.uint64(v & 63))
             total = 0
             for w in range(words):
-                bits = near[u, w] | near[v, w]
-                if w == u >> 6:
-                    bits &= ~(one << np.uint64(u & 63))
-                if w == v >> 6:
-                    bits &= ~(one << np.uint64(v & 63))
-                near[u, w] = bits
-                # The number of bits, pairs, fours and bytes at a time.
-                bits = bits - ((bits >> one) & np.uint64(0x5555555555555555))
-                bits = (bits & np.uint64(0x3333333333333333)) + ((bits >> np.uint64(2)) & np.uint64(0x3333333333333333))
-                bits = (bits + (bits >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-                total += int((bits * np.uint64(0x0101010101010101)) >> np.uint64(56))
+                total += count_bits(mine[w])
             degree[u] = total
     return work
 

@@ -37,7 +37,7 @@ def evaluate_policies(
     chains = Chains(
         table.choices, table.entries, table.successor, table.probability, table.action_reward, weight
     )  # fmt: skip
-    space = make_reduction(S, plan)
+    space = make_reduction(S, plan, (LANES,))
     for start in range(0, B, LANES):
         count = min(LANES, B - start)
         gather(rewards, start, count, table.order, reward)

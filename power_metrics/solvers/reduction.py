@@ -19,7 +19,7 @@ import numpy as np
 
 from power_metrics.solvers.jit import Floats, Ints, inlined, kernel
 from power_metrics.solvers.ordering import Elimination
-from power_metrics.solvers.simd import LANES, any_above, fill, load, store
+from power_metrics.solvers.simd import any_above, load, spread, store
 
 
 @inlined
@@ -86,12 +86,11 @@ class Reduction(NamedTuple):
 
 
 @inlined
-def make_reduction(num_states: int, plan: Elimination) -> Reduction:
-    """Room for chains of this many states."""
-    S = num_states
-    return Reduction(
-        np.empty((plan.upper_columns.shape[0], LANES)), np.empty((S, LANES)), np.empty((S, LANES)), np.zeros((S, LANES))
-    )  # fmt: skip
+def make_reduction(num_states: int, plan: Elimination, lanes: Any) -> Reduction:
+    """Room for chains of this many states, in so many ``lanes``: (LANES,), or (GROUPS, LANES)."""
+    shape = (num_states,) + lanes
+    upper = np.empty((plan.upper_columns.shape[0],) + lanes)
+    return Reduction(upper, np.empty(shape), np.empty(shape), np.zeros(shape))
 
 
 @kernel
@@ -113,11 +112,11 @@ def evaluate_chains(
     """
     upper, inverse, leave, row = space.upper, space.inverse, space.leave, space.row
     S = reward.shape[0]
-    zero = fill(0.0)
+    zero = spread(value, 0.0)
     for n in range(S):
         i = plan.pivot[n]
         right = load(reward, i)
-        away = fill(1.0 - gamma)
+        away = spread(value, 1.0 - gamma)
         for k in range(chains.choices[i], chains.choices[i + 1]):
             share = gamma * load(chains.weight, k)
             if any_above(share, zero):
@@ -138,7 +137,7 @@ def evaluate_chains(
                 away = away + chance * load(leave, m)
         store(leave, n, away)
         store(row, i, zero)
-        store(inverse, n, fill(1.0) / finish_step(n, away, zero, plan, upper, row))
+        store(inverse, n, spread(value, 1.0) / finish_step(n, away, zero, plan, upper, row))
         store(value, i, right)
     for n in range(S - 1, -1, -1):
         i = plan.pivot[n]

@@ -11,7 +11,13 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from power_metrics.solvers.jit import Floats, Ints
-from power_metrics.solvers.limits import BAND_MAX_NUMBERS, BAND_MAX_WORK, DIRECT_MAX_ENTRIES
+from power_metrics.solvers.limits import (
+    BAND_MAX_NUMBERS,
+    BAND_MAX_WORK,
+    DIRECT_MAX_ENTRIES,
+    DIRECT_MAX_FILL,
+    DIRECT_MAX_STATES,
+)
 from power_metrics.solvers.ordering import Elimination, affordable, elimination, envelope, neighbours
 from power_metrics.solvers.solution import Solution
 
@@ -139,7 +145,11 @@ class SolverTables:
         if len(self.successor) > DIRECT_MAX_ENTRIES:
             return None
         pattern = neighbours(self._positions, self.matrix())
-        return elimination(pattern) if affordable(pattern, self.entries_of_policy) else None
+        if not affordable(pattern, self.entries_of_policy):
+            return None
+        plan = elimination(pattern)
+        small = self.num_states <= DIRECT_MAX_STATES or len(plan.upper_columns) <= DIRECT_MAX_FILL
+        return plan if small else None
 
     @cached_property
     def band(self) -> int:

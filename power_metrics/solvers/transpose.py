@@ -7,19 +7,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from power_metrics.solvers.jit import Floats, Ints, inlined, kernel
-from power_metrics.solvers.simd import LANES, fill, larger, load, store
+from power_metrics.solvers.simd import LANES, larger, load, spread, store
 from power_metrics.solvers.solution import Solution
 from power_metrics.solvers.solver import Table
 
 
 class Batch(NamedTuple):
-    """LANES reward functions at work side by side, by position.
+    """LANES reward functions at work side by side, or GROUPS times as many, by position.
 
     Attributes:
-        reward: (S, LANES) rewards.
-        value: (S, LANES) values.
-        best: (S, LANES) the largest value of what follows.
-        choice: (S, LANES) the choice that has it. A number of float64, since lanes hold nothing else.
+        reward: (S, LANES) or (S, GROUPS, LANES) rewards.
+        value: values.
+        best: the largest value of what follows.
+        choice: the choice that has it. A number of float64, since lanes hold nothing else.
     """
 
     reward: Floats
@@ -29,19 +29,20 @@ class Batch(NamedTuple):
 
 
 @inlined
-def make_batch(num_states: int) -> Batch:
-    """Room for a batch."""
-    shape = (num_states, LANES)
+def make_batch(num_states: int, lanes: Any) -> Batch:
+    """Room for a batch of so many ``lanes``: (LANES,), or (GROUPS, LANES)."""
+    shape = (num_states,) + lanes
     return Batch(np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape))
 
 
 @kernel
 def gather(rewards: Floats, start: int, count: int, order: Ints, reward: Floats) -> None:
-    """Puts ``count`` rows of ``rewards`` (B, S) side by side into ``reward`` (S, LANES); the last fills up."""
-    for lane in range(LANES):
+    """Puts ``count`` rows of ``rewards`` (B, S) side by side into ``reward``, lane by lane; the last fills up."""
+    lanes = reward.reshape((len(order), -1))
+    for lane in range(lanes.shape[1]):
         row = rewards[start + min(lane, count - 1)]
         for i in range(order.shape[0]):
-            reward[i, lane] = row[order[i]]
+            lanes[i, lane] = row[order[i]]
 
 
 @kernel
@@ -56,24 +57,32 @@ def scatter(batch: Batch, gamma: float, table: Table, start: int, count: int, ou
         count: the number of rows.
         out: the solution, all but its iterations.
     """
-    error = fill(0.0)
-    largest = fill(0.0)
-    for i in range(table.order.shape[0]):
+    S = table.order.shape[0]
+    error = spread(batch.value, 0.0)
+    largest = spread(batch.value, 0.0)
+    for i in range(S):
         value = load(batch.value, i)
         error = larger(absolute(value - (load(batch.reward, i) + gamma * load(batch.best, i))), error)
         largest = larger(absolute(value), largest)
-    store_residual(error, largest, start, count, out.residual)
-    for i in range(table.order.shape[0]):
+    measured = np.empty((2,) + batch.value.shape[1:])
+    store(measured, 0, error)
+    store(measured, 1, largest)
+    shares = measured.reshape((2, -1))
+    for lane in range(count):
+        out.residual[start + lane] = shares[0, lane] / shares[1, lane] if shares[0, lane] > 0.0 else 0.0
+    best = batch.best.reshape((S, -1))
+    for i in range(S):
         s = table.order[i]
         for lane in range(count):
-            out.continuation[start + lane, s] = batch.best[i, lane]
+            out.continuation[start + lane, s] = best[i, lane]
     if out.values.shape[0] == 0:
         return
-    for i in range(table.order.shape[0]):
+    values, choice = batch.value.reshape((S, -1)), batch.choice.reshape((S, -1))
+    for i in range(S):
         s = table.order[i]
         for lane in range(count):
-            out.values[start + lane, s] = batch.value[i, lane]
-            out.policy[start + lane, s] = table.action[int(batch.choice[i, lane])]
+            out.values[start + lane, s] = values[i, lane]
+            out.policy[start + lane, s] = table.action[int(choice[i, lane])]
 
 
 @kernel

@@ -55,6 +55,16 @@ def _same(number: int) -> Any:
 
 
 @_intrinsic
+def count_bits(typing: Any, word: Any) -> Any:
+    """How many bits of a uint64 are set."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), generate
+
+
+@_intrinsic
 def load_words(typing: Any, array: Any, row: Any) -> Any:
     """Row ``row`` of an array (n, LANES) of uint64."""
 

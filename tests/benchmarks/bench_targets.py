@@ -1,7 +1,7 @@
 """The engine beside the strongest peers, and beside the limits it was built to: one table, peers in the same run.
 
-Run with ``python tests/benchmarks/bench_targets.py [NAME ...]``; names are those of the rows, ``scaling`` is the second
-table. Times are CPU times on one thread, medians of rounds that alternate. Peers solve the same tables to the same
+Run with ``python tests/benchmarks/bench_targets.py [NAME ...]``; names are those of the rows, ``scaling`` is a second
+table, of which ``--plot FILE`` makes a picture. Times are CPU times on one thread, medians of rounds that alternate. Peers solve the same tables to the same
 residual as far as they can: QuantEcon's policy and modified policy iteration, pymdptoolbox, mdpsolver, policy iteration
 with SciPy's sparse solver, relative value iteration written in numba as one would, value iteration in JAX. What is not
 installed is left out, with a line that says so: ``pip install 'powerenvs[bench]'``.
@@ -9,6 +9,7 @@ installed is left out, with a line that says so: ``pip install 'powerenvs[bench]
 
 from __future__ import annotations
 
+import argparse
 import sys
 import warnings
 from collections.abc import Callable
@@ -37,7 +38,6 @@ PEERS: dict[str, tuple[Callable[..., Any], int, float]] = {
     "numba, relative VI": (relative_values, 1_000_000, 1.0),
     "JAX, VI": (jax_values, 1_000, 0.99),
 }
-SWEEPS = 20_000
 
 
 def per_reward(mdp: TabularMDP, gamma: float, count: int) -> Callable[[], None]:
@@ -132,40 +132,78 @@ SCALING: dict[str, tuple[Callable[[int], TabularMDP], int]] = {
     "deterministic grid": (lambda n: grid(round(n**0.5)), 1_000_000),
     "grid with noise .2": (lambda n: grid(round(n**0.5), 0.2), 30_000),
     "Garnet": (lambda n: garnet(n), 300_000),
-    "local +-50": (lambda n: garnet(n, local=50), 30_000),
+    "local ±50": (lambda n: garnet(n, local=50), 100_000),
 }
-SIZES = (10, 30, 100, 300, 1_000, 3_000, 5_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
+SIZES = (10, 30, 100, 300, 1_000, 2_000, 4_000, 5_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 GAMMAS = (0.9, 0.99, 0.999, 0.99999)
+TOGETHER = 10_000
+"""States up to which eight reward functions are solved at a time; above it is one."""
 
 
-def scaling() -> None:
-    """CPU time a reward function, of eight together, against states and discounts."""
-    print("\nCPU us for one reward function, of eight together (and to prepare the tables, us)")
-    for name, (build, most) in SCALING.items():
+def scaling(most: int) -> dict[str, list[list[float]]]:
+    """CPU time for one reward function against states and discounts, and to prepare, printed and returned."""
+    print("\nCPU us for one reward function (of eight together up to 10,000 states), and to prepare the tables")
+    found: dict[str, list[list[float]]] = {}
+    for name, (build, largest) in SCALING.items():
         print(f"  {name:22}" + "".join(f"{f'.{str(gamma)[2:]}':>12}" for gamma in GAMMAS) + f"{'prepare':>12}")
-        for size in SIZES:
-            if size > most:
-                continue
+        _ = prepare_tables(build(100)).solver  # compiles
+        for size in [size for size in SIZES if size <= min(most, largest)]:
             mdp = build(size)
+            count = 8 if mdp.num_states <= TOGETHER else 1
             _, prepared = timed(lambda mdp=mdp: prepare_tables(mdp).solver)
-            cells = []
+            row = [float(mdp.num_states)]
             for gamma in GAMMAS:
-                call = per_reward(mdp, gamma, 8)
-                call()
-                cells.append(f"{timed(call)[1] / 8 * 1e6:12.4g}")
-            print(f"  {mdp.num_states:22,}" + "".join(cells) + f"{prepared * 1e6:12.4g}", flush=True)
+                call = per_reward(mdp, gamma, count)
+                if mdp.num_states <= TOGETHER:
+                    call()
+                row.append(timed(call)[1] / count * 1e6)
+            row.append(prepared * 1e6)
+            found.setdefault(name, []).append(row)
+            print(f"  {mdp.num_states:22,}" + "".join(f"{cell:12.4g}" for cell in row[1:]), flush=True)
+    return found
 
 
-def main(wanted: list[str]) -> None:
+def draw(found: dict[str, list[list[float]]], path: str) -> None:
+    """Draws what `scaling` has found, a panel for each kind of model."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(found), figsize=(3.4 * len(found), 3.6), sharey=True, layout="constrained")
+    for ax, (name, rows) in zip(np.atleast_1d(axes), found.items(), strict=True):
+        states, *columns, prepared = np.array(rows).T
+        for gamma, column, shade in zip(
+            GAMMAS, columns, plt.cm.viridis(np.linspace(0, 0.85, len(GAMMAS))), strict=True
+        ):
+            ax.loglog(states, column, marker="o", markersize=3, color=shade, label=f"γ = {gamma}")
+        ax.loglog(states, prepared, color="0.6", linestyle="--", label="to prepare, once")
+        ax.set_title(name)
+        ax.set_xlabel("states")
+        ax.grid(alpha=0.3)
+    first = np.atleast_1d(axes)[0]
+    first.set_ylabel("CPU µs a reward function")
+    first.legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def main(arguments: list[str]) -> None:
     """Measures what is asked for, or everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("wanted", nargs="*", metavar="NAME")
+    parser.add_argument("--most", type=int, default=300_000, help="states in the table of scaling, at most")
+    parser.add_argument("--plot", help="file for a picture of that table")
+    given = parser.parse_args(arguments)
     warnings.simplefilter("ignore")  # pymdptoolbox writes to deprecated names of NumPy and SciPy
     print(machine())
     print(f"  {'':44}{'prepare':>15}{'one':>14}{'of eight':>14}{'target':>14}")
     for name, row in ROWS.items():
-        if not wanted or name in wanted:
+        if not given.wanted or name in given.wanted:
             row()
-    if not wanted or "scaling" in wanted:
-        scaling()
+    if not given.wanted or "scaling" in given.wanted:
+        found = scaling(given.most)
+        if given.plot:
+            draw(found, given.plot)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,29 @@ def from_dense(P):
     return TabularMDP.from_transitions(transitions, state_labels=range(P.shape[0]), action_labels=range(P.shape[1]))
 
 
+def garnet(num_states: int, num_actions: int = 4, successors: int = 5, local: int | None = None, seed: int = 0):
+    """Random rows (Archibald et al. 1995), anywhere or at most ``local`` states away on a ring."""
+    rng = np.random.default_rng(seed)
+    rows = num_states * num_actions
+    if local is None:
+        targets = rng.integers(num_states, size=(rows, successors))
+    else:
+        start = np.repeat(np.arange(num_states), num_actions)[:, None]
+        targets = (start + rng.integers(-local, local + 1, size=(rows, successors))) % num_states
+    targets.sort(axis=1)
+    first = np.ones(targets.shape, dtype=bool)
+    first[:, 1:] = targets[:, 1:] != targets[:, :-1]
+    weights = rng.random(targets.shape)
+    starts = np.flatnonzero(first)
+    weights = np.add.reduceat((weights / weights.sum(axis=1, keepdims=True)).reshape(-1), starts)
+    return TabularMDP(
+        indptr=np.concatenate([[0], np.cumsum(first.sum(axis=1))]),
+        successor=targets.reshape(-1)[starts],
+        probability=weights,
+        available=np.ones((num_states, num_actions), dtype=bool),
+    )
+
+
 class ByPolicies(Iterative):
     """Neither value iteration nor elimination."""
 

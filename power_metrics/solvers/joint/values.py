@@ -84,7 +84,7 @@ def work_space(rows: JointRows, plan: Elimination, direct: bool) -> Space:
     return Space(
         plan,
         direct,
-        make_reduction(S, plan),
+        make_reduction(S, plan, (LANES,)),
         np.empty((J, LANES)),
         np.zeros(J),
         Rows(states, np.empty(S + 1, np.int32), successor, np.empty(N)),

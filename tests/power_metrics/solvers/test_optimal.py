@@ -17,7 +17,6 @@ from power_metrics.solvers.discounted.iterative import Iterative
 from power_metrics.solvers.dispatch import solve_into
 from power_metrics.solvers.solver import SolverTables
 from powerenvs import TabularMDP
-from powerenvs.worlds.power import PowerGrid
 from tests.models import random_mdp
 from tests.power_metrics.worlds import (
     MAZE,
@@ -26,6 +25,7 @@ from tests.power_metrics.worlds import (
     brute_force_values,
     dense_optimal_values,
     from_dense,
+    garnet,
     graph,
     grid,
     joint_walk,
@@ -98,7 +98,7 @@ def test_superlu_takes_over_where_iteration_gives_up(monkeypatch):
 
 @pytest.mark.slow
 def test_large_sparse_model_is_solved_iteratively():
-    mdp = PowerGrid(["." * 150] * 150, noise=0.2).tables()
+    mdp = garnet(2000)
     tables = solver_tables(mdp)
     assert tables.elimination is None
     assert tables.method == "iterative"

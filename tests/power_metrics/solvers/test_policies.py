@@ -15,9 +15,17 @@ from power_metrics.solvers.compiled import solver_tables
 from power_metrics.solvers.discounted.deterministic import Arrows, evaluate_arrows
 from power_metrics.solvers.linear import Rows, chain_values, solve_iterative, superlu_values
 from powerenvs import TabularMDP
-from powerenvs.worlds.power import PowerGrid
 from tests.models import mdps, random_mdp
-from tests.power_metrics.worlds import MAZE, dense_optimal_values, graph, grid, joint_walk, star, without_stay
+from tests.power_metrics.worlds import (
+    MAZE,
+    dense_optimal_values,
+    garnet,
+    graph,
+    grid,
+    joint_walk,
+    star,
+    without_stay,
+)
 
 
 def random_policies(mdp, rng, count=None):
@@ -128,7 +136,7 @@ def test_policy_values_of_duplicate_actions_add_up():
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [None, 2])
 def test_policy_values_in_a_model_too_large_for_elimination(count):
-    mdp = PowerGrid(["." * 150] * 150, noise=0.1).tables()
+    mdp = garnet(1000)
     assert solver_tables(mdp).elimination is None
     rng = np.random.default_rng(0)
     policy = random_policies(mdp, rng, count)

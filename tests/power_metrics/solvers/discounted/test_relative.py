@@ -16,30 +16,7 @@ from power_metrics.solvers.ordering import elimination, least_degree_work, neigh
 from powerenvs import TabularMDP
 from powerenvs.worlds.power import PowerGrid
 from tests.models import random_mdp
-from tests.power_metrics.worlds import dense_optimal_values
-
-
-def garnet(num_states: int, num_actions: int = 4, successors: int = 5, local: int | None = None, seed: int = 0):
-    """Random rows (Archibald et al. 1995), anywhere or at most ``local`` states away on a ring."""
-    rng = np.random.default_rng(seed)
-    rows = num_states * num_actions
-    if local is None:
-        targets = rng.integers(num_states, size=(rows, successors))
-    else:
-        start = np.repeat(np.arange(num_states), num_actions)[:, None]
-        targets = (start + rng.integers(-local, local + 1, size=(rows, successors))) % num_states
-    targets.sort(axis=1)
-    first = np.ones(targets.shape, dtype=bool)
-    first[:, 1:] = targets[:, 1:] != targets[:, :-1]
-    weights = rng.random(targets.shape)
-    starts = np.flatnonzero(first)
-    weights = np.add.reduceat((weights / weights.sum(axis=1, keepdims=True)).reshape(-1), starts)
-    return TabularMDP(
-        indptr=np.concatenate([[0], np.cumsum(first.sum(axis=1))]),
-        successor=targets.reshape(-1)[starts],
-        probability=weights,
-        available=np.ones((num_states, num_actions), dtype=bool),
-    )
+from tests.power_metrics.worlds import dense_optimal_values, garnet
 
 
 def terminals(rng: np.random.Generator) -> TabularMDP:
