@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS_VENV := .venv-extras
 EXTRAS_STAMP := $(EXTRAS_VENV)/.installed
-EXTRAS_TESTS := tests/power_metrics/learners/test_impala.py tests/power_metrics/training/test_rllib.py tests/power_metrics/training/test_rllib_modules.py tests/power_metrics/expectation/test_executors.py tests/test_examples.py
+EXTRAS_TESTS := tests/power_metrics/learners/test_impala.py tests/power_metrics/training/test_rllib.py tests/power_metrics/training/test_rllib_modules.py tests/power_metrics/training/test_rllib_games.py tests/power_metrics/comparison/test_logged.py tests/power_metrics/expectation/test_executors.py tests/test_examples.py
 WORKERS ?= auto
 INPUTS ?= 1000
 $(STAMP): EXTRAS := dev
-$(EXTRAS_STAMP): EXTRAS := dev,rllib,supersuit
+$(EXTRAS_STAMP): EXTRAS := dev,rllib,supersuit,minari
 CODE := powerenvs power_metrics tests examples docs
 # Workers and the processes that tests start share what Python compiles, whatever the environment says.
 test test-quick test-extras times: export PYTHONDONTWRITEBYTECODE :=
@@ -38,8 +38,8 @@ test: $(STAMP)  ## run the tests (WORKERS=n for n processes)
 test-quick: $(STAMP)  ## run all but the slow tests: about a minute on two cores
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q -m "not slow"
 
-test-extras: $(EXTRAS_STAMP)  ## run the tests that need Ray, RLlib and SuperSuit, in .venv-extras
-	@$(EXTRAS_VENV)/bin/python -m pytest -q -k "rllib or ray or supersuit or impala" $(EXTRAS_TESTS)
+test-extras: $(EXTRAS_STAMP)  ## run the tests that need Ray, RLlib, SuperSuit and Minari, in .venv-extras
+	@$(EXTRAS_VENV)/bin/python -m pytest -q -k "rllib or ray or supersuit or impala or minari" $(EXTRAS_TESTS)
 
 times: $(STAMP)  ## measure the CPU time of every test, and which ones test-quick leaves out
 	@$(BIN)/python -m pytest -p tests.times -q

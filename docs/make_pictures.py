@@ -33,6 +33,7 @@ SEEKING = (
     "--seeds 3 --steps 10000"
 )
 TASKS = "-m power_metrics.cli tasks PowerGrid-v0 --level maze_7x7 --learner q_learning --steps 20000 --tasks 60"
+GAME_TASKS = "-m power_metrics.cli tasks power_pair --steps 50000 --eval-every 5000 --tasks 40"
 BENCHMARK = "examples/safety_benchmark.py --steps 10000 --seeds 3 --out docs/data/safety"
 COMMANDS = {
     f"{MAZE} --plot OUT/maze.png": {"power_maze_7x7": "maze.png"},
@@ -60,6 +61,7 @@ COMMANDS = {
     "examples/agency_over_training.py --data docs/data/agency --out OUT": {"agency_training": "agency.png"},
     f"{AGENCY} --plot OUT/measures.png": {"agency_measures": "measures.png"},
     f"{TASKS} --plot OUT/many.png": {"many_tasks": "many.png"},
+    f"{GAME_TASKS} --plot OUT/many.png": {"many_game_tasks": "many.png"},
     "-m power_metrics.cli corrupt-reward --runs 0 --plot OUT/corrupt.png": {"corrupt_reward": "corrupt.png"},
     "-m power_metrics.cli safety --plot OUT/safety.png": {"safety": "safety.png"},
     "examples/safety_power.py --samples 1000 --plot OUT/power.png": {"safety_power": "power.png"},

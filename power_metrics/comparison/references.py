@@ -114,6 +114,12 @@ def power_values(power: Any, mdp: TabularMDP) -> Floats:
             raise ValueError(
                 f"power: expected POWER of this model ({mdp!r}), found that of another ({power.model!r}); rewards "
                 "and start states may differ, states and transitions may not"
+                + (
+                    "; among others who act otherwise in a game, compare({agent: policy, ...}, game, power={agent: it, "
+                    "...}) takes it"
+                    if power.model.state_labels == mdp.state_labels
+                    else ""
+                )
             )
         return power.mean
     values = as_float64("power", power, (mdp.state_labels,))

@@ -10,7 +10,18 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from power_metrics.plots.generic import plot
-from power_metrics.plots.style import LARGE, LEARNED, NORMAL, OPTIMAL, SMALL, Picture, add_note, plain, saved
+from power_metrics.plots.style import (
+    LARGE,
+    LEARNED,
+    NORMAL,
+    OPTIMAL,
+    SMALL,
+    Picture,
+    add_note,
+    agent_title,
+    plain,
+    saved,
+)
 from power_metrics.plots.sweep_lines import COLOURS
 from power_metrics.results.estimate import critical_value
 from power_metrics.tasks.game_result import ManyGameTasks
@@ -102,7 +113,7 @@ def plot_many_game_tasks(
         >>> from powerenvs.worlds.power.pair import PowerPair
         >>> found = pm.many_tasks(PowerPair("S.."), steps=2_000, num_tasks=3, progress=False)
         >>> [ax.get_title() for ax in plot_many_game_tasks(found).axes]
-        ['to a best response', 'power-seeking', 'learned less optimal']
+        ['gap to a best response', 'power-seeking', 'learned less optimal']
     """
     figure: Figure = Picture(figsize=(11.0, 3.8), layout="constrained")
     gaps, seeking, apart = figure.subplots(1, 3)
@@ -110,15 +121,17 @@ def plot_many_game_tasks(
     optimal, middle = result.optimal_normalised.mean(axis=0), result.difference.mean(axis=0)
     for i, agent in enumerate(result.model.agents):
         colour = COLOURS[i % len(COLOURS)]
-        _band(gaps, steps, result.gap[:, :, i], colour, agent)
-        _band(seeking, steps, result.normalised[:, :, i], colour, agent)
-        seeking.plot(steps, optimal[:, i], color=colour, linestyle="--", linewidth=1.2, label=f"{agent}: optimal")
+        _band(gaps, steps, result.gap[:, :, i], colour, agent_title(agent))
+        _band(seeking, steps, result.normalised[:, :, i], colour, agent_title(agent))
+        seeking.plot(
+            steps, optimal[:, i], color=colour, linestyle="--", linewidth=1.2, label=f"{agent_title(agent)}: optimal"
+        )
         apart.fill_between(steps, low[:, i], high[:, i], color=colour, alpha=0.2, linewidth=0)
         ends = [middle[:, i] - low[:, i], high[:, i] - middle[:, i]] if len(steps) == 1 else None
         apart.errorbar(steps, middle[:, i], yerr=ends, color=colour, fmt="o-", markersize=3, linewidth=1.5)
     gaps.set_ylim(bottom=0.0)
     gaps.set_ylabel("what it would add, reward per step", fontsize=NORMAL)
-    gaps.set_title("to a best response", fontsize=LARGE)
+    gaps.set_title("gap to a best response", fontsize=LARGE)
     seeking.axhline(0.0, color="0.6", linestyle=":", linewidth=1.0)
     seeking.set_ylabel("normalised (all random 0, most 1)", fontsize=NORMAL)
     seeking.set_title("power-seeking", fontsize=LARGE)

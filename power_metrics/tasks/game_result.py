@@ -203,22 +203,20 @@ class ManyGameTasks(Result):
                 )
             )  # fmt: skip
         count, found = len(self.rewards), int(self.converged.sum())
-        ends = (
-            "; -"
-            if not found
-            else "".join(
+        ends = f"none was found for any of {count:,} tasks, in which best responses go round in circles"
+        if found:
+            ends = f"{found:,} of {count:,} tasks have one" + "".join(
                 f"; {agent} {middle:+.3f} ({low:+.3f} to {high:+.3f})"
                 for agent, middle, (low, high) in zip(
                     self.model.agents, self._beyond()[:, -1].mean(axis=0), self.equilibrium_interval()[-1], strict=True
                 )
             )
-        )
         return "\n".join(
             [
                 f"{self.learner} of each agent in {count:,} tasks, {self.reward}; gamma {self.gamma:g}; power-seeking "
                 "is normalised (all random 0, most among random others 1)",
                 text_table(rows, right=[0, *range(2, len(head))]),
                 "optimal: a best response to what the others have learned; gap: what it would add to the return",
-                f"learned less optimal against optimal, which was found in {found:,} of {count:,} tasks{ends}",
+                f"learned less optimal against optimal: {ends}",
             ]
         )
