@@ -52,6 +52,7 @@ COMMANDS = {
     },
     "examples/power_front.py --seeds 5 --data docs/data/power_front --out OUT": {
         "power_front": "maze_7x7.png",
+        "power_front_3x3": "open_3x3.png",
     },
     "examples/power_seeking_over_training.py --out OUT": {"power_seeking_over_training": "power_seeking.png"},
     "examples/learners.py --out OUT": {"learners": "learners.png"},
