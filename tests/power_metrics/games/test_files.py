@@ -55,10 +55,22 @@ def test_files_hold_games_exactly(tmp_path, name, suffix):
     assert (again.exact, again.names) == (game.exact, game.names)
 
 
+@pytest.mark.parametrize("suffix", [".nfg", ".csv"])
+def test_players_have_names_of_their_own_for_what_they_do(tmp_path, suffix):
+    game = pm.games.load(written(tmp_path, OUTCOMES))
+    pm.games.save(game, tmp_path / f"game{suffix}")
+    again = pm.games.load(tmp_path / f"game{suffix}")
+    assert (again.exact, again.names) == (game.exact, game.names)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
         ("game.nfg", "EFG 2 R", "begins with NFG 1"),
+        ("game.nfg", "?" + PAYOFFS, "begins with NFG 1"),
+        ("game.nfg", PAYOFFS.replace("0 2 1", '0 " 1'), "found '\" 1 1 0 3 2 0' in it"),
+        ("game.nfg", PAYOFFS + '"an end"', "expected numbers to the end, found 'an end'"),
+        ("game.csv", 'row,column,payoff_row,payoff_column\na,"b"c,1,2\n', "expected"),
         ("game.nfg", 'NFG 1 R "t" { "a" "b" "c" } { 2 2 2 } 1 2', "expected two players, found 3"),
         ("game.nfg", 'NFG 1 R "t" { "a" "b" } { 2 2 } 1 2 3', "expected 8 numbers"),
         ("game.nfg", 'NFG 1 R "t" { "a" "b" } { 2 2', "closing brace"),
