@@ -63,6 +63,11 @@ def test_players_have_names_of_their_own_for_what_they_do(tmp_path, suffix):
     assert (again.exact, again.names) == (game.exact, game.names)
 
 
+def test_spaces_after_commas_are_no_part_of_names(tmp_path):
+    text = "row, column, payoff_row, payoff_column\nup, left, 1, 2\n"
+    assert pm.games.load(written(tmp_path, text, "game.csv")).names == (("up",), ("left",))
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
