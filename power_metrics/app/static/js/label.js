@@ -79,7 +79,7 @@ export class Label {
     this.instructions = h("div", { class: "instructions", id: "label-instructions" });
     this.counts = h("dl", { class: "keys", id: "label-counts" });
     this.agreement = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Agreement" });
-    this.agreeing = h("details", { id: "label-agreement", ontoggle: () => this.agreeing.open && this.agree() }, h("summary", {}, "Agreement"), this.agreement);
+    this.agreeing = h("details", { id: "label-agreement", hidden: true, ontoggle: () => this.there && this.agreeing.open && this.agree() }, h("summary", {}, "Agreement"), this.agreement);
     const keys = h("dl", { class: "keys" }, Object.entries(NAMES).map(([label, name]) => [h("dt", {}, ARROWS[label]), h("dd", {}, name)]), h("dt", {}, "u"), h("dd", {}, "undo"), h("dt", {}, "space"), h("dd", {}, "pause"));
     const side = h("div", { class: "side" }, h("h2", {}, "What is wanted"), this.instructions, h("h2", {}, "Keys"), keys, h("h2", {}, "So far"), this.counts, this.agreeing);
     put(this.root, h("div", { class: "middle" }, this.error, this.note, this.goOn, this.door, this.desk), side);
