@@ -68,8 +68,10 @@ def noise_distribution(
     total = sum(bias.values())
     if total > noise + 1e-12:
         raise ValueError(f"noise_bias: expected shares that sum to at most the noise, {noise}, found {total}")
-    opened = targets >= 0
     shares = np.zeros(targets.shape)
+    if noise == 0.0 and total == 0.0:
+        return shares
+    opened = targets >= 0
     biased = np.zeros(targets.shape, dtype=bool)
     everyone = np.arange(len(targets))
     for direction, amount in bias.items():
