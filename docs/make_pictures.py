@@ -58,6 +58,7 @@ COMMANDS = {
     "examples/learners.py --out OUT": {"learners": "learners.png"},
     f"{SEEKING} --out OUT/runs --plot OUT/seeking.png": {"learning_to_seek_power": "seeking.png"},
     "examples/vtrace_lag.py --out OUT": {"vtrace_lag": "vtrace_lag.png"},
+    "examples/noisy_exploration.py --out OUT": {"noisy_exploration": "noisy_exploration.png"},
     "examples/agents_or_devices.py --out OUT": {"agency_by_prior": "by_prior.png", "agency_by_class": "by_class.png"},
     "examples/agency_over_training.py --data docs/data/agency --out OUT": {"agency_training": "agency.png"},
     f"{AGENCY} --plot OUT/measures.png": {"agency_measures": "measures.png"},

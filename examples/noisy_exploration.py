@@ -96,7 +96,6 @@ def _picture(
             ax.set_title(f"{name}, {starts[w]:,} to {ends[w]:,}", fontsize=9)
             ax.set_xticks([])
             ax.set_yticks([])
-            ax.set(xlabel="", ylabel="")
     bar = figure.colorbar(image, ax=axes, shrink=0.7)
     bar.set_label("share of visits in that part of training (lowest colour: 0.00001 or less)", fontsize=9)
     return figure

@@ -69,8 +69,12 @@ class Looks:
         return not self.tracker.history or step - self.done >= self.record["eval_every"]
 
     def look(self, step: int, policy: Floats, save: Callable[[Path], None], suffix: str) -> None:
-        """Measures the policy, and leaves a checkpoint: first the learner, then what counts it as done."""
+        """Measures the policy, and leaves a checkpoint."""
         self.tracker.evaluate(policy, step)
+        self.keep(step, save, suffix)
+
+    def keep(self, step: int, save: Callable[[Path], None], suffix: str) -> None:
+        """Leaves a checkpoint of what has been measured: first the learner, then what counts it as done."""
         self.show(step)
         if self.folder is None:
             return

@@ -10,14 +10,13 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import CombinedExtractor
 from stable_baselines3.common.utils import set_random_seed
 
-from power_metrics.agents.table import policy_table
 from power_metrics.learners.algorithms import imported
 from power_metrics.learners.looks import Looks
 from power_metrics.learners.noisy import noisy_layers
+from power_metrics.training.sb3 import PowerCallback
 from powerenvs.model.mdp import TabularMDP
 
 REPLAY = "replay_buffer.pkl"
@@ -47,31 +46,29 @@ def policy_of(env: Any, policy: str, options: dict[str, Any]) -> Any:
     return imported(policy)
 
 
-class _Watch(BaseCallback):
-    """Looks at the policy whenever it is time and a rollout begins, and starts everything anew then."""
+class _Watch(PowerCallback):
+    """Leaves a checkpoint of each evaluation, and starts everything anew in the rollout that follows."""
 
     def __init__(self, env: Any, looks: Looks):
-        super().__init__()
-        self._env, self._looks = env, looks
-        self._fresh = bool(looks.tracker.history)  # from a checkpoint
+        super().__init__(looks.record["eval_every"], env=env)
+        self.tracker, self._looks = looks.tracker, looks
+        self._evaluated = looks.done if looks.tracker.history else -1
+        self._anew = bool(looks.tracker.history)  # from a checkpoint
 
     def _on_step(self) -> bool:
         self._looks.show(self.num_timesteps)
-        return True
+        return super()._on_step()
 
     def _on_rollout_start(self) -> None:
-        if due := self._looks.due(self.num_timesteps):
-            self._look()
-        if due or self._fresh:
+        super()._on_rollout_start()
+        if self._anew:
             self._start_anew()
-        self._fresh = False
+        self._anew = False
 
-    def _on_training_end(self) -> None:
-        if self._looks.done < self.num_timesteps:
-            self._look()
-
-    def _look(self) -> None:
-        self._looks.look(self.num_timesteps, policy_table(self.model, self._env), self._save, ".zip")
+    def _evaluate(self) -> None:
+        super()._evaluate()
+        self._looks.keep(self.num_timesteps, self._save, ".zip")
+        self._anew = True
 
     def _save(self, path: Path) -> None:
         self.model.save(path)
@@ -89,5 +86,6 @@ class _Watch(BaseCallback):
         observations: Any = envs.reset()
         self.model._last_obs = observations  # what rollouts begin with
         self.model._last_episode_starts = np.ones(envs.num_envs, dtype=bool)
+        self._states = self._current_states([{}] * envs.num_envs, [True] * envs.num_envs)
         for _, layer in noisy_layers(self.model.policy):
             layer.reset_noise()
