@@ -145,6 +145,7 @@ def test_touch_practice_instructions_and_an_end(served_labels, browser):
     labelling, address = served_labels
     rater = Rater(browser, address, None)
     page = rater.page
+    page.wait_for_selector("#label-instructions:not(:empty)")
     assert page.inner_text("#label-instructions") == "Reach the <b>goal</b>."  # text, not HTML
     page.click("#label-practice")
     page.wait_for_selector("#label-note:has-text('Made-up pair 1')")
