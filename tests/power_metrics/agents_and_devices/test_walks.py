@@ -10,6 +10,7 @@ import power_metrics as pm
 from powerenvs import TabularMDP
 from powerenvs.rollout import rollout
 from powerenvs.worlds.power import PowerGrid
+from powerenvs.worlds.power.pair import PowerPair
 from powerenvs.worlds.side_effects import Vase
 from tests.models import mdps, uniform
 
@@ -60,6 +61,28 @@ def test_where_nothing_was_done_the_prior_stays(tmp_path, name, text):
     assert found.agent_weights.sum() == pytest.approx(1)
 
 
+def test_where_the_last_action_led_has_to_be_certain(tmp_path):
+    mdp = TabularMDP.from_transitions([("a", "x", "a", 0.5), ("a", "x", "b", 0.5), ("b", "y", "a", 1.0)])
+    path = tmp_path / "walk.csv"
+    path.write_text("state,action\na,x\n")
+    with pytest.raises(
+        ValueError, match=r"expected \(state, None\) at its end, where x in a led, which is not certain"
+    ):
+        pm.load_trajectory(mdp, path)
+    path.write_text("state,action\na,x\nb,y\n")
+    assert pm.load_trajectory(mdp, path).labels() == ("a", "b", "a")
+    path.write_text("state,action\n")
+    assert pm.load_trajectory(mdp, path).states.shape == (0,)
+
+
+def test_walks_of_several_agents_are_not_kept(tmp_path):
+    game = PowerPair("S..").tables()
+    policies = {agent: game.uniform_policy(agent) for agent in game.agents}
+    for walk in (rollout(game, policies, None, 3, 0), [("a", "x")]):
+        with pytest.raises(ValueError, match="walk: expected a rollout of one agent, found"):
+            pm.save_trajectory(walk, tmp_path / "walk.csv")
+
+
 def test_files_of_other_programs(tmp_path):
     path = tmp_path / "walk.csv"
     path.write_bytes(b'\xef\xbb\xbfstate,action\r\n"(0, 0)",right\r\n\r\n1,4\r\n"(0, 2)",\r\n')
@@ -88,6 +111,11 @@ DEEP = "[" * 100_000
         (
             "walk.csv",
             'state,action\n"(0, 0)",right\n"(2, 2)",up\n',
+            r"line 3: expected what right in \(0, 0\) can lead",
+        ),
+        (
+            "walk.csv",
+            'state,action\n"(0, 0)",right\n"(2, 2)",up\n"(1, 2)",up\n"(0, 2)",\n',
             r"line 3: expected what right in \(0, 0\) can lead",
         ),
         ("walk.csv", f"state,action\n{'9' * 5000},up\n", "line 2: unknown state"),
