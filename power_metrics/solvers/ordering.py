@@ -122,7 +122,7 @@ def affordable(pattern: scipy.sparse.csr_array, entries_of_policy: float) -> boo
     Told in less time than it takes to find that order: as soon as what is left is too dense for any.
     """
     width = envelope(pattern)
-    limit = max(DIRECT_MAX_WORK * entries_of_policy, DIRECT_ALWAYS)
+    limit = float(max(DIRECT_MAX_WORK * entries_of_policy, DIRECT_ALWAYS))
     if float((width * width).sum()) <= limit:
         return len(width) <= DIRECT_MAX_STATES or int(width.sum()) <= DIRECT_MAX_ENVELOPE
     return len(width) <= DIRECT_MAX_STATES and least_degree_work(pattern.indptr, pattern.indices, limit) <= limit

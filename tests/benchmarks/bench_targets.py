@@ -172,12 +172,11 @@ def draw(found: dict[str, list[list[float]]], path: str) -> None:
 
     figure, axes = plt.subplots(1, len(found), figsize=(3.4 * len(found), 3.6), sharey=True, layout="constrained")
     for ax, (name, rows) in zip(np.atleast_1d(axes), found.items(), strict=True):
-        states, *columns, prepared = np.array(rows).T
+        states, *columns, _ = np.array(rows).T
         for gamma, column, shade in zip(
             GAMMAS, columns, plt.cm.viridis(np.linspace(0, 0.85, len(GAMMAS))), strict=True
         ):
             ax.loglog(states, column, marker="o", markersize=3, color=shade, label=f"γ = {gamma}")
-        ax.loglog(states, prepared, color="0.6", linestyle="--", label="to prepare, once")
         ax.set_title(name)
         ax.set_xlabel("states")
         ax.grid(alpha=0.3)
