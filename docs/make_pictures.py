@@ -54,6 +54,9 @@ COMMANDS = {
         "power_front": "maze_7x7.png",
         "power_front_3x3": "open_3x3.png",
     },
+    "examples/learning_from_preferences.py --data docs/data/preferences --out OUT": {
+        "learning_from_preferences": "preferences.png"
+    },
     "examples/power_seeking_over_training.py --out OUT": {"power_seeking_over_training": "power_seeking.png"},
     "examples/learners.py --out OUT": {"learners": "learners.png"},
     f"{SEEKING} --out OUT/runs --plot OUT/seeking.png": {"learning_to_seek_power": "seeking.png"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import runpy
 from pathlib import Path
@@ -120,6 +121,21 @@ def test_psych_search(run):
     assert np.shape(found["looks"]["absent"]) == (2, 2)
     assert np.min(found["accuracy"]) > 0.7
     assert printed.count("set size") == 4
+
+
+def test_learning_from_preferences(run):
+    """What the observed reward does not say, nobody who goes by it can teach; runs that are there are not made again."""
+    few = ("--worlds", "BoatRace", "--seeds", 1, "--labels", 120, "--rounds", 2, "--steps", 3_000, "--samples", 20)
+    out, printed = run("learning_from_preferences", *few, "--teachers", "reward", "performance", "--first", 0.2)
+    rows = list(csv.DictReader((out / "runs.csv").read_text(encoding="utf-8").splitlines()))
+    last = {(row["teacher"], row["seed"]): row for row in rows if row["labels"] == "120"}
+    assert len(last) == 2
+    for (teacher, _), row in last.items():
+        assert float(row["worst" if teacher == "reward" else "hidden_worst"]) == pytest.approx(0, abs=1e-9)
+        near, far = ("distance", "hidden_distance") if teacher == "reward" else ("hidden_distance", "distance")
+        assert float(row[near]) < float(row[far])
+    assert "optimal for the observed reward: 0.000 to 0.650" in printed
+    assert (out / "preferences.png").stat().st_size > 10_000
 
 
 def test_reward_hacking(run):
