@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -99,7 +100,8 @@ def train(
             with progress_bar(None, algorithm, shown, total=steps, initial=looks.done, unit=" steps") as bar:
                 looks.show = lambda done: bar.update(done - bar.n)
                 with one_thread():
-                    imported(chosen.run)(env, mdp, make, looks, policy=chosen.policy, settings=options)
+                    own = copy.deepcopy(options)  # QR-DQN writes into its arguments
+                    imported(chosen.run)(env, mdp, make, looks, policy=chosen.policy, settings=own)
         return looks.result()
 
 

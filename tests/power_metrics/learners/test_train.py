@@ -133,7 +133,8 @@ def test_qr_dqn_learns():
     settings = {**SMALL["qr_dqn"], "policy_kwargs": {"n_quantiles": 5, "net_arch": [8]}}
     found = small("qr_dqn", settings=settings)
     assert found.policies.shape == (4, 4, 5)
-    assert json.loads(found.settings)["policy_kwargs"]["n_quantiles"] == 5
+    assert json.loads(found.settings)["policy_kwargs"] == {"n_quantiles": 5, "net_arch": [8]}
+    assert small("qr_dqn", settings=settings).settings == found.settings  # which the library writes into
 
 
 def test_observations_that_are_dictionaries():
