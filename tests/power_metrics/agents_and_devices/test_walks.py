@@ -116,7 +116,7 @@ DEEP = "[" * 100_000
         (
             "walk.csv",
             'state,action\n"(0, 0)",right\n"(2, 2)",up\n"(1, 2)",up\n"(0, 2)",\n',
-            r"line 3: expected what right in \(0, 0\) can lead",
+            r"line 3: expected what right in \(0, 0\) can lead to, found \(2, 2\)",
         ),
         ("walk.csv", f"state,action\n{'9' * 5000},up\n", "line 2: unknown state"),
         ("walk.csv", f"state,action\n{'a' * 200_000},up\n", "in line 2, found field larger than"),
