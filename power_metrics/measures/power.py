@@ -293,7 +293,7 @@ class PowerStatistic(Statistic):
     def _quick(self, model: TabularMDP, draws: Draws) -> bool:
         """Whether only averages are asked for, which a kernel makes."""
         plain = self.device is None and self.controls is None and self.batch is None and not self.keep
-        return plain and 1.0 not in self.gammas and quick(solver_tables(model), draws)
+        return plain and quick(solver_tables(model), draws)
 
     def partials(
         self, model: TabularMDP, draws: Draws, blocks: range, reductions: Mapping[str, Reduction]
@@ -303,6 +303,12 @@ class PowerStatistic(Statistic):
             return super().partials(model, draws, blocks, reductions)
         found: list[dict[str, Any]] = [{} for _ in blocks]
         for n, gamma in enumerate(self.gammas):
+            if gamma == 1.0:
+                for partial, number in zip(found, blocks, strict=True):
+                    block = Block(draws, number, draws.block(number))
+                    (solved,) = block_powers(solver_tables(model), block.rewards, (gamma,), None, False)
+                    partial |= {name: reductions[name].partial(rows, block) for name, rows in of_solves(str(n), solved)}
+                continue
             for partial, average in zip(found, averages(solver_tables(model), draws, blocks, gamma), strict=True):
                 partial[f"power {n}"] = average.moments, None
                 partial[f"residual {n}"] = average.residual
