@@ -44,7 +44,12 @@ def test_every_picture_has_a_command_that_draws_it():
     commands = runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))["COMMANDS"]
     made = {name for pictures in commands.values() for name in pictures}
     found = {path.stem for path in (ROOT / "docs" / "images").glob("*.png")}
-    others = {"performance_cost", "performance_roofline", "coverage"}  # of make_performance.py and coverage_study.py
+    others = {
+        "performance_cost",
+        "performance_roofline",
+        "performance_scaling",
+        "coverage",
+    }  # of make_performance.py and coverage_study.py
     assert found == made | others
 
 
