@@ -120,7 +120,8 @@ def test_the_wheel_holds_the_packages_and_nothing_else(source):
     assert in_packages == (
         {path.relative_to(ROOT).as_posix() for path in MODULES}
         | {f"{package}/py.typed" for package in PACKAGES}
-        | {"power_metrics/__init__.pyi", "power_metrics/games/__init__.pyi", "power_metrics/psych/__init__.pyi"}
+        | {"power_metrics/__init__.pyi"}
+        | {f"power_metrics/{family}/__init__.pyi" for family in ("games", "preferences", "psych")}
         | configs
         | page
     )
