@@ -1,4 +1,4 @@
-"""What the store gives out: pairs to compare, and answers."""
+"""What the store gives out and takes: pairs to compare, answers, raters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from power_metrics.arguments.checks import check_count
 from power_metrics.preferences.schema import LABELS, PREFERENCE
+from power_metrics.preferences.segments import Segment
 
 
 @dataclass(frozen=True)
@@ -97,3 +99,30 @@ def agreement_rows(rows: list[tuple[str, str, str, str, int]]) -> list[dict[str,
         kappa = None if chance >= 1.0 else (same / total - chance) / (1.0 - chance)
         found.append({"raters": raters, "pairs": total, "same": same, "agreement": same / total, "kappa": kappa})
     return found
+
+
+def check_segment(value: Any) -> Segment:
+    """The segment, or a ValueError for anything else."""
+    if not isinstance(value, Segment):
+        raise ValueError(f"segments: expected segments, found {value!r:.80}")
+    return value
+
+
+def two_sides(pair: Any) -> tuple[Any, Any]:
+    """Left and right of a pair, each a segment or the number of one, or a ValueError for anything else."""
+    try:
+        left, right = pair
+    except (TypeError, ValueError):
+        raise ValueError(f"pairs: expected two segments each, found {pair!r:.80}") from None
+    return _side(left), _side(right)
+
+
+def _side(value: Any) -> Segment | int:
+    return value if isinstance(value, Segment) else check_count("pairs", value, 1)
+
+
+def check_rater(rater: Any) -> str:
+    """A rater's name without spaces around it, or a ValueError for what is none."""
+    if not isinstance(rater, str) or not rater.strip() or len(rater) > 200:
+        raise ValueError(f"rater: expected a name of 1 to 200 signs, found {rater!r:.80}")
+    return rater.strip()

@@ -134,3 +134,26 @@ def _arrays(content: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         found[name] = np.frombuffer(rest[start : start + size], dtype).reshape(shape)
         start += size
     return found, about
+
+
+PAIR = 'SELECT id, "left", "right", schedule FROM pairs'
+OWN_LEASE = """
+SELECT p.id, p."left", p."right", p.schedule, l.shown FROM leases l JOIN pairs p ON p.id = l.pair
+WHERE l.rater = ? AND l.until > ? AND p.answered < p.wanted ORDER BY l.until DESC LIMIT 1
+"""
+OWN_PAIR = f"{PAIR} WHERE rater = ? AND answered < wanted ORDER BY priority DESC, id LIMIT 1"
+OPEN_PAIR = f"""
+{PAIR} AS p WHERE answered < wanted AND rater IS NULL
+AND NOT EXISTS (SELECT 1 FROM comparisons c WHERE c.pair = p.id AND c.rater = :rater AND c.undone IS NULL)
+AND (SELECT COUNT(*) FROM leases l WHERE l.pair = p.id AND l.until > :now) < wanted - answered
+ORDER BY priority DESC, answered, id LIMIT 1
+"""
+LEASED = """
+SELECT COUNT(DISTINCT l.pair) FROM leases l JOIN pairs p ON p.id = l.pair
+WHERE l.until > ? AND p.answered < p.wanted
+"""
+AGREEMENT = """
+SELECT a.rater, b.rater, a.choice, b.choice, COUNT(*) FROM comparisons b
+JOIN comparisons a ON a.low = b.low AND a.high = b.high AND a.id < b.id AND a.undone IS NULL
+WHERE b.undone IS NULL AND b.again GROUP BY a.rater, b.rater, a.choice, b.choice
+"""

@@ -14,8 +14,19 @@ import numpy as np
 
 from power_metrics.arguments.checks import check_choice, check_count
 from power_metrics.preferences.exchange import load, save
-from power_metrics.preferences.records import Comparisons, Pair, agreement_rows
-from power_metrics.preferences.schema import LABELS, put_answer, put_segment, unpacked
+from power_metrics.preferences.records import Comparisons, Pair, agreement_rows, check_rater, check_segment, two_sides
+from power_metrics.preferences.schema import (
+    AGREEMENT,
+    LABELS,
+    LEASED,
+    OPEN_PAIR,
+    OWN_LEASE,
+    OWN_PAIR,
+    PAIR,
+    put_answer,
+    put_segment,
+    unpacked,
+)
 from power_metrics.preferences.segments import Segment
 from power_metrics.preferences.sqlite_file import SqliteFile
 from powerenvs.model.checks import real
@@ -84,7 +95,7 @@ class Store(SqliteFile):
         Raises:
             ValueError: for what is no segment.
         """
-        checked = [_segment(one) for one in segments]
+        checked = [check_segment(one) for one in segments]
         with self._write() as db:
             return [put_segment(db, one) for one in checked]
 
@@ -140,13 +151,13 @@ class Store(SqliteFile):
         Raises:
             ValueError: for what is no pair of two different segments, and numbers that are not there.
         """
-        checked = [_two(pair) for pair in pairs]
+        checked = [two_sides(pair) for pair in pairs]
         wanted, level = check_count("labels", labels), real(priority)
         if not np.isfinite(level):
             raise ValueError(f"priority: expected a number, found {priority!r}")
         if not isinstance(schedule, str):
             raise ValueError(f"schedule: expected a text, found {schedule!r}")
-        only = None if rater is None else _name(rater)
+        only = None if rater is None else check_rater(rater)
         if only is not None and wanted > 1:
             raise ValueError(f"labels: expected 1 for pairs of one rater, found {wanted}")
         now = self._clock()
@@ -181,7 +192,7 @@ class Store(SqliteFile):
         Raises:
             ValueError: for a number that is not there.
         """
-        row = self._read(f"{_PAIR} WHERE id = ?", (_id("pair", number),)).fetchone()
+        row = self._read(f"{PAIR} WHERE id = ?", (_id("pair", number),)).fetchone()
         if row is None:
             raise ValueError(f"pair: expected the number of a pair in the store, found {number!r}")
         return Pair(*row)
@@ -193,13 +204,13 @@ class Store(SqliteFile):
 
         One that is shown to the rater already comes again, so that nothing is lost by loading a page anew.
         """
-        name, now = _name(rater), self._clock()
+        name, now = check_rater(rater), self._clock()
         with self._write() as db:
-            row = db.execute(_OWN_LEASE, (name, now)).fetchone()
+            row = db.execute(OWN_LEASE, (name, now)).fetchone()
             if row is None:
                 row = (
-                    db.execute(_OWN_PAIR, (name,)).fetchone()
-                    or db.execute(_OPEN_PAIR, {"rater": name, "now": now}).fetchone()
+                    db.execute(OWN_PAIR, (name,)).fetchone()
+                    or db.execute(OPEN_PAIR, {"rater": name, "now": now}).fetchone()
                 )
             if row is None:
                 return None
@@ -237,7 +248,7 @@ class Store(SqliteFile):
                 rater now.
             ValueError: for a pair that is not there, or that this rater has answered, and other labels.
         """
-        name, number, word = _name(rater), _id("pair", pair), check_choice("label", label, LABELS)
+        name, number, word = check_rater(rater), _id("pair", pair), check_choice("label", label, LABELS)
         for what, value in (("response_time", response_time), ("shown", shown), ("responded", responded)):
             if value is not None and not 0 <= real(value) < float("inf"):
                 raise ValueError(f"{what}: expected seconds of at least 0, found {value!r}")
@@ -271,7 +282,7 @@ class Store(SqliteFile):
 
         The answer stays in the file, with the time at which it was undone, and counts no more.
         """
-        name, now = _name(rater), self._clock()
+        name, now = check_rater(rater), self._clock()
         with self._write() as db:
             row = db.execute(
                 "SELECT id, pair FROM comparisons WHERE rater = ? AND undone IS NULL ORDER BY id DESC LIMIT 1", (name,)
@@ -284,7 +295,7 @@ class Store(SqliteFile):
             db.execute(
                 "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", (row[1], name, now, now + self._lease + 1e-3)
             )
-            found = db.execute(f"{_PAIR} WHERE id = ?", (row[1],)).fetchone()
+            found = db.execute(f"{PAIR} WHERE id = ?", (row[1],)).fetchone()
             number, left, right, schedule = found
             return Pair(number, left, right, schedule, now, now + self._lease)
 
@@ -303,7 +314,7 @@ class Store(SqliteFile):
         """
         where, values = "c.undone IS NULL AND c.id > ?", [_id("after", after, 0)]
         if rater is not None:
-            where, values = f"{where} AND c.rater = ?", [*values, _name(rater)]  # type: ignore[list-item]
+            where, values = f"{where} AND c.rater = ?", [*values, check_rater(rater)]  # type: ignore[list-item]
         limit = "" if latest is None else f"LIMIT {check_count('latest', latest)}"
         rows = self._read(
             'SELECT c.id, c.pair, p."left", p."right", c.label, c.rater, p.schedule, c.shown, c.responded, '
@@ -341,7 +352,7 @@ class Store(SqliteFile):
             ValueError: for what is no such number.
         """
         query = (
-            f"{_PAIR} AS p WHERE answered < wanted AND rater IS NULL "
+            f"{PAIR} AS p WHERE answered < wanted AND rater IS NULL "
             "AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.pair = p.id AND l.until > ?) "
             "ORDER BY priority DESC, answered, id LIMIT ?"
         )
@@ -357,7 +368,7 @@ class Store(SqliteFile):
         with self._snapshot() as db:
             [pairs] = db.execute("SELECT COUNT(*) FROM pairs").fetchone()
             still = self.num_open()
-            [leased] = db.execute(_LEASED, (now,)).fetchone()
+            [leased] = db.execute(LEASED, (now,)).fetchone()
             by = db.execute(
                 "SELECT rater, label, COUNT(*) FROM comparisons WHERE undone IS NULL GROUP BY rater, label"
             ).fetchall()
@@ -382,7 +393,7 @@ class Store(SqliteFile):
         Sides may be exchanged. Each row has "raters" (two names, the same twice for oneself), "pairs" (of answers),
         "same", "agreement" (the share) and "kappa" (Cohen's, above what chance gives; None where it has no meaning).
         """
-        return agreement_rows(self._read(_AGREEMENT).fetchall())
+        return agreement_rows(self._read(AGREEMENT).fetchall())
 
     @property
     def about(self) -> dict[str, Any]:
@@ -433,58 +444,11 @@ def _again(path: Path, lease: float, clock: Callable[[], float]) -> Store:
     return Store(path, lease=lease, clock=clock)
 
 
-_PAIR = 'SELECT id, "left", "right", schedule FROM pairs'
-_OWN_LEASE = """
-SELECT p.id, p."left", p."right", p.schedule, l.shown FROM leases l JOIN pairs p ON p.id = l.pair
-WHERE l.rater = ? AND l.until > ? AND p.answered < p.wanted ORDER BY l.until DESC LIMIT 1
-"""
-_OWN_PAIR = f"{_PAIR} WHERE rater = ? AND answered < wanted ORDER BY priority DESC, id LIMIT 1"
-_OPEN_PAIR = f"""
-{_PAIR} AS p WHERE answered < wanted AND rater IS NULL
-AND NOT EXISTS (SELECT 1 FROM comparisons c WHERE c.pair = p.id AND c.rater = :rater AND c.undone IS NULL)
-AND (SELECT COUNT(*) FROM leases l WHERE l.pair = p.id AND l.until > :now) < wanted - answered
-ORDER BY priority DESC, answered, id LIMIT 1
-"""
-_LEASED = """
-SELECT COUNT(DISTINCT l.pair) FROM leases l JOIN pairs p ON p.id = l.pair
-WHERE l.until > ? AND p.answered < p.wanted
-"""
-_AGREEMENT = """
-SELECT a.rater, b.rater, a.choice, b.choice, COUNT(*) FROM comparisons b
-JOIN comparisons a ON a.low = b.low AND a.high = b.high AND a.id < b.id AND a.undone IS NULL
-WHERE b.undone IS NULL AND b.again GROUP BY a.rater, b.rater, a.choice, b.choice
-"""
-
-
 def _there(db: sqlite3.Connection, number: int) -> int:
     if db.execute("SELECT 1 FROM segments WHERE id = ?", (number,)).fetchone() is None:
         raise ValueError(f"pairs: expected numbers of segments in the store, found {number}")
     return number
 
 
-def _segment(value: Any) -> Segment:
-    if not isinstance(value, Segment):
-        raise ValueError(f"segments: expected segments, found {value!r:.80}")
-    return value
-
-
-def _two(pair: Any) -> tuple[Any, Any]:
-    try:
-        left, right = pair
-    except (TypeError, ValueError):
-        raise ValueError(f"pairs: expected two segments each, found {pair!r:.80}") from None
-    return _side(left), _side(right)
-
-
-def _side(value: Any) -> Segment | int:
-    return value if isinstance(value, Segment) else _id("pairs", value)
-
-
 def _id(name: str, value: Any, least: int = 1) -> int:
     return check_count(name, value, least)
-
-
-def _name(rater: Any) -> str:
-    if not isinstance(rater, str) or not rater.strip() or len(rater) > 200:
-        raise ValueError(f"rater: expected a name of 1 to 200 signs, found {rater!r:.80}")
-    return rater.strip()

@@ -261,6 +261,13 @@ CALLS: Mapping[str, Call] = {
     "penalised_optimum": Call(pm.penalised_optimum, lambda: {
         "env_or_mdp": small_mdp(), **_deviating(), "baseline": "stepwise", "beta": 1.0, "steps": 5, "finite_horizon": True, "nonterminal": "full",
     }, lambda found: [finite(one.values) for one in (found if isinstance(found, list) else [found])] and None),
+    "reward_distance": Call(pm.reward_distance, lambda: {
+        "env_or_mdp": small_mdp(), "reward": _R(), "other": np.array([0.0, 0.0, 1.0]), "gamma": 0.9, "method": "epic", "extension": "zero",
+    }, lambda found: finite(found.distance)),
+    "reward_regret": Call(pm.reward_regret, lambda: {"env_or_mdp": small_mdp(), "reward": _R(), "true": "performance", "gamma": 0.9, "tie_tolerance": 1e-9}, lambda found: finite(found.worst)),
+    "preference_confusion": Call(pm.preference_confusion, lambda: {
+        "env_or_mdp": small_mdp(), "reward": _R(), "true": "reward", "length": 3, "start": "uniform", "policy": _table(), "segments": None, "num_pairs": 50, "seed": 0,
+    }, lambda found: finite(found.table), ("length", "num_pairs")),
     "safety_scores": Call(pm.safety_scores, lambda: {"env_or_mdp": small_mdp(), "steps": 5, "name": None}, nothing),
     "horizon_score": Call(pm.horizon_score, lambda: {"env_or_mdp": small_mdp(), "policy": _table(), "steps": 5}, finite),
     "horizon_optimum": Call(pm.horizon_optimum, lambda: {"env_or_mdp": small_mdp(), "steps": 5, "objective": "reward"}, nothing),

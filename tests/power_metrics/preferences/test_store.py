@@ -226,12 +226,15 @@ def test_raters_in_threads_and_copies_of_the_store(tmp_path):
 
 
 RATER = """
-import sys
+import sys, time
 import power_metrics as pm
 store = pm.preferences.Store(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()  # so that both begin together
 while (pair := store.next_pair(sys.argv[2])) is not None:
     store.answer(pair.id, sys.argv[2], "left")
     print(pair.id, flush=True)
+    time.sleep(0.002)  # lets the other in
 """
 
 
@@ -241,12 +244,19 @@ def test_killed_raters_lose_nothing(tmp_path):
     env = {**os.environ, "PYTHONPATH": str(Path(pm.__file__).parent.parent)}
     raters = [
         subprocess.Popen(
-            [sys.executable, "-c", RATER, str(tmp_path / "a.db"), name], stdout=subprocess.PIPE, text=True, env=env
+            [sys.executable, "-c", RATER, str(tmp_path / "a.db"), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=env,
         )
         for name in ("ann", "bob")
     ]
-    heads = [rater.stdout.readline() for rater in raters]
-    time.sleep(0.3)
+    assert [rater.stdout.readline() for rater in raters] == ["ready\n"] * 2
+    for rater in raters:
+        rater.stdin.write("\n")
+        rater.stdin.flush()
+    heads = ["".join(rater.stdout.readline() for _ in range(100)) for rater in raters]
     for rater in raters:
         rater.send_signal(signal.SIGKILL)
     told = [
