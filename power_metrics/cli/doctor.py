@@ -28,6 +28,7 @@ EXTRAS = {
     "rllib": "RLlib's learners, IMPALA among them",
     "supersuit": "games for Stable-Baselines3",
     "bench": "solvers to compare speed with",
+    "minari": "data sets of Minari as logs",
     "docs": "the site of the documentation",
 }
 """What each extra gives; the development environment has all but the four of Ray, SuperSuit, labmaze and bench."""

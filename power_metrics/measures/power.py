@@ -292,7 +292,7 @@ class PowerStatistic(Statistic):
 
     def _quick(self, model: TabularMDP, draws: Draws) -> bool:
         """Whether only averages are asked for, which a kernel makes."""
-        plain = self.device is None and self.controls is None and self.batch is None and not self.keep
+        plain = self.device is None and self.controls is None and not self.keep  # no batch takes memory there
         return plain and quick(solver_tables(model), draws)
 
     def partials(
@@ -332,7 +332,7 @@ class PowerStatistic(Statistic):
 
     def together(self, model: TabularMDP, blocks: list[Block]) -> Iterator[Iterable[tuple[str, NDArray[Any]]]]:
         """See `Statistic`: several blocks are solved as one."""
-        if len(blocks) == 1:
+        if self.device is None and len(blocks) == 1:
             yield from super().together(model, blocks)
             return
         rewards = np.concatenate([block.rewards for block in blocks])

@@ -203,6 +203,9 @@ class Store(SqliteFile):
         """The pair for a rater to answer now, kept for two minutes from now; None if there is none.
 
         One that is shown to the rater already comes again, so that nothing is lost by loading a page anew.
+
+        Raises:
+            ValueError: for a rater without a name.
         """
         name, now = check_rater(rater), self._clock()
         with self._write() as db:
@@ -281,6 +284,9 @@ class Store(SqliteFile):
         """Takes back the last answer of a rater, and shows that pair again; None if there is no answer to take back.
 
         The answer stays in the file, with the time at which it was undone, and counts no more.
+
+        Raises:
+            ValueError: for a rater without a name.
         """
         name, now = check_rater(rater), self._clock()
         with self._write() as db:

@@ -138,7 +138,7 @@ def test_no_number_of_before_stays(page, served):
 
 def test_cancel_a_long_run_and_reload_during_one(page, served):
     begin(page, served, state_of())
-    page.select_option("#world", "id PowerGrid-v0")
+    page.select_option("#world", "id powerenvs/Sokoban-v0")
     page.wait_for_selector("#explore[data-state=done]")
     samples = page.get_by_label("num samples")
     samples.fill("1000000")

@@ -66,7 +66,7 @@ def test_the_page_begins_with_the_level_of_a_file_and_saves_beside_it(served, tm
     assert cli.main(words) == 0
     [((host, port, folder, results, workers, state), options)] = served
     assert (host, port, folder, results, workers) == ("127.0.0.1", 8765, str(tmp_path), None, 2)
-    assert options == {"browser": False, "token": False}
+    assert options == {"browser": False, "token": False, "labelling": None}
     assert state["source"]["name"] == "level.txt"
     request = {name: state[name] for name in ("source", "measure", "settings", "keep")}
     expected = pm.power(cut.model(), 0.8, rewards=cell_rewards(cut.model(), 50, 3), progress=False)

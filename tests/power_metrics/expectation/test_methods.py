@@ -47,7 +47,8 @@ def test_monte_carlo_draws_what_it_always_did():
     given = pm.power(mdp, 0.9, rewards=rewards[:1500])
     drawn = pm.power(mdp, 0.9, num_samples=1500)
     assert np.array_equal(given.mean, drawn.mean)
-    assert np.array_equal(given.standard_error, drawn.standard_error)
+    # those that are drawn are summed while they are solved, in another order
+    np.testing.assert_allclose(given.standard_error, drawn.standard_error, rtol=1e-12)
     assert drawn.method == "monte_carlo"
     assert drawn.replicates is None
 

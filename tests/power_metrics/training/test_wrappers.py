@@ -250,16 +250,21 @@ def test_counts_of_vector_environments_are_refused_by_name():
         pm.rollout_counts(lambda state: 0, envs, num_steps=10)
 
 
-def test_modules_that_give_several_things_are_refused_by_name():
+def test_modules_that_give_several_things():
+    """Logits beside a value are found, and so is what a distribution is made of; what has no scores is refused."""
+
     class Both(torch.nn.Module):
         def forward(self, seen):
-            return torch.zeros(len(seen), 5), None
+            return torch.arange(5.0).expand(len(seen), 5), torch.zeros(len(seen), 1)
 
     env = gym.make("powerenvs:PowerGrid-v0", level="S..")
-    with pytest.raises(ValueError, match=r"found a tuple; give a function"):
-        pm.policy_table(Both(), env, kind="logits")
-    with pytest.raises(ValueError, match="found a Categorical"):
-        pm.policy_table(lambda seen: torch.distributions.Categorical(torch.ones(5)), env, kind="logits")
+    expected = np.tile(torch.softmax(torch.arange(5.0).double(), 0).numpy(), (3, 1))
+    np.testing.assert_allclose(pm.policy_table(Both(), env, kind="logits"), expected, atol=1e-7)
+    given = torch.arange(5.0).expand(3, 5)
+    drawn = pm.policy_table(lambda seen: torch.distributions.Categorical(logits=given), env, kind="logits")
+    np.testing.assert_allclose(drawn, expected, atol=1e-7)
+    with pytest.raises(ValueError, match="found a Normal"):
+        pm.policy_table(lambda seen: torch.distributions.Normal(torch.zeros(3, 5), 1.0), env, kind="logits")
 
 
 def test_games_are_no_environments_of_gymnasium():
