@@ -49,6 +49,14 @@ def test_every_world_game_and_command_has_its_place(made):
     }
 
 
+def test_levels_and_code_are_as_in_the_page_of_environments(made):
+    """A wall at the beginning of a line is no heading."""
+    blocks = [part for part in pages.FENCE.split((pages.DOCS / "environments.md").read_text()) if part[:3] == "```"]
+    worlds = "\n".join(text for place, text in made.items() if place.startswith("worlds/"))
+    assert len(blocks) > 25
+    assert [block for block in blocks if block not in worlds] == []
+
+
 def test_links_lead_to_pages_and_pictures(made):
     for place, text in made.items():
         for target, anchor in re.findall(r"\]\((?!https?:)([^)\s#]*)(#[^)\s]*)?\)", pages.FENCE.sub("", text)):

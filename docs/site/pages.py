@@ -116,10 +116,16 @@ def worlds() -> dict[str, str]:
     made = {"worlds/index.md": relinked(_own_anchors(head), Path("docs"), "worlds/index.md")}
     for title, section in cards.items():
         place = _world_places()[slug(title)]
-        deeper = len(section) - len(section.lstrip("#")) - 1
-        body = re.sub(rf"^#{{{deeper}}}(#+ )", r"\1", _own_anchors(section), flags=re.MULTILINE)
-        made[place] = relinked(_pictures_first(body), Path("docs"), place)
+        body = _pictures_first(_raised(_own_anchors(section)))
+        made[place] = relinked(body, Path("docs"), place)
     return made
+
+
+def _raised(card: str) -> str:
+    """A section as a page: its headings are raised until the first is the page's. Levels have lines like headings."""
+    deeper = len(card) - len(card.lstrip("#")) - 1
+    heading = re.compile(rf"^#{{{deeper}}}(#+ )", flags=re.MULTILINE)
+    return "".join(part if part.startswith("```") else heading.sub(r"\1", part) for part in FENCE.split(card))
 
 
 def _pictures_first(card: str) -> str:

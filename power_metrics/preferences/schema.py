@@ -98,6 +98,13 @@ def put_answer(
     return int(done.lastrowid or 0)
 
 
+def segment_there(db: sqlite3.Connection, number: int) -> int:
+    """The number of a segment, or a ValueError if there is none of that number."""
+    if db.execute("SELECT 1 FROM segments WHERE id = ?", (number,)).fetchone() is None:
+        raise ValueError(f"pairs: expected numbers of segments in the store, found {number}")
+    return number
+
+
 def packed(segment: Segment) -> tuple[bytes, bytes | None]:
     """A segment as bytes, and its pictures."""
     kept = {name: getattr(segment, name) for name in _PARTS}

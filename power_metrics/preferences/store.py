@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -25,6 +25,7 @@ from power_metrics.preferences.schema import (
     PAIR,
     put_answer,
     put_segment,
+    segment_there,
     unpacked,
 )
 from power_metrics.preferences.segments import Segment
@@ -85,7 +86,7 @@ class Store(SqliteFile):
         return f"Store({os.fspath(self.path)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (self.path, self._lease, self._clock)
+        return functools.partial(Store, lease=self._lease, clock=self._clock), (self.path,)
 
     # segments and pairs
 
@@ -105,7 +106,9 @@ class Store(SqliteFile):
         Raises:
             ValueError: for a number that is not there.
         """
-        row = self._read("SELECT content, frames FROM segments WHERE id = ?", (_id("number", number),)).fetchone()
+        row = self._read(
+            "SELECT content, frames FROM segments WHERE id = ?", (check_count("number", number, 1),)
+        ).fetchone()
         if row is None:
             raise ValueError(f"number: expected that of a segment in the store, found {number!r}")
         return unpacked(*row)
@@ -119,7 +122,7 @@ class Store(SqliteFile):
         if numbers is None:
             rows = self._read("SELECT id, content FROM segments ORDER BY id").fetchall()
             return {number: unpacked(content) for number, content in rows}
-        wanted = sorted({_id("numbers", number) for number in numbers})
+        wanted = sorted({check_count("numbers", number, 1) for number in numbers})
         rows = []
         for start in range(0, len(wanted), 500):  # SQLite takes 999 values at a time
             some = wanted[start : start + 500]
@@ -164,7 +167,7 @@ class Store(SqliteFile):
         with self._write() as db:
             found = []
             for two in checked:
-                sides = [put_segment(db, one) if isinstance(one, Segment) else _there(db, one) for one in two]
+                sides = [put_segment(db, one) if isinstance(one, Segment) else segment_there(db, one) for one in two]
                 if sides[0] == sides[1]:
                     raise ValueError(f"pairs: expected two different segments, found number {sides[0]} twice")
                 row = (*sides, now, schedule, level, only, wanted)
@@ -192,7 +195,7 @@ class Store(SqliteFile):
         Raises:
             ValueError: for a number that is not there.
         """
-        row = self._read(f"{PAIR} WHERE id = ?", (_id("pair", number),)).fetchone()
+        row = self._read(f"{PAIR} WHERE id = ?", (check_count("pair", number, 1),)).fetchone()
         if row is None:
             raise ValueError(f"pair: expected the number of a pair in the store, found {number!r}")
         return Pair(*row)
@@ -251,7 +254,7 @@ class Store(SqliteFile):
                 rater now.
             ValueError: for a pair that is not there, or that this rater has answered, and other labels.
         """
-        name, number, word = check_rater(rater), _id("pair", pair), check_choice("label", label, LABELS)
+        name, number, word = check_rater(rater), check_count("pair", pair, 1), check_choice("label", label, LABELS)
         for what, value in (("response_time", response_time), ("shown", shown), ("responded", responded)):
             if value is not None and not 0 <= real(value) < float("inf"):
                 raise ValueError(f"{what}: expected seconds of at least 0, found {value!r}")
@@ -318,7 +321,7 @@ class Store(SqliteFile):
         Raises:
             ValueError: for numbers out of range.
         """
-        where, values = "c.undone IS NULL AND c.id > ?", [_id("after", after, 0)]
+        where, values = "c.undone IS NULL AND c.id > ?", [check_count("after", after, 0)]
         if rater is not None:
             where, values = f"{where} AND c.rater = ?", [*values, check_rater(rater)]  # type: ignore[list-item]
         limit = "" if latest is None else f"LIMIT {check_count('latest', latest)}"
@@ -444,17 +447,3 @@ class Store(SqliteFile):
         """
         with self._write() as db:
             return load(db, path, self._clock())
-
-
-def _again(path: Path, lease: float, clock: Callable[[], float]) -> Store:
-    return Store(path, lease=lease, clock=clock)
-
-
-def _there(db: sqlite3.Connection, number: int) -> int:
-    if db.execute("SELECT 1 FROM segments WHERE id = ?", (number,)).fetchone() is None:
-        raise ValueError(f"pairs: expected numbers of segments in the store, found {number}")
-    return number
-
-
-def _id(name: str, value: Any, least: int = 1) -> int:
-    return check_count(name, value, least)

@@ -22,6 +22,7 @@ from powerenvs.worlds.power import PowerGrid
 from powerenvs.worlds.power.pair import PowerPair
 from powerenvs.worlds.resources import OneKey
 from tests.fuzz.archives import small_game, small_mdp
+from tests.fuzz.checks import distribution, estimate, estimates, finite, nothing, statistics, sums_to_one
 from tests.fuzz.texts import check_model
 
 
@@ -42,54 +43,12 @@ class Call:
     fixed: tuple[str, ...] = ()
 
 
-def finite(result: Any) -> None:
-    assert np.all(np.isfinite(np.asarray(result, dtype=float)))
-
-
-def sums_to_one(result: Any) -> None:
-    table = np.asarray(result, dtype=float)
-    assert np.allclose(table.sum(axis=-1), 1)
-    assert table.min() >= 0
-
-
-def estimate(result: Any) -> None:
-    for one in result if isinstance(result, list) else [result]:
-        assert np.all(np.isfinite(one.mean))
-        assert not np.any(one.standard_error < 0)
-        assert one.mean.shape == (one.model.num_states,)
-        repr(one)
-        one.to_json()
-
-
-def estimates(result: Any) -> None:
-    for agent in result.agents:
-        estimate(result[agent])
-        estimate(result.baseline[agent])
-    repr(result)
-
-
-def distribution(result: Any) -> None:
-    """Drawing from it and solving for it works."""
-    sampled = pm.power(small_mdp(), 0.5, reward=result, num_samples=8, progress=False)
-    estimate(sampled)
-    repr(result)
-
-
-def nothing(result: Any) -> None:
-    repr(result)
-
-
 def _kept(walk: Any, name: Any) -> Any:
     """A walk, written and read."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name if isinstance(name, str) and "/" not in name and "\0" not in name else name
         pm.save_trajectory(walk, path)
         return pm.load_trajectory(small_mdp(), path)
-
-
-def statistics(result: Any) -> None:
-    """Numbers by name, some of which may be undefined."""
-    assert not any(np.isinf(value) for value in result.values())
 
 
 def _table() -> np.ndarray:
